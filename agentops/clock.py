@@ -1,0 +1,25 @@
+"""What time is it? Ground floor: the only place that reads a clock.
+
+Durations are taken from :func:`monotonic_ns`, never from two readings of :func:`now_ns`: the wall
+clock may jump.
+"""
+
+import time
+from datetime import datetime, timezone
+
+__all__ = ["iso_from_ns", "monotonic_ns", "now_ns"]
+
+
+def now_ns() -> int:
+    """Return the wall clock as nanoseconds since the Unix epoch."""
+    return time.time_ns()
+
+
+def monotonic_ns() -> int:
+    """Return a clock that never runs backwards, in nanoseconds from an arbitrary origin."""
+    return time.perf_counter_ns()
+
+
+def iso_from_ns(ns: int) -> str:
+    """Return ``ns`` since the Unix epoch as ISO 8601 in UTC with microseconds."""
+    return datetime.fromtimestamp(ns / 1e9, tz=timezone.utc).isoformat(timespec="microseconds")

@@ -1,0 +1,1 @@
+"""The public names of agentops 0.3 and 0.4, on today's client."""

@@ -1,0 +1,1 @@
+"""What does the program want? Code, environment, file and defaults, read into one frozen configuration."""

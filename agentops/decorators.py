@@ -1,0 +1,1 @@
+"""Decorators and context managers: session, agent, task, workflow, tool, guardrail."""

@@ -1,0 +1,77 @@
+"""How do our own faults stay away from the program we watch? Ground floor.
+
+This module holds the only blind ``except`` of the SDK. Code of ours that runs inside a call of the
+host program stands in ``with guarded("what it does"):``. An error there is counted, logged once for
+each place, and swallowed; the host never sees it. The tests set :func:`be_strict`, so that the same
+error fails them.
+"""
+
+import logging
+from types import TracebackType
+
+__all__ = ["be_strict", "faults", "guarded"]
+
+logger = logging.getLogger("agentops")
+
+_PLACES_MAX = 256
+_strict = False
+_faults: dict[str, int] = {}
+
+
+def be_strict(strict: bool = True) -> None:
+    """Let errors of ours pass through (``True``: for our own tests) or swallow them (``False``)."""
+    global _strict  # noqa: PLW0603 - one switch for the whole process, thrown by tests only
+    _strict = strict
+
+
+def faults() -> dict[str, int]:
+    """Return how often each guarded place failed: a fresh ``{place: count}``."""
+    return dict(_faults)
+
+
+class guarded:  # reads as a statement: ``with guarded("reading the response"):``
+    """Run a block of ours so that its errors never reach the host program.
+
+    ``KeyboardInterrupt``, ``SystemExit`` and ``GeneratorExit`` are the host's and pass through.
+
+    Args:
+        place: What the block does, in words; the key under which its faults are counted.
+    """
+
+    __slots__ = ("_place",)
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if error is None or not isinstance(error, Exception):
+            return False
+        if _strict:
+            return False
+        _count(self._place, error)
+        return True
+
+
+def _count(place: str, error: Exception) -> None:
+    """Count a fault and log the first of each place, never with data of the host in it."""
+    try:
+        seen = _faults.get(place, 0)
+        if seen == 0 and len(_faults) >= _PLACES_MAX:
+            return
+        _faults[place] = seen + 1
+        if seen == 0:
+            logger.warning(
+                "agentops failed while %s (%s); your program is not affected",
+                place,
+                type(error).__name__,
+            )
+    except Exception:  # a logging handler of the host may fail: even that must not reach its calls
+        return

@@ -1,0 +1,1 @@
+"""How a call becomes a span and an event."""

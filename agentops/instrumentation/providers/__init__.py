@@ -1,0 +1,1 @@
+"""What is known of each vendor: where to hook, how to read. Makes no spans."""

@@ -1,0 +1,1 @@
+"""Incoming requests: ASGI and WSGI middleware that continue trace and session."""

@@ -1,0 +1,1 @@
+"""Rewrites programs for older agentops."""

@@ -1,0 +1,1 @@
+"""What acts on a vendor's call: patches, times, wraps streams."""

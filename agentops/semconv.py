@@ -1,0 +1,162 @@
+"""Which names do attributes, events and headers bear? Ground floor; the only place they are spelled.
+
+GenAI names follow the OpenTelemetry GenAI semantic conventions, schema 1.42.0 (all in development);
+session, user, error, server and service names the core conventions 1.44.0. The unit or the shape of a
+value stands in the comment behind its name.
+"""
+
+from typing import Final
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/gen-ai/1.42.0"
+
+# OpenTelemetry GenAI: requests, responses, usage, tools, agents
+GEN_AI_AGENT_DESCRIPTION: Final = "gen_ai.agent.description"  # string
+GEN_AI_AGENT_ID: Final = "gen_ai.agent.id"  # string
+GEN_AI_AGENT_NAME: Final = "gen_ai.agent.name"  # string
+GEN_AI_AGENT_VERSION: Final = "gen_ai.agent.version"  # string
+GEN_AI_CONVERSATION_COMPACTED: Final = "gen_ai.conversation.compacted"  # boolean
+GEN_AI_CONVERSATION_ID: Final = "gen_ai.conversation.id"  # string
+GEN_AI_DATA_SOURCE_ID: Final = "gen_ai.data_source.id"  # string
+GEN_AI_EMBEDDINGS_DIMENSION_COUNT: Final = "gen_ai.embeddings.dimension.count"  # int
+GEN_AI_EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"  # string
+GEN_AI_EVALUATION_NAME: Final = "gen_ai.evaluation.name"  # string
+GEN_AI_EVALUATION_SCORE_LABEL: Final = "gen_ai.evaluation.score.label"  # string
+GEN_AI_EVALUATION_SCORE_VALUE: Final = "gen_ai.evaluation.score.value"  # double
+GEN_AI_INPUT_MESSAGES: Final = (
+    "gen_ai.input.messages"  # messages in the JSON shape of the conventions
+)
+GEN_AI_MEMORY_QUERY_TEXT: Final = "gen_ai.memory.query.text"  # string
+GEN_AI_MEMORY_RECORD_COUNT: Final = "gen_ai.memory.record.count"  # int
+GEN_AI_MEMORY_RECORD_ID: Final = "gen_ai.memory.record.id"  # string
+GEN_AI_MEMORY_RECORDS: Final = "gen_ai.memory.records"  # any
+GEN_AI_MEMORY_STORE_ID: Final = "gen_ai.memory.store.id"  # string
+GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"  # string enum
+GEN_AI_OUTPUT_MESSAGES: Final = (
+    "gen_ai.output.messages"  # messages in the JSON shape of the conventions
+)
+GEN_AI_OUTPUT_TYPE: Final = "gen_ai.output.type"  # string enum
+GEN_AI_PROMPT_NAME: Final = "gen_ai.prompt.name"  # string
+GEN_AI_PROMPT_VERSION: Final = "gen_ai.prompt.version"  # string
+GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"  # string enum
+GEN_AI_REQUEST_CHOICE_COUNT: Final = "gen_ai.request.choice.count"  # int
+GEN_AI_REQUEST_ENCODING_FORMATS: Final = "gen_ai.request.encoding_formats"  # string[]
+GEN_AI_REQUEST_FREQUENCY_PENALTY: Final = "gen_ai.request.frequency_penalty"  # double
+GEN_AI_REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"  # int
+GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"  # string
+GEN_AI_REQUEST_PRESENCE_PENALTY: Final = "gen_ai.request.presence_penalty"  # double
+GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID: Final = "gen_ai.request.previous_response.id"  # string
+GEN_AI_REQUEST_REASONING_LEVEL: Final = "gen_ai.request.reasoning.level"  # string
+GEN_AI_REQUEST_SEED: Final = "gen_ai.request.seed"  # int
+GEN_AI_REQUEST_STOP_SEQUENCES: Final = "gen_ai.request.stop_sequences"  # string[]
+GEN_AI_REQUEST_STREAM: Final = "gen_ai.request.stream"  # boolean
+GEN_AI_REQUEST_STREAM_CURSOR: Final = "gen_ai.request.stream_cursor"  # string
+GEN_AI_REQUEST_TEMPERATURE: Final = "gen_ai.request.temperature"  # double
+GEN_AI_REQUEST_TOP_K: Final = "gen_ai.request.top_k"  # int
+GEN_AI_REQUEST_TOP_P: Final = "gen_ai.request.top_p"  # double
+GEN_AI_RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"  # string[]
+GEN_AI_RESPONSE_ID: Final = "gen_ai.response.id"  # string
+GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"  # string
+GEN_AI_RESPONSE_STATUS: Final = "gen_ai.response.status"  # string enum
+GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: Final = (
+    "gen_ai.response.time_to_first_chunk"  # double, seconds
+)
+GEN_AI_RETRIEVAL_DOCUMENTS: Final = "gen_ai.retrieval.documents"  # any
+GEN_AI_RETRIEVAL_QUERY_TEXT: Final = "gen_ai.retrieval.query.text"  # string
+GEN_AI_RETRIEVAL_TOP_K: Final = "gen_ai.retrieval.top_k"  # int
+GEN_AI_SYSTEM_INSTRUCTIONS: Final = (
+    "gen_ai.system_instructions"  # messages in the JSON shape of the conventions
+)
+GEN_AI_TOKEN_MODALITY: Final = "gen_ai.token.modality"  # string enum
+GEN_AI_TOOL_CALL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"  # any
+GEN_AI_TOOL_CALL_ID: Final = "gen_ai.tool.call.id"  # string
+GEN_AI_TOOL_CALL_RESULT: Final = "gen_ai.tool.call.result"  # any
+GEN_AI_TOOL_DEFINITIONS: Final = (
+    "gen_ai.tool.definitions"  # messages in the JSON shape of the conventions
+)
+GEN_AI_TOOL_DESCRIPTION: Final = "gen_ai.tool.description"  # string
+GEN_AI_TOOL_NAME: Final = "gen_ai.tool.name"  # string
+GEN_AI_TOOL_TYPE: Final = "gen_ai.tool.type"  # string
+GEN_AI_USAGE_AUDIO_CACHE_READ_INPUT_TOKENS: Final = (
+    "gen_ai.usage.audio.cache_read.input_tokens"  # int, tokens
+)
+GEN_AI_USAGE_AUDIO_INPUT_TOKENS: Final = "gen_ai.usage.audio.input_tokens"  # int, tokens
+GEN_AI_USAGE_AUDIO_OUTPUT_TOKENS: Final = "gen_ai.usage.audio.output_tokens"  # int, tokens
+GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"  # int, tokens
+GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS: Final = (
+    "gen_ai.usage.cache_write.input_tokens"  # int, tokens
+)
+GEN_AI_USAGE_IMAGE_CACHE_READ_INPUT_TOKENS: Final = (
+    "gen_ai.usage.image.cache_read.input_tokens"  # int, tokens
+)
+GEN_AI_USAGE_IMAGE_INPUT_TOKENS: Final = "gen_ai.usage.image.input_tokens"  # int, tokens
+GEN_AI_USAGE_IMAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.image.output_tokens"  # int, tokens
+GEN_AI_USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"  # int, tokens
+GEN_AI_USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"  # int, tokens
+GEN_AI_USAGE_REASONING_OUTPUT_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"  # int, tokens
+GEN_AI_USAGE_TEXT_CACHE_READ_INPUT_TOKENS: Final = (
+    "gen_ai.usage.text.cache_read.input_tokens"  # int, tokens
+)
+GEN_AI_USAGE_TEXT_INPUT_TOKENS: Final = "gen_ai.usage.text.input_tokens"  # int, tokens
+GEN_AI_USAGE_TEXT_OUTPUT_TOKENS: Final = "gen_ai.usage.text.output_tokens"  # int, tokens
+GEN_AI_WORKFLOW_NAME: Final = "gen_ai.workflow.name"  # string
+MCP_METHOD_NAME: Final = "mcp.method.name"  # string enum
+MCP_PROTOCOL_VERSION: Final = "mcp.protocol.version"  # string
+MCP_RESOURCE_URI: Final = "mcp.resource.uri"  # string
+MCP_SESSION_ID: Final = "mcp.session.id"  # string
+OPENAI_API_TYPE: Final = "openai.api.type"  # string enum
+OPENAI_REQUEST_SERVICE_TIER: Final = "openai.request.service_tier"  # string enum
+OPENAI_RESPONSE_SERVICE_TIER: Final = "openai.response.service_tier"  # string
+OPENAI_RESPONSE_SYSTEM_FINGERPRINT: Final = "openai.response.system_fingerprint"  # string
+
+# OpenTelemetry core: who, where, what went wrong
+SESSION_ID: Final = "session.id"  # string, UUID
+SESSION_PREVIOUS_ID: Final = "session.previous_id"  # string
+USER_ID: Final = "user.id"  # string
+ERROR_TYPE: Final = "error.type"  # string
+SERVER_ADDRESS: Final = "server.address"  # string
+SERVER_PORT: Final = "server.port"  # int
+SERVICE_NAME: Final = "service.name"  # string
+SERVICE_VERSION: Final = "service.version"  # string
+EXCEPTION_TYPE: Final = "exception.type"  # string
+EXCEPTION_MESSAGE: Final = "exception.message"  # string
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"  # string
+HTTP_REQUEST_METHOD: Final = "http.request.method"  # string
+HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"  # int
+HTTP_REQUEST_RESEND_COUNT: Final = "http.request.resend_count"  # int
+URL_PATH: Final = "url.path"  # string
+CODE_FUNCTION_NAME: Final = "code.function.name"  # string
+CODE_FILE_PATH: Final = "code.file.path"  # string
+CODE_LINE_NUMBER: Final = "code.line.number"  # int
+
+# AgentOps: what no convention names yet
+AGENTOPS_SPAN_KIND: Final = (
+    "agentops.span.kind"  # session, agent, task, tool, workflow, guardrail, llm
+)
+AGENTOPS_SESSION_NAME: Final = "agentops.session.name"  # string
+AGENTOPS_SESSION_END_STATE: Final = "agentops.session.end_state"  # Success, Fail or Indeterminate
+AGENTOPS_SESSION_END_REASON: Final = "agentops.session.end_reason"  # string
+AGENTOPS_TAGS: Final = "agentops.tags"  # string array
+AGENTOPS_AGENT_ID: Final = "agentops.agent.id"  # string
+AGENTOPS_COST_USD: Final = "agentops.cost.usd"  # double, US dollars
+AGENTOPS_REQUEST_ID: Final = (
+    "agentops.response.request_id"  # string, id the provider gave the HTTP exchange
+)
+AGENTOPS_RETRY_COUNT: Final = "agentops.retry_count"  # int, resends made by the vendor SDK
+AGENTOPS_INPUT: Final = "agentops.input"  # arguments of a decorated function, JSON text
+AGENTOPS_OUTPUT: Final = "agentops.output"  # result of a decorated function, JSON text
+AGENTOPS_GUARDRAIL_SPEC: Final = "agentops.guardrail.spec"  # input or output
+AGENTOPS_EVENT_ID: Final = "agentops.event.id"  # string, UUID
+AGENTOPS_EVENT_TYPE: Final = (
+    "agentops.event.type"  # llms, actions, tools, errors or the program's own
+)
+AGENTOPS_SAMPLING_WEIGHT: Final = "agentops.sampling.weight"  # double, spans this one stands for
+AGENTOPS_TRUNCATED: Final = "agentops.truncated"  # string array, keys of attributes that were cut
+
+# Names of log records: OpenTelemetry session events, and AgentOps events
+EVENT_SESSION_START: Final = "session.start"
+EVENT_SESSION_END: Final = "session.end"
+EVENT_AGENTOPS_LLM: Final = "agentops.llm"
+EVENT_AGENTOPS_ACTION: Final = "agentops.action"
+EVENT_AGENTOPS_TOOL: Final = "agentops.tool"
+EVENT_AGENTOPS_ERROR: Final = "agentops.error"
+EVENT_AGENTOPS_CUSTOM: Final = "agentops.custom"

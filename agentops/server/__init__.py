@@ -1,0 +1,1 @@
+"""The backend: ingest, storage, queries, REST API and web dashboard."""

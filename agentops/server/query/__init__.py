@@ -1,0 +1,1 @@
+"""Questions to the storage, without HTTP."""

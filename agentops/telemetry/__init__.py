@@ -1,0 +1,1 @@
+"""Telemetry: spans, events, queues and destinations. Knows no session and no vendor."""

@@ -1,0 +1,21 @@
+"""What every test stands on: errors of ours are not swallowed, and no state of the user is touched."""
+
+import pytest
+
+from agentops import guard
+
+
+@pytest.fixture(autouse=True)
+def _strict_guard():
+    guard.be_strict()
+    yield
+    guard.be_strict(False)
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path_factory, monkeypatch):
+    home = tmp_path_factory.mktemp("home")
+    for name in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(home / name.lower()))
+    for name in ("AGENTOPS_API_KEY", "AGENTOPS_CONFIG", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,1 @@
+"""What the tests share: loopback servers and readers of what they received."""
