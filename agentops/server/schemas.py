@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 __all__ = [
+    "ErrorAnswer",
     "ErrorBrief",
     "EventDetail",
     "EventList",
@@ -22,6 +23,7 @@ __all__ = [
     "SessionStatus",
     "SessionsSummary",
     "Skeleton",
+    "SpanBatch",
     "SpanDetail",
     "SpanEventDetail",
     "SpanLinkDetail",
@@ -32,6 +34,25 @@ __all__ = [
 
 SessionStatus = Literal["running", "ok", "error", "stopped"]
 """``stopped``: no end was told and nothing arrived for some minutes."""
+
+
+class ErrorAnswer(msgspec.Struct, kw_only=True):
+    """Why a request was not answered.
+
+    Attributes:
+        error: One sentence: what was seen, what was expected.
+        position: Index into ``q`` of the character that was not understood, or ``None``.
+    """
+
+    error: str
+    position: int | None = None
+
+
+class SpanBatch(msgspec.Struct, kw_only=True):
+    """Live message ``span.batch``: ``count`` spans of a session became visible."""
+
+    session_id: str
+    count: int
 
 
 class ErrorBrief(msgspec.Struct, kw_only=True):
