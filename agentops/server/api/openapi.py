@@ -47,7 +47,7 @@ def document() -> dict[str, Any]:
 def _any_json(kind: type) -> dict[str, Any]:
     if kind is not object:
         raise NotImplementedError
-    return {}
+    return {"description": "Any JSON value"}
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:

@@ -1,0 +1,32 @@
+import json
+import subprocess
+import sys
+
+from agentops.server.api import openapi
+from agentops.server.api.endpoints import ENDPOINTS, PREFIX
+
+
+def test_document_describes_every_endpoint_and_resolves_every_reference():
+    text = json.dumps(openapi.document())
+    document = json.loads(text)
+
+    assert {PREFIX + e.path for e in ENDPOINTS} == set(document["paths"])
+    names = set(document["components"]["schemas"])
+    referenced = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert referenced - names == set()
+    assert {"SessionRow", "SpanBatch", "ErrorAnswer"} <= names
+
+
+def test_path_parameters_are_declared_once_each():
+    for path, item in openapi.document()["paths"].items():
+        declared = [p["name"] for p in item["get"]["parameters"] if p["in"] == "path"]
+
+        assert path.count("{") == len(declared) == len(set(declared))
+
+
+def test_module_prints_the_same_document():
+    printed = subprocess.run(
+        [sys.executable, "-m", "agentops.server.api.openapi"], capture_output=True, check=True
+    ).stdout
+
+    assert json.loads(printed) == json.loads(json.dumps(openapi.document()))
