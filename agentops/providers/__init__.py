@@ -1,1 +1,62 @@
 """What acts on a vendor's call: patches, times, wraps streams."""
+
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, cast
+
+from agentops.errors import ConfigurationError
+from agentops.guard import guarded
+from agentops.instrumentation.providers import VENDORS
+from agentops.instrumentation.providers.base import ProviderInstrumentation
+from agentops.providers.instrumented_provider import InstrumentedProvider
+
+if TYPE_CHECKING:
+    from agentops.telemetry.manager import TelemetryManager
+
+__all__ = ["InstrumentedProvider", "install_all"]
+
+_ENTRY_POINTS = "agentops.providers"
+
+
+def install_all(
+    manager: "TelemetryManager", names: Iterable[str] | None = None
+) -> list[InstrumentedProvider]:
+    """Instrument vendors' packages: those imported already now, the others when they are imported.
+
+    Args:
+        manager: Where spans and events go.
+        names: Names of providers: ours, and entry points of the group ``agentops.providers``;
+            ``None`` means all of them.
+
+    Returns:
+        One provider for each name; ``uninstall`` each to undo it.
+
+    Raises:
+        ConfigurationError: A name is not known.
+    """
+    paths = _known()
+    wanted = list(paths if names is None else names)
+    for name in wanted:
+        if name not in paths:
+            raise ConfigurationError("instrument", name, f"some of {', '.join(sorted(paths))}")
+    installed = []
+    for name in wanted:
+        with guarded(f"loading the instrumentation of {name}"):
+            installed.append(_install(manager, paths[name]))
+    return installed
+
+
+def _known() -> dict[str, str]:
+    """Return name of provider -> ``module:class``; what is installed may add, not replace."""
+    added = {point.name: point.value for point in entry_points(group=_ENTRY_POINTS)}
+    return {**added, **VENDORS}
+
+
+def _install(manager: "TelemetryManager", path: str) -> InstrumentedProvider:
+    module, _, name = path.partition(":")
+    # Imported by name: what is known of a vendor is loaded only when it is asked for.
+    kind = cast("type[ProviderInstrumentation]", getattr(import_module(module), name))
+    provider = InstrumentedProvider(kind(manager))
+    provider.install()
+    return provider

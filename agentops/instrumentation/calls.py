@@ -1,0 +1,220 @@
+"""What is a model call, whoever serves it? Instrumentation floor: the neutral shape of one call.
+
+A :class:`LLMCall` is begun on the caller's thread with what the sampler must know, and filled on the
+pipeline's worker from the request and the response. It becomes span attributes by
+:meth:`LLMCall.to_attributes` and an event by :meth:`LLMCall.to_event`, both from the same values.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from agentops import clock, semconv
+from agentops.events import LLMEvent
+from agentops.telemetry.records import AnyValue
+
+__all__ = ["LLMCall", "Message", "Part", "Usage"]
+
+Part = dict[str, AnyValue]
+"""One part of a message in the JSON shape of the GenAI conventions: ``{"type": "text", ...}``."""
+
+Message = dict[str, AnyValue]
+"""``{"role": str, "parts": [Part], "name"?: str, "finish_reason"?: str}``."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Usage:
+    """Tokens of one call as the provider counted them; ``None`` means the provider did not tell.
+
+    ``input_tokens`` includes what was read from and written to a cache; every other field but
+    ``output_tokens`` is a subset of one of these two and is never added to them.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_write_input_tokens: int | None = None
+    reasoning_output_tokens: int | None = None
+    text_input_tokens: int | None = None
+    text_output_tokens: int | None = None
+    image_input_tokens: int | None = None
+    image_output_tokens: int | None = None
+    audio_input_tokens: int | None = None
+    audio_output_tokens: int | None = None
+    text_cache_read_input_tokens: int | None = None
+    image_cache_read_input_tokens: int | None = None
+    audio_cache_read_input_tokens: int | None = None
+
+    def to_attributes(self) -> dict[str, AnyValue]:
+        """Return the told counts under their conventional names."""
+        return {
+            name: value
+            for field_name, name in _USAGE_NAMES
+            if (value := getattr(self, field_name)) is not None
+        }
+
+
+_USAGE_NAMES = (
+    ("input_tokens", semconv.GEN_AI_USAGE_INPUT_TOKENS),
+    ("output_tokens", semconv.GEN_AI_USAGE_OUTPUT_TOKENS),
+    ("cache_read_input_tokens", semconv.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS),
+    ("cache_write_input_tokens", semconv.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS),
+    ("reasoning_output_tokens", semconv.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS),
+    ("text_input_tokens", semconv.GEN_AI_USAGE_TEXT_INPUT_TOKENS),
+    ("text_output_tokens", semconv.GEN_AI_USAGE_TEXT_OUTPUT_TOKENS),
+    ("image_input_tokens", semconv.GEN_AI_USAGE_IMAGE_INPUT_TOKENS),
+    ("image_output_tokens", semconv.GEN_AI_USAGE_IMAGE_OUTPUT_TOKENS),
+    ("audio_input_tokens", semconv.GEN_AI_USAGE_AUDIO_INPUT_TOKENS),
+    ("audio_output_tokens", semconv.GEN_AI_USAGE_AUDIO_OUTPUT_TOKENS),
+    ("text_cache_read_input_tokens", semconv.GEN_AI_USAGE_TEXT_CACHE_READ_INPUT_TOKENS),
+    ("image_cache_read_input_tokens", semconv.GEN_AI_USAGE_IMAGE_CACHE_READ_INPUT_TOKENS),
+    ("audio_cache_read_input_tokens", semconv.GEN_AI_USAGE_AUDIO_CACHE_READ_INPUT_TOKENS),
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class LLMCall:
+    """One call of a model service, from the request to the last chunk of the answer.
+
+    Attributes:
+        operation: ``gen_ai.operation.name``; ``""`` for a call of the service that is no model
+            operation (listing files): it gets a span, no LLM event.
+        provider: ``gen_ai.provider.name``.
+        model: Model that was asked for, ``""`` when the call names none.
+        span_name: Name of the span; by default ``{operation} {model}``.
+        server_address: Host name the request goes to.
+        server_port: Its port; ``None`` when it is the default of the scheme.
+        start_attributes: More attributes that are known, and wanted by samplers, at the start.
+        request: What the reader wants to look at again on the worker; owned by the vendor's SDK,
+            never changed.
+        attributes: Everything without a field of its own; filled on the worker.
+        input_messages: ``gen_ai.input.messages``; content.
+        output_messages: ``gen_ai.output.messages``; content.
+        system_instructions: ``gen_ai.system_instructions``; content.
+        tool_definitions: ``gen_ai.tool.definitions``; content.
+        content: More attributes that are content: left out unless content is captured in full.
+        finish_reasons: One for each choice, in the order of the choices.
+        error_type: ``error.type``: the provider's own code, else the class of the exception.
+        started_ns: Monotonic clock at the start.
+        ended_ns: Monotonic clock at the end; 0 until then.
+        first_chunk_ns: Monotonic clock at the first chunk of a stream; 0 when nothing was streamed.
+        last_chunk_ns: The same at the last chunk.
+        chunk_count: Chunks of the answer, when it was streamed.
+        started_at_ns: Wall clock at the start.
+    """
+
+    operation: str
+    provider: str
+    model: str = ""
+    span_name: str = ""
+    server_address: str = ""
+    server_port: int | None = None
+    start_attributes: dict[str, AnyValue] = field(default_factory=dict)
+    request: object = None
+    attributes: dict[str, AnyValue] = field(default_factory=dict)
+    input_messages: list[Message] = field(default_factory=list)
+    output_messages: list[Message] = field(default_factory=list)
+    system_instructions: list[Part] = field(default_factory=list)
+    tool_definitions: list[AnyValue] = field(default_factory=list)
+    content: dict[str, AnyValue] = field(default_factory=dict)
+    response_id: str = ""
+    response_model: str = ""
+    finish_reasons: list[str] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: float | None = None
+    error_type: str = ""
+    started_ns: int = 0
+    ended_ns: int = 0
+    first_chunk_ns: int = 0
+    last_chunk_ns: int = 0
+    chunk_count: int = 0
+    started_at_ns: int = 0
+
+    def name(self) -> str:
+        """Return the name of the span."""
+        return self.span_name or f"{self.operation} {self.model}".rstrip()
+
+    def to_start_attributes(self) -> dict[str, AnyValue]:
+        """Return what must stand on the span when it starts, because samplers look at it."""
+        attributes = dict(self.start_attributes)
+        attributes[semconv.GEN_AI_PROVIDER_NAME] = self.provider
+        if self.operation:
+            attributes[semconv.GEN_AI_OPERATION_NAME] = self.operation
+            attributes[semconv.AGENTOPS_SPAN_KIND] = "llm"
+        if self.model:
+            attributes[semconv.GEN_AI_REQUEST_MODEL] = self.model
+        if self.server_address:
+            attributes[semconv.SERVER_ADDRESS] = self.server_address
+            if self.server_port is not None:
+                attributes[semconv.SERVER_PORT] = self.server_port
+        return attributes
+
+    def to_attributes(self, content_mode: str) -> dict[str, AnyValue]:
+        """Return what is known at the end.
+
+        Args:
+            content_mode: ``none``, ``metadata`` or ``full``; only ``full`` lets content through.
+        """
+        attributes = dict(self.attributes)
+        attributes.update(self.usage.to_attributes())
+        for name, value in (
+            (semconv.GEN_AI_RESPONSE_ID, self.response_id),
+            (semconv.GEN_AI_RESPONSE_MODEL, self.response_model),
+            (semconv.GEN_AI_RESPONSE_FINISH_REASONS, self.finish_reasons),
+            (semconv.ERROR_TYPE, self.error_type),
+        ):
+            if value:
+                attributes[name] = value
+        if self.first_chunk_ns:
+            seconds = (self.first_chunk_ns - self.started_ns) / 1e9
+            attributes[semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = seconds
+        if self.cost_usd is not None:
+            attributes[semconv.AGENTOPS_COST_USD] = self.cost_usd
+        if content_mode == "full":
+            attributes.update(self._content_attributes())
+        return attributes
+
+    def _content_attributes(self) -> dict[str, AnyValue]:
+        attributes = dict(self.content)
+        for name, value in (
+            (semconv.GEN_AI_INPUT_MESSAGES, self.input_messages),
+            (semconv.GEN_AI_OUTPUT_MESSAGES, self.output_messages),
+            (semconv.GEN_AI_SYSTEM_INSTRUCTIONS, self.system_instructions),
+            (semconv.GEN_AI_TOOL_DEFINITIONS, self.tool_definitions),
+        ):
+            if value:
+                attributes[name] = value
+        return attributes
+
+    def to_event(self, content_mode: str = "full") -> LLMEvent | None:
+        """Return the call as an AgentOps event, or ``None`` when it was no model operation.
+
+        Args:
+            content_mode: As for :meth:`to_attributes`.
+        """
+        if not self.operation:
+            return None
+        full = content_mode == "full"
+        elapsed_ns = max(self.ended_ns - self.started_ns, 0)
+        return LLMEvent(
+            init_timestamp=clock.iso_from_ns(self.started_at_ns),
+            end_timestamp=clock.iso_from_ns(self.started_at_ns + elapsed_ns),
+            prompt=(self.input_messages or None) if full else None,
+            prompt_tokens=self.usage.input_tokens,
+            completion=(self.output_messages or None) if full else None,
+            completion_tokens=self.usage.output_tokens,
+            cost=self.cost_usd,
+            model=self.response_model or self.model or None,
+        )
+
+
+def merge_usage(into: Usage, counts: Mapping[str, object]) -> None:
+    """Put the counts that are whole numbers into ``into``; anything else is left as it was.
+
+    Args:
+        into: Changed in place.
+        counts: Names of :class:`Usage` fields to what the provider sent.
+    """
+    known = {item.name for item in fields(into)}
+    for name, value in counts.items():
+        if name in known and isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            setattr(into, name, value)

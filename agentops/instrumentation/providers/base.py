@@ -1,0 +1,94 @@
+"""What must be known of a vendor to instrument it? Instrumentation floor: reading only, no spans.
+
+A :class:`ProviderInstrumentation` names the functions to hook (:meth:`~ProviderInstrumentation.targets`)
+and reads what goes in and comes out. :class:`agentops.providers.InstrumentedProvider` does the acting:
+it patches, times, follows streams, ends spans. A vendor's SDK is never imported at import time.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from agentops.instrumentation.base import BaseInstrumentation
+from agentops.instrumentation.calls import LLMCall
+
+__all__ = ["ProviderInstrumentation", "Target"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One function of a vendor's SDK that is hooked.
+
+    Attributes:
+        module: Dotted name of the module that holds it.
+        name: Path inside the module: ``"Client.chat"``.
+        operation: ``gen_ai.operation.name`` of what it does, for the reader's own use.
+        role: ``call``: each call is a span. ``response``: it sees the HTTP response of the call that
+            is under way and makes no span; the instrumentation's ``read_exchange`` tells what of it.
+            ``socket``: it opens a connection that lives on; ``watch_socket`` tells how to follow it.
+        is_async: Whether it is a coroutine function.
+    """
+
+    module: str
+    name: str
+    operation: str = ""
+    role: Literal["call", "response", "socket"] = "call"
+    is_async: bool = False
+
+
+class ProviderInstrumentation(BaseInstrumentation):
+    """Base class for custom providers: says where to hook a vendor's SDK and how to read it.
+
+    Class attributes:
+        module: Name of the package to wait for: it is instrumented when the program imports it.
+    """
+
+    module: str = ""
+
+    @abstractmethod
+    def targets(self) -> Sequence[Target]:
+        """Return the functions to hook; those the installed version does not have are skipped."""
+
+    @abstractmethod
+    def read_request(
+        self, target: Target, args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> LLMCall | None:
+        """Read a call that is about to be made; runs on the caller's thread, so be quick.
+
+        Take references only; leave the walk through messages to :meth:`read_response`.
+
+        Args:
+            target: The hooked function.
+            args: Positional arguments; for a method the first one is the object it is called on.
+            kwargs: Keyword arguments; never change them.
+
+        Returns:
+            The call, or ``None`` to let it pass without a span.
+        """
+
+    @abstractmethod
+    def read_response(self, call: LLMCall, response: object) -> None:
+        """Fill ``call`` from its request and its response; runs on the pipeline's worker.
+
+        Args:
+            call: Changed in place.
+            response: What the function returned; for streams see :meth:`read_stream`; ``None`` when
+                it raised.
+        """
+
+    def read_stream(self, call: LLMCall, chunks: Sequence[object]) -> None:
+        """Fill ``call`` from the chunks the program received; runs on the pipeline's worker.
+
+        Args:
+            call: Changed in place.
+            chunks: In order of arrival; all of them, or those before the program stopped reading.
+        """
+
+    def is_stream(self, call: LLMCall, result: object) -> bool:
+        """Tell whether ``result`` is iterated for its chunks: by default any iterator is."""
+        return hasattr(result, "__next__") or hasattr(result, "__anext__")
+
+    def read_error(self, call: LLMCall, error: BaseException) -> None:
+        """Fill ``call`` from the exception that ended it; runs on the caller's thread."""
+        call.error_type = type(error).__name__

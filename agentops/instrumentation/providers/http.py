@@ -1,0 +1,118 @@
+"""What did the HTTP exchange of a call say? Instrumentation floor: bytes and headers, no vendor.
+
+The engine lets an :class:`HttpExchange` hold the answer of a call: the body that the vendor's SDK has
+read, or the pieces of a stream as they passed by. Nothing is decoded on the caller's thread; the
+worker asks for :meth:`HttpExchange.json` or :meth:`HttpExchange.events`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agentops.guard import guarded
+
+__all__ = ["HttpExchange", "HttpResponse", "parse_events"]
+
+
+class HttpResponse(Protocol):
+    """What is used of an ``httpx`` or ``httpx2`` response."""
+
+    status_code: int
+    is_closed: bool
+    stream: object
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Header names, in any case, to values."""
+
+    @property
+    def content(self) -> bytes:
+        """The body, once it was read."""
+
+
+@dataclass(slots=True, kw_only=True)
+class HttpExchange:
+    """The answer of one call, as it came over the wire.
+
+    Attributes:
+        status: HTTP status code.
+        headers: Of the response; lookups ignore case.
+        response_type: Class of the response, which knows how to undo its content encoding.
+        retries: How often the SDK sent the request again before this answer.
+        parts: Body as received, still in its content encoding where ``is_raw``.
+        is_raw: Whether ``parts`` come straight off the wire.
+        is_cut: Whether the middle of the body was let go because it was too large to hold.
+        end: ``complete`` when the body came to its end, ``closed`` when the program stopped reading,
+            ``abandoned`` when it let go of the stream without closing it, ``error`` otherwise.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    response_type: type
+    retries: int = 0
+    parts: list[bytes] = field(default_factory=list)
+    is_raw: bool = False
+    is_cut: bool = False
+    end: str = ""
+
+    def body(self) -> bytes:
+        """Return the decoded body, as far as it was received; ``b""`` when nothing was."""
+        data = b"".join(self.parts)
+        encoding = self.headers.get("content-encoding", "")
+        if not self.is_raw or not data or encoding in ("", "identity"):
+            return data
+        with guarded("decoding a response body"):
+            decoded = self.response_type(200, headers={"content-encoding": encoding}, content=data)
+            return bytes(decoded.content)
+        return b""
+
+    def content_type(self) -> str:
+        """Return the media type without parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def is_event_stream(self) -> bool:
+        """Tell whether the body is a stream of server-sent events."""
+        return self.content_type() == "text/event-stream"
+
+    def json(self) -> object:
+        """Return the body as a JSON value, or ``None`` when it is none."""
+        try:
+            return json.loads(self.body())
+        except (ValueError, RecursionError):
+            return None
+
+    def events(self) -> Iterator[tuple[str, object]]:
+        """Yield ``(event name, JSON value)`` of each server-sent event; data that is no JSON is skipped."""
+        return parse_events(self.body())
+
+
+def parse_events(body: bytes) -> Iterator[tuple[str, object]]:
+    """Yield ``(event name, JSON value)`` of each server-sent event in ``body``.
+
+    WHATWG HTML, 9.2.6. An event that was cut off is left out; ``[DONE]`` is yielded as the text.
+    """
+    text = body.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    for block in text.split("\n\n"):
+        name, data = _fields(block)
+        if not data:
+            continue
+        if data.startswith("[DONE]"):
+            yield name, "[DONE]"
+            continue
+        try:
+            yield name, json.loads(data)
+        except (ValueError, RecursionError):
+            continue
+
+
+def _fields(block: str) -> tuple[str, str]:
+    """Return the ``event`` and the joined ``data`` of one block of lines."""
+    name = ""
+    data: list[str] = []
+    for line in block.split("\n"):
+        if line.startswith("data:"):
+            data.append(line[6:] if line[5:6] == " " else line[5:])
+        elif line.startswith("event:"):
+            name = line[6:].strip()
+    return name, data[0] if len(data) == 1 else "\n".join(data)

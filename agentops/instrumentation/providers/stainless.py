@@ -1,0 +1,78 @@
+"""How are SDKs read that send every call through one ``request`` method? Instrumentation floor.
+
+The openai and anthropic packages are built alike: each method of theirs ends in ``request(cast_to,
+options, stream=...)`` of a base client, and each answer passes ``_process_response``. Hooking these
+two sees every call there is, named or not, as it goes over the wire: helpers, raw and streaming
+responses, retries, requests by path, platform clients, methods that were bound earlier.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+from agentops.instrumentation.calls import LLMCall
+from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
+from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
+
+__all__ = ["StainlessInstrumentation"]
+
+
+class StainlessInstrumentation(ProviderInstrumentation):
+    """Reads calls at ``request`` and answers at ``_process_response``; a vendor adds what it knows."""
+
+    def client_call(self, client: object, options: object, stream: bool) -> LLMCall | None:
+        """Read a request that is about to be sent; runs on the caller's thread.
+
+        Args:
+            client: The vendor's client object.
+            options: Its request options: ``method``, ``url`` (the path), ``json_data``, ``headers``.
+            stream: Whether the answer is to be streamed.
+        """
+        raise NotImplementedError
+
+    def read_body(self, call: LLMCall, body: object, exchange: HttpExchange) -> None:
+        """Fill ``call`` from a JSON body (``None``: there was none); runs on the worker."""
+        raise NotImplementedError
+
+    def read_events(self, call: LLMCall, exchange: HttpExchange) -> None:
+        """Fill ``call`` from ``exchange.events()``; runs on the worker."""
+        raise NotImplementedError
+
+    def read_input(self, call: LLMCall) -> None:
+        """Fill ``call`` from its request; runs on the worker, also when the call failed."""
+        raise NotImplementedError
+
+    def read_headers(self, call: LLMCall, exchange: HttpExchange) -> None:
+        """Fill ``call`` from the headers of the response; runs on the worker."""
+        raise NotImplementedError
+
+    def read_request(
+        self, target: Target, args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> LLMCall | None:
+        """Read the client, the options and the stream flag off the arguments of ``request``."""
+        options = args[2] if len(args) > 2 else kwargs.get("options")
+        return self.client_call(args[0], options, bool(kwargs.get("stream")))
+
+    def read_exchange(self, target: Target, kwargs: Mapping[str, object]) -> HttpExchange | None:
+        """Return what ``_process_response`` was given, or ``None`` when that cannot be told."""
+        response = kwargs.get("response")
+        if response is None:
+            return None
+        answer = cast("HttpResponse", response)
+        retries = kwargs.get("retries_taken")
+        return HttpExchange(
+            status=answer.status_code,
+            headers=answer.headers,
+            response_type=type(answer),
+            retries=retries if isinstance(retries, int) else 0,
+        )
+
+    def read_response(self, call: LLMCall, response: object) -> None:
+        """Read the request, then the answer by its media type."""
+        self.read_input(call)
+        if not isinstance(response, HttpExchange):
+            return
+        self.read_headers(call, response)
+        if response.is_event_stream():
+            self.read_events(call, response)
+        else:
+            self.read_body(call, response.json(), response)

@@ -1,0 +1,303 @@
+"""What happens around a vendor's call? The engine: it patches, times, follows streams, ends spans.
+
+It stands on :mod:`agentops.instrumentation` and does the same for every vendor; what differs is asked
+of the :class:`~agentops.instrumentation.providers.base.ProviderInstrumentation`. On the caller's
+thread it takes references; reading them is left to the pipeline's worker.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, cast
+
+from opentelemetry import trace
+from opentelemetry.context import attach, create_key, detach, get_current, get_value, set_value
+from opentelemetry.trace import Span, SpanKind
+
+from agentops import clock
+from agentops.guard import guarded
+from agentops.instrumentation.calls import LLMCall
+from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
+from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
+from agentops.instrumentation.providers.stainless import StainlessInstrumentation
+from agentops.providers.patching import Patch, Wrapper, when_imported
+from agentops.providers.streams import AsyncStreamProxy, AsyncTap, StreamProxy, Tap
+from agentops.telemetry.completion import Completion
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+__all__ = ["ActiveCall", "InstrumentedProvider"]
+
+_CALL_KEY = create_key("agentops-call")
+_SUPPRESS_KEY = "suppress_instrumentation"  # the key OpenTelemetry's instrumentations agree on
+
+
+class ActiveCall:
+    """A call that is under way, from its span's start to its end.
+
+    Attributes:
+        call: What is known of it.
+        span: Its span.
+        response: What the reader gets on the worker: the result, or the HTTP exchange.
+        chunks: Objects of a stream that the program received; ``None`` when it is no such stream.
+        is_tapped: Whether the byte stream of the response is followed: the stream ends the span.
+    """
+
+    __slots__ = (
+        "_open", "_provider", "call", "chunks", "first_chunk_ns", "is_tapped", "last_chunk_ns", "response", "span",
+    )  # fmt: skip
+
+    def __init__(self, provider: "InstrumentedProvider", call: LLMCall, span: Span) -> None:
+        self.call = call
+        self.span = span
+        self.response: object = None
+        self.chunks: list[object] | None = None
+        self.is_tapped = False
+        self.first_chunk_ns = 0
+        self.last_chunk_ns = 0
+        self._provider = provider
+        self._open = [True]
+
+    def finish(self, error: BaseException | None = None, end: str = "complete") -> None:
+        """End the span; the first of several calls counts. Safe from any thread and from finalisers."""
+        try:
+            self._open.pop()
+        except IndexError:
+            return
+        with guarded("ending a call"):
+            self._provider.end(self, error, end)
+
+    def complete(self) -> Completion:
+        """Read request and response; called once, on the pipeline's worker."""
+        return self._provider.complete(self)
+
+
+class InstrumentedProvider:
+    """Instruments one vendor's SDK.
+
+    Args:
+        instrumentation: What is known of the vendor: a ``ProviderInstrumentation``.
+    """
+
+    def __init__(self, instrumentation: ProviderInstrumentation) -> None:
+        self.instrumentation = instrumentation
+        self._patches: list[Patch] = []
+        self._is_wanted = False
+        self._is_awaited = False
+
+    def install(self) -> None:
+        """Hook every function of the vendor that is there, as soon as its package is imported.
+
+        Doing it again changes nothing. What the installed version does not have is skipped.
+        """
+        self._is_wanted = True
+        if not self._is_awaited:
+            self._is_awaited = True
+            when_imported(self.instrumentation.module, self._apply)
+        elif self._patches:
+            self._apply()
+
+    def uninstall(self) -> None:
+        """Put the vendor's own functions back; calls under way still end their spans."""
+        self._is_wanted = False
+        for patch in reversed(self._patches):
+            with guarded("restoring a provider"):
+                patch.remove()
+
+    def _apply(self) -> None:
+        if not self._is_wanted:
+            return
+        if not self._patches:
+            self._patches = [
+                Patch(target.module, target.name, self._wrapper(target))
+                for target in self.instrumentation.targets()
+            ]
+        for patch in self._patches:
+            with guarded("patching a provider"):
+                patch.apply()
+
+    def create_span(self, operation: LLMCall) -> Span:
+        """Start the span of a call.
+
+        Args:
+            operation: The call; its start attributes are what samplers see.
+        """
+        return self.instrumentation.create_span(
+            operation.name(), kind=SpanKind.CLIENT, attributes=operation.to_start_attributes()
+        )
+
+    def handle_response(self, response: object, context: ActiveCall) -> object:
+        """Take the vendor's answer; return what the program is given: the same object.
+
+        Only an iterator of objects without a byte stream below it is given back in a proxy.
+
+        Args:
+            response: What the vendor's function returned.
+            context: The call it answers.
+        """
+        if context.is_tapped:
+            return response
+        with guarded("handling a response"):
+            if context.response is None:
+                proxy = self._follow(response, context)
+                if proxy is not None:
+                    return proxy
+                context.response = response
+            context.finish()
+        return response
+
+    def end(self, active: ActiveCall, error: BaseException | None, end: str) -> None:
+        """End the span of ``active``; called by it, once."""
+        call = active.call
+        call.ended_ns = clock.monotonic_ns()
+        call.first_chunk_ns = active.first_chunk_ns
+        call.last_chunk_ns = active.last_chunk_ns
+        exchange = active.response
+        if isinstance(exchange, HttpExchange) and not exchange.end:
+            exchange.end = end
+        if error is not None:
+            with guarded("reading an error"):
+                self.instrumentation.read_error(call, error)
+        manager = self.instrumentation.telemetry_manager
+        manager.end_span(active.span, complete=active.complete, error=error)
+
+    def complete(self, active: ActiveCall) -> Completion:
+        """Read request and response of ``active``; called once, on the pipeline's worker."""
+        call = active.call
+        instrumentation = self.instrumentation
+        with guarded("reading a response"):
+            if active.chunks is not None:
+                instrumentation.read_stream(call, active.chunks)
+            else:
+                instrumentation.read_response(call, active.response)
+        mode = instrumentation.telemetry_manager.content_mode
+        event = call.to_event(mode)
+        return Completion(
+            attributes=call.to_attributes(mode), events=() if event is None else (event,)
+        )
+
+    def _follow(self, response: object, active: ActiveCall) -> object | None:
+        """Return a proxy around ``response`` when it is a stream of objects, else ``None``."""
+        if not self.instrumentation.is_stream(active.call, response):
+            return None
+        active.chunks = []
+        kind = AsyncStreamProxy if hasattr(response, "__anext__") else StreamProxy
+        return cast("object", kind(response, active.chunks, active))
+
+    def _start(
+        self, target: Target, args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> "tuple[ActiveCall, Context] | None":
+        """Begin a call: return it with the context to attach, or ``None`` to let it pass."""
+        with guarded("starting a call"):
+            context = get_current()
+            if get_value(_CALL_KEY, context) is not None or get_value(_SUPPRESS_KEY, context):
+                return None
+            call = self.instrumentation.read_request(target, args, kwargs)
+            if call is None:
+                return None
+            call.started_at_ns = clock.now_ns()
+            call.started_ns = clock.monotonic_ns()
+            span = self.create_span(call)
+            active = ActiveCall(self, call, span)
+            return active, set_value(_CALL_KEY, active, trace.set_span_in_context(span, context))
+        return None
+
+    def _wrapper(self, target: Target) -> Wrapper:
+        if target.role == "response":
+            return self._response_wrapper(target)
+        return self._async_call_wrapper(target) if target.is_async else self._call_wrapper(target)
+
+    def _call_wrapper(self, target: Target) -> Wrapper:
+        def wrapper(
+            wrapped: Callable[..., object],
+            instance: object,
+            args: tuple[object, ...],
+            kwargs: Mapping[str, object],
+        ) -> object:
+            started = self._start(target, args if instance is None else (instance, *args), kwargs)
+            if started is None:
+                return wrapped(*args, **kwargs)
+            active, context = started
+            token = attach(context)
+            try:
+                result = wrapped(*args, **kwargs)
+            except BaseException as error:
+                active.finish(error, "error")
+                raise
+            finally:
+                detach(token)
+            return self.handle_response(result, active)
+
+        return wrapper
+
+    def _async_call_wrapper(self, target: Target) -> Wrapper:
+        async def follow(
+            wrapped: Callable[..., Awaitable[object]],
+            all_args: tuple[object, ...],
+            args: tuple[object, ...],
+            kwargs: Mapping[str, object],
+        ) -> object:
+            started = self._start(target, all_args, kwargs)
+            if started is None:
+                return await wrapped(*args, **kwargs)
+            active, context = started
+            token = attach(context)
+            try:
+                result = await wrapped(*args, **kwargs)
+            except GeneratorExit as error:
+                # The coroutine is thrown away, maybe in another context: there is nothing to detach.
+                active.finish(error, "abandoned")
+                raise
+            except BaseException as error:
+                detach(token)
+                active.finish(error, "error")
+                raise
+            detach(token)
+            return self.handle_response(result, active)
+
+        def wrapper(
+            wrapped: Callable[..., object],
+            instance: object,
+            args: tuple[object, ...],
+            kwargs: Mapping[str, object],
+        ) -> object:
+            all_args = args if instance is None else (instance, *args)
+            return follow(
+                cast("Callable[..., Awaitable[object]]", wrapped), all_args, args, kwargs
+            )
+
+        return wrapper
+
+    def _response_wrapper(self, target: Target) -> Wrapper:
+        def wrapper(
+            wrapped: Callable[..., object],
+            _instance: object,
+            args: tuple[object, ...],
+            kwargs: Mapping[str, object],
+        ) -> object:
+            active = get_value(_CALL_KEY)
+            if isinstance(active, ActiveCall):
+                with guarded("observing a response"):
+                    self._observe(target, active, kwargs)
+            return wrapped(*args, **kwargs)
+
+        return wrapper
+
+    def _observe(self, target: Target, active: ActiveCall, kwargs: Mapping[str, object]) -> None:
+        """Let the call hold the HTTP answer: the body that was read, or a tap on the one to come."""
+        instrumentation = self.instrumentation
+        if not isinstance(instrumentation, StainlessInstrumentation):
+            return
+        exchange = instrumentation.read_exchange(target, kwargs)
+        if exchange is None:
+            return
+        response = cast("HttpResponse", kwargs["response"])
+        active.response = exchange
+        if response.is_closed:
+            exchange.parts.append(response.content)
+            return
+        if isinstance(response.stream, Tap | AsyncTap):
+            return
+        exchange.is_raw = True
+        active.is_tapped = True
+        tap = AsyncTap if target.is_async else Tap
+        response.stream = tap(response.stream, exchange, active)

@@ -1,0 +1,138 @@
+"""How is a vendor's function replaced, and put back? The only place that wraps other people's code.
+
+A patch sits on the class or module that holds the function. Taking it off restores what was there
+before, the very same object; where somebody else has wrapped ours since, ours stays and becomes
+transparent. A vendor that is not imported yet is waited for.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType
+
+import wrapt
+
+from agentops.guard import guarded
+
+__all__ = ["ObjectProxy", "Patch", "Wrapper", "when_imported"]
+
+ObjectProxy = wrapt.ObjectProxy
+
+Wrapper = Callable[
+    [Callable[..., object], object, tuple[object, ...], Mapping[str, object]], object
+]
+"""``wrapper(wrapped, instance, args, kwargs)``: calls ``wrapped(*args, **kwargs)`` and returns its result."""
+
+_MISSING = object()
+
+
+class Patch:
+    """One function of somebody else, wrapped.
+
+    Args:
+        module: Dotted name of the module that holds it; it must be importable.
+        path: Path inside the module: ``"Client.request"``. An inherited method is wrapped on the
+            named class only.
+        wrapper: Called in place of the function.
+    """
+
+    def __init__(self, module: str, path: str, wrapper: Wrapper) -> None:
+        self._module = module
+        self._path = path
+        self._wrapper = wrapper
+        self._holder: object = None
+        self._before: object = _MISSING
+        self._ours: object = None
+        self.is_active = False
+
+    def apply(self) -> bool:
+        """Wrap the function; return ``False`` when this version of the package does not have it."""
+        if self.is_active:
+            return True
+        holder = self._resolve()
+        name = self._path.rpartition(".")[2]
+        original = getattr(holder, name, None) if holder is not None else None
+        if holder is None or original is None:
+            return False
+        if self._ours is not None and self._is_in_chain(original):
+            self.is_active = True
+            return True
+        self._holder = holder
+        self._before = vars(holder).get(name, _MISSING)
+        self._ours = _Wrapped(_raw(holder, name), self._run)
+        setattr(holder, name, self._ours)
+        self.is_active = True
+        return True
+
+    def remove(self) -> None:
+        """Put back what was there; transparent when somebody has wrapped ours since."""
+        if not self.is_active:
+            return
+        self.is_active = False
+        name = self._path.rpartition(".")[2]
+        if vars(self._holder).get(name) is not self._ours:
+            return
+        if self._before is _MISSING:
+            delattr(self._holder, name)
+        else:
+            setattr(self._holder, name, self._before)
+        self._ours = None
+
+    def _resolve(self) -> object | None:
+        try:
+            holder: object = importlib.import_module(self._module)
+        except ImportError:
+            return None
+        for part in self._path.split(".")[:-1]:
+            holder = getattr(holder, part, None)
+        return holder
+
+    def _is_in_chain(self, function: object) -> bool:
+        """Tell whether ``function`` leads to our wrapper through ``__wrapped__``."""
+        for _ in range(64):
+            if function is self._ours:
+                return True
+            function = getattr(function, "__wrapped__", None)
+            if function is None:
+                return False
+        return False
+
+    def _run(
+        self,
+        wrapped: Callable[..., object],
+        instance: object,
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+    ) -> object:
+        if not self.is_active:
+            return wrapped(*args, **kwargs)
+        return self._wrapper(wrapped, instance, args, kwargs)
+
+
+class _Wrapped(wrapt.FunctionWrapper):  # type: ignore[misc]  # wrapt is not typed
+    """A wrapped function; its own class so that ours can be told from others'."""
+
+
+def _raw(holder: object, name: str) -> object:
+    """Return the attribute as it stands in the class, without binding it."""
+    if isinstance(holder, type):
+        for base in holder.__mro__:
+            if name in vars(base):
+                return vars(base)[name]
+    return getattr(holder, name)
+
+
+def when_imported(module: str, action: Callable[[], None]) -> None:
+    """Call ``action`` now if ``module`` is imported already, else right after its import.
+
+    An error in ``action`` never reaches the program that imports.
+    """
+
+    def run(_loaded: ModuleType) -> None:
+        with guarded(f"instrumenting {module}"):
+            action()
+
+    if module in sys.modules:
+        run(sys.modules[module])
+    else:
+        wrapt.register_post_import_hook(run, module)

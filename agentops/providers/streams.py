@@ -1,0 +1,227 @@
+"""How is a stream followed without being changed? Stands beside the engine.
+
+Two ways. A *tap* sits on the byte stream of an HTTP response: the vendor's SDK builds its own stream
+object on it and the program gets that very object. A *proxy* stands around an iterator of objects
+where there is no such place. Both keep references to what passes, parse nothing, attach no context,
+and tell once how it ended.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Protocol
+
+from agentops import clock
+from agentops.instrumentation.providers.http import HttpExchange
+from agentops.providers.patching import ObjectProxy
+
+__all__ = ["AsyncStreamProxy", "AsyncTap", "StreamProxy", "Tap", "Watcher"]
+
+_BODY_BYTES_MAX = 32 * 1024 * 1024
+_TAIL_PARTS = 64
+
+
+class Watcher(Protocol):
+    """Who is told about a stream."""
+
+    first_chunk_ns: int
+    last_chunk_ns: int
+
+    def finish(self, error: BaseException | None = None, end: str = "complete") -> None:
+        """Hear that the stream ended; called at least once, only the first time counts."""
+
+
+class _ByteTap:
+    """What taps on sync and async byte streams have in common."""
+
+    def __init__(self, stream: object, exchange: HttpExchange, watcher: Watcher) -> None:
+        self._stream = stream
+        self._exchange = exchange
+        self._watcher = watcher
+        self._held_bytes = 0
+
+    @property  # type: ignore[misc]  # isinstance() of the SDK and of httpx must see the stream's own class
+    def __class__(self) -> type:
+        return type(self._stream)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def __del__(self) -> None:
+        watcher = self.__dict__.get("_watcher")
+        if watcher is not None:
+            watcher.finish(end="abandoned")
+
+    def _keep(self, part: bytes) -> None:
+        now = clock.monotonic_ns()
+        watcher = self._watcher
+        watcher.last_chunk_ns = now
+        if not watcher.first_chunk_ns:
+            watcher.first_chunk_ns = now
+        parts = self._exchange.parts
+        parts.append(part)
+        self._held_bytes += len(part)
+        if self._held_bytes > _BODY_BYTES_MAX:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Drop the middle of a body that is too large to hold: its end tells the usage."""
+        parts = self._exchange.parts
+        keep = len(parts) // 2
+        if len(parts) > 2 * _TAIL_PARTS:
+            del parts[keep:-_TAIL_PARTS]
+        else:
+            del parts[1:]
+        self._exchange.is_cut = True
+        self._held_bytes = sum(map(len, parts))
+
+
+class Tap(_ByteTap):
+    """Stands in for the byte stream of a sync HTTP response."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for part in self._stream:  # type: ignore[attr-defined]  # a SyncByteStream
+                self._keep(part)
+                yield part
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._watcher.finish(error, "error")
+            raise
+        self._exchange.end = "complete"
+
+    def close(self) -> None:
+        """Close the stream and tell the watcher."""
+        try:
+            self._stream.close()  # type: ignore[attr-defined]  # a SyncByteStream
+        finally:
+            self._watcher.finish(end="closed")
+
+
+class AsyncTap(_ByteTap):
+    """Stands in for the byte stream of an async HTTP response."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for part in self._stream:  # type: ignore[attr-defined]  # an AsyncByteStream
+                self._keep(part)
+                yield part
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._watcher.finish(error, "error")
+            raise
+        self._exchange.end = "complete"
+
+    async def aclose(self) -> None:
+        """Close the stream and tell the watcher."""
+        try:
+            await self._stream.aclose()  # type: ignore[attr-defined]  # an AsyncByteStream
+        finally:
+            self._watcher.finish(end="closed")
+
+
+class StreamProxy(ObjectProxy):  # type: ignore[misc]  # wrapt is not typed
+    """Stands around an iterator of objects; every attribute is the iterator's own.
+
+    Args:
+        stream: The iterator.
+        chunks: Where each object is noted.
+        watcher: Who is told.
+    """
+
+    def __init__(self, stream: object, chunks: list[object], watcher: Watcher) -> None:
+        super().__init__(stream)
+        self._self_note = _noter(chunks, watcher)
+        self._self_watcher = watcher
+
+    def __iter__(self) -> Iterator[object]:
+        return self
+
+    def __next__(self) -> object:
+        try:
+            chunk = next(self.__wrapped__)
+        except StopIteration:
+            self._self_watcher.finish()
+            raise
+        except BaseException as error:
+            self._self_watcher.finish(error, "error")
+            raise
+        self._self_note(chunk)
+        return chunk
+
+    def __enter__(self) -> object:
+        entered = self.__wrapped__.__enter__()
+        return self if entered is self.__wrapped__ else entered
+
+    def __exit__(self, *details: object) -> object:
+        try:
+            return self.__wrapped__.__exit__(*details)
+        finally:
+            self._self_watcher.finish(end="closed")
+
+    def close(self) -> object:
+        """Close the iterator and tell the watcher."""
+        try:
+            return self.__wrapped__.close()
+        finally:
+            self._self_watcher.finish(end="closed")
+
+    def __del__(self) -> None:
+        self._self_watcher.finish(end="abandoned")
+
+
+class AsyncStreamProxy(ObjectProxy):  # type: ignore[misc]  # wrapt is not typed
+    """The same around an async iterator."""
+
+    def __init__(self, stream: object, chunks: list[object], watcher: Watcher) -> None:
+        super().__init__(stream)
+        self._self_note = _noter(chunks, watcher)
+        self._self_watcher = watcher
+
+    def __aiter__(self) -> AsyncIterator[object]:
+        return self
+
+    async def __anext__(self) -> object:
+        try:
+            chunk = await self.__wrapped__.__anext__()
+        except StopAsyncIteration:
+            self._self_watcher.finish()
+            raise
+        except BaseException as error:
+            self._self_watcher.finish(error, "error")
+            raise
+        self._self_note(chunk)
+        return chunk
+
+    async def __aenter__(self) -> object:
+        entered = await self.__wrapped__.__aenter__()
+        return self if entered is self.__wrapped__ else entered
+
+    async def __aexit__(self, *details: object) -> object:
+        try:
+            return await self.__wrapped__.__aexit__(*details)
+        finally:
+            self._self_watcher.finish(end="closed")
+
+    async def aclose(self) -> object:
+        """Close the iterator and tell the watcher."""
+        try:
+            return await self.__wrapped__.aclose()
+        finally:
+            self._self_watcher.finish(end="closed")
+
+    def __del__(self) -> None:
+        self._self_watcher.finish(end="abandoned")
+
+
+def _noter(chunks: list[object], watcher: Watcher) -> Callable[[object], None]:
+    """Return what notes a chunk and its time."""
+
+    def note(chunk: object) -> None:
+        now = clock.monotonic_ns()
+        watcher.last_chunk_ns = now
+        if not watcher.first_chunk_ns:
+            watcher.first_chunk_ns = now
+        chunks.append(chunk)
+
+    return note
