@@ -156,14 +156,13 @@ class LLMCall:
         """
         attributes = dict(self.attributes)
         attributes.update(self.usage.to_attributes())
-        for name, value in (
+        told: tuple[tuple[str, AnyValue], ...] = (
             (semconv.GEN_AI_RESPONSE_ID, self.response_id),
             (semconv.GEN_AI_RESPONSE_MODEL, self.response_model),
             (semconv.GEN_AI_RESPONSE_FINISH_REASONS, self.finish_reasons),
             (semconv.ERROR_TYPE, self.error_type),
-        ):
-            if value:
-                attributes[name] = value
+        )
+        attributes.update((name, value) for name, value in told if value)
         if self.first_chunk_ns:
             seconds = (self.first_chunk_ns - self.started_ns) / 1e9
             attributes[semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = seconds
@@ -174,16 +173,13 @@ class LLMCall:
         return attributes
 
     def _content_attributes(self) -> dict[str, AnyValue]:
-        attributes = dict(self.content)
-        for name, value in (
+        told: tuple[tuple[str, AnyValue], ...] = (
             (semconv.GEN_AI_INPUT_MESSAGES, self.input_messages),
             (semconv.GEN_AI_OUTPUT_MESSAGES, self.output_messages),
             (semconv.GEN_AI_SYSTEM_INSTRUCTIONS, self.system_instructions),
             (semconv.GEN_AI_TOOL_DEFINITIONS, self.tool_definitions),
-        ):
-            if value:
-                attributes[name] = value
-        return attributes
+        )
+        return {**self.content, **{name: value for name, value in told if value}}
 
     def to_event(self, content_mode: str = "full") -> LLMEvent | None:
         """Return the call as an AgentOps event, or ``None`` when it was no model operation.

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, cast
 from agentops.errors import ConfigurationError
 from agentops.guard import guarded
 from agentops.instrumentation.providers import VENDORS
-from agentops.instrumentation.providers.base import ProviderInstrumentation
 from agentops.providers.instrumented_provider import InstrumentedProvider
 
 if TYPE_CHECKING:
+    from agentops.instrumentation.providers.base import ProviderInstrumentation
     from agentops.telemetry.manager import TelemetryManager
 
 __all__ = ["InstrumentedProvider", "install_all"]

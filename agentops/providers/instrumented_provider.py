@@ -177,7 +177,7 @@ class InstrumentedProvider:
 
     def _follow(self, response: object, active: ActiveCall) -> object | None:
         """Return a proxy around ``response`` when it is a stream of objects, else ``None``."""
-        if not self.instrumentation.is_stream(active.call, response):
+        if not self.instrumentation.is_stream(response):
             return None
         active.chunks = []
         kind = AsyncStreamProxy if hasattr(response, "__anext__") else StreamProxy
@@ -261,9 +261,7 @@ class InstrumentedProvider:
             kwargs: Mapping[str, object],
         ) -> object:
             all_args = args if instance is None else (instance, *args)
-            return follow(
-                cast("Callable[..., Awaitable[object]]", wrapped), all_args, args, kwargs
-            )
+            return follow(cast("Callable[..., Awaitable[object]]", wrapped), all_args, args, kwargs)
 
         return wrapper
 
@@ -287,7 +285,7 @@ class InstrumentedProvider:
         instrumentation = self.instrumentation
         if not isinstance(instrumentation, StainlessInstrumentation):
             return
-        exchange = instrumentation.read_exchange(target, kwargs)
+        exchange = instrumentation.read_exchange(kwargs)
         if exchange is None:
             return
         response = cast("HttpResponse", kwargs["response"])

@@ -9,6 +9,7 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping
 from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 import wrapt
 
@@ -16,7 +17,12 @@ from agentops.guard import guarded
 
 __all__ = ["ObjectProxy", "Patch", "Wrapper", "when_imported"]
 
-ObjectProxy = wrapt.ObjectProxy
+if TYPE_CHECKING:
+    ObjectProxy = wrapt.ObjectProxy[Any]
+    FunctionWrapper = wrapt.FunctionWrapper[..., object]
+else:  # wrapt 1.x cannot be subscripted
+    ObjectProxy = wrapt.ObjectProxy
+    FunctionWrapper = wrapt.FunctionWrapper
 
 Wrapper = Callable[
     [Callable[..., object], object, tuple[object, ...], Mapping[str, object]], object
@@ -109,17 +115,17 @@ class Patch:
         return self._wrapper(wrapped, instance, args, kwargs)
 
 
-class _Wrapped(wrapt.FunctionWrapper):  # type: ignore[misc]  # wrapt is not typed
+class _Wrapped(FunctionWrapper):
     """A wrapped function; its own class so that ours can be told from others'."""
 
 
-def _raw(holder: object, name: str) -> object:
+def _raw(holder: object, name: str) -> Callable[..., object]:
     """Return the attribute as it stands in the class, without binding it."""
     if isinstance(holder, type):
         for base in holder.__mro__:
             if name in vars(base):
-                return vars(base)[name]
-    return getattr(holder, name)
+                return cast("Callable[..., object]", vars(base)[name])
+    return cast("Callable[..., object]", getattr(holder, name))
 
 
 def when_imported(module: str, action: Callable[[], None]) -> None:

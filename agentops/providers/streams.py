@@ -7,7 +7,7 @@ and tell once how it ended.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from agentops import clock
 from agentops.instrumentation.providers.http import HttpExchange
@@ -120,7 +120,7 @@ class AsyncTap(_ByteTap):
             self._watcher.finish(end="closed")
 
 
-class StreamProxy(ObjectProxy):  # type: ignore[misc]  # wrapt is not typed
+class StreamProxy(ObjectProxy):
     """Stands around an iterator of objects; every attribute is the iterator's own.
 
     Args:
@@ -153,9 +153,9 @@ class StreamProxy(ObjectProxy):  # type: ignore[misc]  # wrapt is not typed
         entered = self.__wrapped__.__enter__()
         return self if entered is self.__wrapped__ else entered
 
-    def __exit__(self, *details: object) -> object:
+    def __exit__(self, *details: Any) -> bool | None:  # noqa: ANN401 - as wrapt has it
         try:
-            return self.__wrapped__.__exit__(*details)
+            return cast("bool | None", self.__wrapped__.__exit__(*details))
         finally:
             self._self_watcher.finish(end="closed")
 
@@ -170,7 +170,7 @@ class StreamProxy(ObjectProxy):  # type: ignore[misc]  # wrapt is not typed
         self._self_watcher.finish(end="abandoned")
 
 
-class AsyncStreamProxy(ObjectProxy):  # type: ignore[misc]  # wrapt is not typed
+class AsyncStreamProxy(ObjectProxy):
     """The same around an async iterator."""
 
     def __init__(self, stream: object, chunks: list[object], watcher: Watcher) -> None:
@@ -197,9 +197,9 @@ class AsyncStreamProxy(ObjectProxy):  # type: ignore[misc]  # wrapt is not typed
         entered = await self.__wrapped__.__aenter__()
         return self if entered is self.__wrapped__ else entered
 
-    async def __aexit__(self, *details: object) -> object:
+    async def __aexit__(self, *details: Any) -> bool | None:  # noqa: ANN401 - as wrapt has it
         try:
-            return await self.__wrapped__.__aexit__(*details)
+            return cast("bool | None", await self.__wrapped__.__aexit__(*details))
         finally:
             self._self_watcher.finish(end="closed")
 

@@ -85,7 +85,7 @@ class ProviderInstrumentation(BaseInstrumentation):
             chunks: In order of arrival; all of them, or those before the program stopped reading.
         """
 
-    def is_stream(self, call: LLMCall, result: object) -> bool:
+    def is_stream(self, result: object) -> bool:
         """Tell whether ``result`` is iterated for its chunks: by default any iterator is."""
         return hasattr(result, "__next__") or hasattr(result, "__anext__")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakKeyDictionary
 
 from agentops import semconv
@@ -11,7 +11,9 @@ from agentops.instrumentation.providers import openai_chat
 from agentops.instrumentation.providers.base import Target
 from agentops.instrumentation.providers.http import HttpExchange
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation
-from agentops.telemetry.manager import TelemetryManager
+
+if TYPE_CHECKING:
+    from agentops.telemetry.manager import TelemetryManager
 
 __all__ = ["OpenAIInstrumentation"]
 
@@ -39,7 +41,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         ),
     )
 
-    def __init__(self, telemetry_manager: TelemetryManager) -> None:
+    def __init__(self, telemetry_manager: "TelemetryManager") -> None:
         super().__init__(telemetry_manager)
         self._clients: WeakKeyDictionary[object, _Client] = WeakKeyDictionary()
 
@@ -63,6 +65,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
             server_address=known.host,
             server_port=known.port,
             request=body,
+            start_attributes={semconv.GEN_AI_REQUEST_STREAM: True} if stream else {},
         )
 
     def read_input(self, call: LLMCall) -> None:
@@ -82,6 +85,8 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         """Read the answer of a call that was not streamed."""
         if isinstance(body, Mapping):
             openai_chat.read_body(call, body)
+        elif exchange.status == 204:
+            return
 
     def read_events(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Read the answer of a streamed call."""

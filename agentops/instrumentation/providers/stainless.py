@@ -46,13 +46,16 @@ class StainlessInstrumentation(ProviderInstrumentation):
         raise NotImplementedError
 
     def read_request(
-        self, target: Target, args: tuple[object, ...], kwargs: Mapping[str, object]
+        self,
+        target: Target,  # noqa: ARG002 - both targets of this role are the same method
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
     ) -> LLMCall | None:
         """Read the client, the options and the stream flag off the arguments of ``request``."""
         options = args[2] if len(args) > 2 else kwargs.get("options")
         return self.client_call(args[0], options, bool(kwargs.get("stream")))
 
-    def read_exchange(self, target: Target, kwargs: Mapping[str, object]) -> HttpExchange | None:
+    def read_exchange(self, kwargs: Mapping[str, object]) -> HttpExchange | None:
         """Return what ``_process_response`` was given, or ``None`` when that cannot be told."""
         response = kwargs.get("response")
         if response is None:

@@ -1,0 +1,59 @@
+"""What provider tests share: a manager that resolves completions at once, and servers at the wire."""
+
+import json
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+
+class Ended:
+    """A span that ended, with everything its completion brought."""
+
+    def __init__(self, span, completion, error):
+        self.span = span
+        self.name = span.name
+        self.kind = span.kind
+        self.attributes = {
+            **span.attributes,
+            **{k: v for k, v in completion.attributes.items() if v is not None},
+        }
+        self.events = list(completion.events)
+        self.measurements = list(completion.measurements)
+        self.error = error
+
+    def __getitem__(self, name):
+        return self.attributes[name]
+
+
+class DirectManager:
+    """Stands where the telemetry manager stands; completes each call when its span ends."""
+
+    def __init__(self, content_mode="full"):
+        self.content_mode = content_mode
+        self.exporter = InMemorySpanExporter()
+        self.tracer_provider = TracerProvider()
+        self.tracer_provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.ended = []
+
+    def create_span(self, name, *, kind=trace.SpanKind.INTERNAL, attributes=None, parent=None, **_):
+        tracer = self.tracer_provider.get_tracer("agentops")
+        return tracer.start_span(name, context=parent, kind=kind, attributes=attributes)
+
+    def end_span(self, span, *, complete=None, error=None, end_ns=None):
+        self.ended.append(Ended(span, complete(), error))
+        span.end(end_ns)
+
+    def record(self, event, *, span=None, context=None):
+        return event
+
+
+def sse(*events):
+    """Return server-sent events; a pair is (event name, data), a text is sent as it is."""
+    lines = []
+    for event in events:
+        name, data = event if isinstance(event, tuple) else ("", event)
+        text = data if isinstance(data, str) else json.dumps(data)
+        lines.append((f"event: {name}\n" if name else "") + f"data: {text}\n\n")
+    return "".join(lines).encode()
