@@ -35,10 +35,16 @@ class DemoError(AgentOpsError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the verb takes."""
-    parser.add_argument("--exit", action="store_true", help="stop afterwards; 0 only if every session arrived complete")
+    parser.add_argument(
+        "--exit",
+        action="store_true",
+        help="stop afterwards; 0 only if every session arrived complete",
+    )
     parser.add_argument("--port", type=int, help="port of the backend, default 4320")
     parser.add_argument("--data-dir", type=Path, help="data directory of the backend")
-    parser.add_argument("--sessions", type=int, default=3, choices=(1, 2, 3), help="customers to answer, default 3")
+    parser.add_argument(
+        "--sessions", type=int, default=3, choices=(1, 2, 3), help="customers to answer, default 3"
+    )
     parser.add_argument("--json", action="store_true", help="print the sessions as JSON lines")
 
 
@@ -68,7 +74,9 @@ def run(options: argparse.Namespace) -> int:
             screen.print(client.page(f"/s/{line['session_id']}"))
         if options.exit:
             return 0 if is_complete and told else 1
-        notes.print(f"\nThe dashboard is open at {client.page('/')}\nCtrl-C stops it.", style="bold")
+        notes.print(
+            f"\nThe dashboard is open at {client.page('/')}\nCtrl-C stops it.", style="bold"
+        )
         threading.Event().wait()
     return 0
 
@@ -149,7 +157,9 @@ def _shipping_service(backend_url: str, environment: Mapping[str, str]) -> Itera
     try:
         url = process.stdout.readline().strip() if process.stdout else ""
         if not url:
-            raise DemoError("the shipping service of the demo did not start; its own words stand above")
+            raise DemoError(
+                "the shipping service of the demo did not start; its own words stand above"
+            )
         yield url
     finally:
         if process.stdin:
@@ -176,12 +186,19 @@ def _run_program(
     command += ["--shipping-url", shipping_url, "--questions", str(sessions)]
     try:
         done = subprocess.run(
-            command, env=dict(environment), stdout=subprocess.PIPE, text=True, timeout=PROGRAM_S, check=False
+            command,
+            env=dict(environment),
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=PROGRAM_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise DemoError(f"the support desk did not finish within {PROGRAM_S:.0f} s") from None
     if done.returncode != 0:
-        raise DemoError(f"the support desk ended with status {done.returncode}; its own words stand above")
+        raise DemoError(
+            f"the support desk ended with status {done.returncode}; its own words stand above"
+        )
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
@@ -212,7 +229,9 @@ def _missing(client: ApiClient, detail: Mapping[str, Any], *, is_standin: bool) 
     if summary["status"] != "ok":
         complaints.append(f"status is {summary['status']}, expected ok")
     if len(detail["service_names"]) < 2:
-        complaints.append(f"services are {detail['service_names']}, expected support-desk and shipping-service")
+        complaints.append(
+            f"services are {detail['service_names']}, expected support-desk and shipping-service"
+        )
     if is_standin:
         for name, expected in EXPECTED.items():
             if summary[name] != expected:
@@ -223,7 +242,7 @@ def _missing(client: ApiClient, detail: Mapping[str, Any], *, is_standin: bool) 
     orphans = sum(parent == -2 for parent in skeleton["parent"])
     roots = sum(parent == -1 for parent in skeleton["parent"])
     if orphans or roots != 1:
-        complaints.append(f"{orphans} spans lack their parent and there are {roots} roots, expected one tree")
+        complaints.append(
+            f"{orphans} spans lack their parent and there are {roots} roots, expected one tree"
+        )
     return complaints
-
-

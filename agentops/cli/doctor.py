@@ -2,10 +2,7 @@
 
 import argparse
 import json
-import logging
 from dataclasses import asdict, dataclass
-
-from agentops.errors import ConfigurationError
 
 __all__ = ["add_arguments", "run"]
 
@@ -30,7 +27,10 @@ class Finding:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the verb takes."""
     parser.add_argument("--json", action="store_true", help="print JSON: a list of findings")
-    parser.add_argument("--config", help="configuration file, default the one that a program started here would find")
+    parser.add_argument(
+        "--config",
+        help="configuration file, default the one that a program started here would find",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
