@@ -19,6 +19,7 @@ __all__ = ["inflate", "read_body"]
 _STEP = 1 << 18
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _ZSTD_WINDOW_MAX = 1 << 27
+_ZSTD_SLICE = 512
 
 
 async def read_body(receive: Receive, headers: Mapping[str, str], limits: IngestLimits) -> bytes:
@@ -114,7 +115,15 @@ def _is_zlib(data: bytes) -> bool:
 
 
 def _zstd_pieces(data: bytes) -> Iterator[bytes]:
-    engine = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_MAX)
-    with engine.stream_reader(data, read_across_frames=True) as reader:
-        while piece := reader.read(_STEP):
-            yield piece
+    """Yield what zstd frames hold; fed in small slices, because one call inflates all it is given."""
+    maker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_MAX)
+    engine = maker.decompressobj()
+    for at in range(0, len(data), _ZSTD_SLICE):
+        rest = data[at : at + _ZSTD_SLICE]
+        while rest:
+            if engine.eof:
+                engine = maker.decompressobj()
+            yield engine.decompress(rest)
+            rest = engine.unused_data if engine.eof else b""
+    if not engine.eof:
+        raise EOFError("it ends too early")

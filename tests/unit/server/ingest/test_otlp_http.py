@@ -96,8 +96,10 @@ def test_traces_are_taken_in_every_encoding(url, acceptor, kind, encoding):
 
 def test_logs_become_events_with_a_stable_identity(url, acceptor):
     request = ExportLogsServiceRequest()
-    record = request.resource_logs.add().scope_logs.add().log_records.add(
-        time_unix_nano=START_NS, severity_number=9, event_name="session.start"
+    record = (
+        request.resource_logs.add()
+        .scope_logs.add()
+        .log_records.add(time_unix_nano=START_NS, severity_number=9, event_name="session.start")
     )
     record.body.string_value = "hello"
     record.attributes.add(key="session.id").value.string_value = "s-1"
@@ -124,7 +126,9 @@ def test_metrics_are_answered_with_the_truth(url, acceptor, kind):
     points = request.resource_metrics.add().scope_metrics.add().metrics.add(name="m").sum
     points.data_points.add(as_int=1)
     points.data_points.add(as_int=2)
-    tree = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"sum": {"dataPoints": [{}, {}]}}]}]}]}
+    tree = {
+        "resourceMetrics": [{"scopeMetrics": [{"metrics": [{"sum": {"dataPoints": [{}, {}]}}]}]}]
+    }
 
     body = request.SerializeToString() if kind == PROTOBUF else json.dumps(tree)
     answer = post(f"{url}/v1/metrics", body, kind)
@@ -132,7 +136,10 @@ def test_metrics_are_answered_with_the_truth(url, acceptor, kind):
     assert answer.status_code == 200
     if kind == PROTOBUF:
         partial = ExportMetricsServiceResponse.FromString(answer.content).partial_success
-        assert (2, True) == (partial.rejected_data_points, "not store metrics" in partial.error_message)
+        assert (2, True) == (
+            partial.rejected_data_points,
+            "not store metrics" in partial.error_message,
+        )
     else:
         assert answer.json()["partialSuccess"]["rejectedDataPoints"] == "2"
     assert acceptor.rows == []
@@ -230,9 +237,7 @@ def test_bodies_over_the_wire_limit_are_refused_with_and_without_their_length():
     with serving(app) as url:
         assert post(f"{url}/v1/traces", bytes(1001)).status_code == 413
         chunks = (bytes(100) for _ in range(11))
-        answer = httpx.post(
-            f"{url}/v1/traces", content=chunks, headers={"content-type": PROTOBUF}
-        )
+        answer = httpx.post(f"{url}/v1/traces", content=chunks, headers={"content-type": PROTOBUF})
         assert answer.status_code == 413
 
 
