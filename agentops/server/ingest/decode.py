@@ -189,7 +189,7 @@ def _decode_each(
     for record in records:
         try:
             decoded.rows.append(to_row(record, origin, limits))
-        except BadRecord as error:  # noqa: PERF203 - each record is judged on its own
+        except BadRecord as error:
             decoded.reject(str(error))
 
 

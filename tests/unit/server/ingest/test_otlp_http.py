@@ -20,10 +20,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from support.ingest_server import CollectingAcceptor, application, serving
 
 from agentops.errors import StorageBusyError, StorageError
 from agentops.server.ingest import IngestLimits, Refusal
-from support.ingest_server import CollectingAcceptor, application, serving
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
