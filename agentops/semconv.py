@@ -120,12 +120,17 @@ ANTHROPIC_CACHE_WRITE_5M_TOKENS: Final = (
 ANTHROPIC_CACHE_WRITE_1H_TOKENS: Final = (
     "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"  # int, tokens
 )
-ANTHROPIC_COMPACTION_INPUT_TOKENS: Final = (
-    "anthropic.usage.compaction.input_tokens"  # int, tokens
-)
+ANTHROPIC_COMPACTION_INPUT_TOKENS: Final = "anthropic.usage.compaction.input_tokens"  # int, tokens
 ANTHROPIC_COMPACTION_OUTPUT_TOKENS: Final = (
     "anthropic.usage.compaction.output_tokens"  # int, tokens
 )
+ANTHROPIC_COUNTED_INPUT_TOKENS: Final = "anthropic.message.count_tokens.input_tokens"  # int, tokens
+ANTHROPIC_ORGANIZATION_ID: Final = "anthropic.organization.id"  # string
+ANTHROPIC_BATCH_SIZE: Final = "anthropic.batch.size"  # int, requests submitted
+ANTHROPIC_BATCH_STATUS: Final = "anthropic.batch.processing_status"  # string
+ANTHROPIC_BATCH_REQUESTS: Final = "anthropic.batch.request_counts"  # prefix of int counts
+ANTHROPIC_BATCH_RESULTS: Final = "anthropic.batch.results"  # prefix of int counts
+ANTHROPIC_BATCH_USAGE: Final = "anthropic.batch.usage"  # prefix of int sums, tokens
 ANTHROPIC_SERVER_TOOL_USE: Final = "anthropic.usage.server_tool_use"  # prefix of int counts
 
 # OpenTelemetry core: who, where, what went wrong
@@ -143,6 +148,7 @@ EXCEPTION_STACKTRACE: Final = "exception.stacktrace"  # string
 HTTP_REQUEST_METHOD: Final = "http.request.method"  # string
 HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"  # int
 HTTP_REQUEST_RESEND_COUNT: Final = "http.request.resend_count"  # int
+HTTP_RESPONSE_HEADER: Final = "http.response.header"  # prefix of string arrays
 URL_PATH: Final = "url.path"  # string
 CODE_FUNCTION_NAME: Final = "code.function.name"  # string
 CODE_FILE_PATH: Final = "code.file.path"  # string

@@ -5,7 +5,7 @@ parts made here have the JSON shape of the OpenTelemetry GenAI conventions. A bl
 known here becomes a part of the same type with all its fields, so that a new block type is never lost.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 __all__ = ["field", "plain", "read_message", "read_parts", "read_tools"]
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from agentops import semconv
-from agentops.instrumentation.calls import LLMCall, Part, merge_usage
+from agentops.instrumentation.calls import LLMCall, Message, Part, merge_usage
 from agentops.instrumentation.providers.anthropic.blocks import (
     field,
     plain,
@@ -17,7 +17,14 @@ from agentops.instrumentation.providers.anthropic.blocks import (
     read_tools,
 )
 
-__all__ = ["MessageStream", "read_answer", "read_request_body"]
+__all__ = [
+    "FINISH_REASONS",
+    "MessageStream",
+    "read_answer",
+    "read_completion",
+    "read_request_body",
+    "read_usage",
+]
 
 FINISH_REASONS: Mapping[str, str] = {
     "end_turn": "stop",
@@ -95,23 +102,47 @@ def read_answer(call: LLMCall, message: object, *, complete: bool = True) -> Non
     if isinstance(model, str):
         call.response_model = model
     stop_reason = field(message, "stop_reason") if complete else None
-    finish = "error"
+    answer: Message = {
+        "role": role if isinstance(role, str) else "assistant",
+        "parts": read_parts(field(message, "content")),
+    }
+    finish = _read_stop_reason(call, stop_reason)
+    if finish:
+        answer["finish_reason"] = finish
+    call.output_messages = [answer]
+    read_usage(call, field(message, "usage"), complete=complete)
+
+
+def _read_stop_reason(call: LLMCall, stop_reason: object) -> str:
+    """Note why the model stopped; ``error`` where an error ended it, nothing where the program did."""
     if isinstance(stop_reason, str):
-        finish = FINISH_REASONS.get(stop_reason, stop_reason)
         call.attributes[semconv.ANTHROPIC_STOP_REASON] = stop_reason
-    call.finish_reasons = [finish]
-    parts = read_parts(field(message, "content"))
+    finish = FINISH_REASONS.get(stop_reason, stop_reason) if isinstance(stop_reason, str) else ""
+    finish = finish or ("error" if call.error_type else "")
+    call.finish_reasons = [finish] if finish else []
+    return finish
+
+
+def read_completion(call: LLMCall, events: Iterable[object]) -> None:
+    """Fill ``call`` from answers of the legacy text completions: one, or the pieces of a stream."""
+    pieces: list[str] = []
+    for event in events:
+        identity, model = field(event, "id"), field(event, "model")
+        if isinstance(identity, str):
+            call.response_id = identity
+        if isinstance(model, str):
+            call.response_model = model
+        text, stop_reason = field(event, "completion"), field(event, "stop_reason")
+        if isinstance(text, str):
+            pieces.append(text)
+        if isinstance(stop_reason, str):
+            _read_stop_reason(call, stop_reason)
     call.output_messages = [
-        {
-            "role": role if isinstance(role, str) else "assistant",
-            "parts": parts,
-            "finish_reason": finish,
-        }
+        {"role": "assistant", "parts": [{"type": "text", "content": "".join(pieces)}]}
     ]
-    _read_usage(call, field(message, "usage"), complete=complete)
 
 
-def _read_usage(call: LLMCall, usage: object, *, complete: bool) -> None:
+def read_usage(call: LLMCall, usage: object, *, complete: bool = True) -> None:
     """Read token counts; Anthropic's ``input_tokens`` leaves out what the cache held, ours includes it."""
     if usage is None:
         return

@@ -71,7 +71,10 @@ def test_tool_use_is_a_tool_call(block):
 
 
 def test_tool_result_keeps_text_images_and_failure():
-    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
+    image = {
+        "type": "image",
+        "source": {"type": "base64", "media_type": "image/png", "data": PIXEL},
+    }
     block = {
         "type": "tool_result",
         "tool_use_id": "toolu_1",
