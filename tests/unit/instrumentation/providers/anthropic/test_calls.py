@@ -28,7 +28,7 @@ def test_a_stream_is_the_object_of_the_sdk_and_one_span_when_it_was_read(manager
     count = len(list(stream))
 
     [ended] = manager.ended
-    assert (before, count) == (0, 7)
+    assert (before, count) == (0, 8)
     assert type(stream) is anthropic.Stream
     assert ended["gen_ai.usage.input_tokens"] == 16
     assert ended["gen_ai.usage.output_tokens"] == 7
