@@ -1,0 +1,156 @@
+"""What does a receiver's answer mean? Telemetry floor: the retry tables of the OTLP specification."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import timezone
+from email.utils import parsedate_to_datetime
+
+from agentops.clock import now_ns
+from agentops.telemetry.exporters.base import DELIVERED, ExportResult, Outcome
+
+__all__ = [
+    "RETRY_AFTER_MAX_S",
+    "from_grpc_status",
+    "from_http_status",
+    "from_http_success",
+    "partial_success",
+    "retry_after_s",
+]
+
+RETRY_AFTER_MAX_S = 300.0
+"""Seconds of ``Retry-After`` that are honoured at most."""
+
+_RETRYABLE_HTTP = frozenset({429, 502, 503, 504})
+_RETRYABLE_GRPC = frozenset({1, 4, 10, 11, 14, 15})
+"""CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS."""
+_RESOURCE_EXHAUSTED = 8
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds a ``Retry-After`` header asks to wait, as number or HTTP date; capped."""
+    text = (headers.get("Retry-After") or "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            date = parsedate_to_datetime(text)
+            date = date if date.tzinfo else date.replace(tzinfo=timezone.utc)
+            seconds = date.timestamp() - now_ns() / 1e9
+        except (ValueError, OverflowError):
+            return None
+    if seconds != seconds:
+        return None
+    return min(max(seconds, 0.0), RETRY_AFTER_MAX_S)
+
+
+def from_http_status(status: int, headers: Mapping[str, str], message: str) -> ExportResult:
+    """Return what an HTTP status that is not 2xx means (OTLP specification, OTLP/HTTP Response)."""
+    reason = f"http {status}"
+    if status in _RETRYABLE_HTTP:
+        wait = retry_after_s(headers)
+        return ExportResult(
+            outcome=Outcome.RETRY, reason=reason, message=message, retry_after_s=wait
+        )
+    if status == 413:
+        return ExportResult(outcome=Outcome.TOO_LARGE, reason=reason, message=message)
+    return ExportResult(outcome=Outcome.REFUSED, reason=reason, message=message)
+
+
+def from_grpc_status(code: int, retry_info_s: float | None, message: str) -> ExportResult:
+    """Return what a gRPC status that is not OK means (OTLP specification, OTLP/gRPC Response).
+
+    Args:
+        code: Number of the status.
+        retry_info_s: Seconds of the ``RetryInfo`` in the trailers; ``None`` when there was none.
+        message: The receiver's own words.
+    """
+    reason = f"grpc {code}"
+    wait = None if retry_info_s is None else min(max(retry_info_s, 0.0), RETRY_AFTER_MAX_S)
+    if code in _RETRYABLE_GRPC or (code == _RESOURCE_EXHAUSTED and wait is not None):
+        return ExportResult(
+            outcome=Outcome.RETRY, reason=reason, message=message, retry_after_s=wait
+        )
+    if code == _RESOURCE_EXHAUSTED and "larger than max" in message:
+        return ExportResult(outcome=Outcome.TOO_LARGE, reason=reason, message=message)
+    return ExportResult(outcome=Outcome.REFUSED, reason=reason, message=message)
+
+
+def from_http_success(body: bytes, *, is_json: bool) -> ExportResult:
+    """Return what the body of a 2xx answer says: delivered, with how many records rejected.
+
+    A body that cannot be read changes nothing: the receiver has said it has the batch.
+    """
+    if not body:
+        return DELIVERED
+    try:
+        rejected, message = _partial_json(body) if is_json else partial_success(body)
+    except ValueError:
+        return ExportResult(outcome=Outcome.DELIVERED, message="(an answer that cannot be read)")
+    message = " ".join(message.split())[:300]
+    return ExportResult(outcome=Outcome.DELIVERED, rejected=rejected, message=message)
+
+
+def _partial_json(body: bytes) -> tuple[int, str]:
+    answer = json.loads(body)
+    partial = answer.get("partialSuccess") if isinstance(answer, dict) else None
+    if not isinstance(answer, dict) or not isinstance(partial, (dict, type(None))):
+        raise ValueError("not an OTLP answer")
+    found = partial or {}
+    counts = (found.get(name) for name in ("rejectedSpans", "rejectedLogRecords"))
+    rejected = next((int(count) for count in counts if count), 0)
+    return max(rejected, 0), str(found.get("errorMessage") or "")
+
+
+def partial_success(body: bytes) -> tuple[int, str]:
+    """Read ``Export…ServiceResponse``: rejected records and message.
+
+    Raises:
+        ValueError: the bytes are not such a message.
+    """
+    rejected, message = 0, ""
+    for number, partial in _fields(body):
+        if number != 1 or not isinstance(partial, bytes):
+            continue
+        for inner, value in _fields(partial):
+            if inner == 1 and isinstance(value, int):
+                rejected = value if value < 1 << 63 else 0
+            elif inner == 2 and isinstance(value, bytes):
+                message = value.decode("utf-8", "replace")
+    return rejected, message
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Yield field number and value of a protobuf message."""
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        number, kind = tag >> 3, tag & 7
+        if number == 0 or kind not in (0, 1, 2, 5):
+            raise ValueError("not a protobuf message")
+        if kind == 0:
+            value, at = _varint(data, at)
+            yield number, value
+            continue
+        if kind == 2:
+            size, at = _varint(data, at)
+        else:
+            size = 8 if kind == 1 else 4
+        if at + size > len(data):
+            raise ValueError("a protobuf message that ends too early")
+        yield number, data[at : at + size]
+        at += size
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(data):
+            break
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError("a number that does not end")

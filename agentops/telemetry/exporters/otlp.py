@@ -1,0 +1,103 @@
+"""How do records reach an OTLP receiver over HTTP? Telemetry floor: ``http/protobuf`` and ``http/json``."""
+
+import json
+from urllib.parse import urlsplit
+
+from agentops.errors import ConfigurationError
+from agentops.telemetry.config import ExporterConfig
+from agentops.telemetry.encoder import ENCODINGS, EncodingName, Part
+from agentops.telemetry.exporters.answers import from_http_status, from_http_success
+from agentops.telemetry.exporters.base import Batch, Exporter, ExportResult, Outcome
+from agentops.telemetry.exporters.transport import HttpTransport, TransportError, is_loopback
+
+__all__ = ["OtlpHttpExporter", "build", "post_part"]
+
+_DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
+_PROTOBUF: dict[str, EncodingName] = {"traces": "traces_protobuf", "logs": "logs_protobuf"}
+_JSON: dict[str, EncodingName] = {"traces": "traces_json", "logs": "logs_json"}
+
+
+def post_part(
+    transport: HttpTransport, path: str, part: Part, headers: dict[str, str], timeout_s: float
+) -> ExportResult:
+    """Send a part and read the answer. ``headers`` decide on compression by ``Content-Encoding``."""
+    is_json = part.encoding.endswith("_json")
+    sent = {"Content-Type": "application/json" if is_json else "application/x-protobuf"} | headers
+    body = part.body_gzip() if sent.get("Content-Encoding") == "gzip" else part.body()
+    try:
+        answer = transport.post(path, body, sent, timeout_s)
+    except TransportError as error:
+        return ExportResult(
+            outcome=Outcome.RETRY, reason=error.reason, is_unreachable=error.is_unreachable
+        )
+    if 200 <= answer.status < 300:
+        return from_http_success(answer.body, is_json=is_json)
+    return from_http_status(answer.status, answer.headers, _words(answer.body))
+
+
+def _words(body: bytes) -> str:
+    """Return what a receiver says of a failure, printable and short."""
+    text = body[:2048].decode("utf-8", "replace")
+    try:
+        found = json.loads(text)
+        text = (
+            str(found.get("message") or found.get("error") or "") if isinstance(found, dict) else ""
+        )
+    except ValueError:
+        text = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(text.split())[:300]
+
+
+class OtlpHttpExporter(Exporter):
+    """Sends spans and events as OTLP over HTTP.
+
+    Args:
+        config: ``endpoint`` is the base URL; ``/v1/traces`` and ``/v1/logs`` are appended, unless it ends
+            with one of them.
+    """
+
+    is_remote = True
+
+    def __init__(self, config: ExporterConfig) -> None:
+        endpoint = config.endpoint or _DEFAULT_ENDPOINT
+        parts = urlsplit(endpoint)
+        if parts.username or parts.password:
+            raise ConfigurationError("endpoint", "***", "a URL without a password; use headers")
+        self._transport = HttpTransport(endpoint, config)
+        table = _JSON if config.protocol == "http/json" else _PROTOBUF
+        self.encodings = tuple(table[signal] for signal in config.signals if signal in table)
+        base = parts.path.rstrip("/")
+        for signal in ("traces", "logs", "metrics"):
+            base = base.removesuffix(f"/v1/{signal}")
+        self._paths = {
+            encoding: f"{base}/v1/{ENCODINGS[encoding].signal}" for encoding in self.encodings
+        }
+        self._headers = dict(config.headers)
+        if config.compression == "gzip" and not is_loopback(parts.hostname or ""):
+            self._headers["Content-Encoding"] = "gzip"
+        self.name = f"otlp {parts.scheme}://{parts.netloc}{base}"
+        self.identity = f"otlp {config.protocol} {endpoint} {sorted(config.headers.items())}"
+
+    def export(self, batch: Batch, timeout_s: float) -> ExportResult:
+        """Send the batch's part."""
+        part = batch.parts()[0]
+        return post_part(
+            self._transport, self._paths[part.encoding], part, self._headers, timeout_s
+        )
+
+    def shutdown(self) -> None:
+        """Close the connection."""
+        self._transport.close()
+
+    def after_fork(self) -> None:
+        """Leave the connection to the parent."""
+        self._transport.after_fork()
+
+
+def build(config: ExporterConfig) -> Exporter:
+    """Make the exporter for the protocol ``config`` names or its endpoint implies."""
+    endpoint = config.endpoint or _DEFAULT_ENDPOINT
+    protocol = config.protocol or ("http/protobuf" if "://" in endpoint else "grpc")
+    if protocol == "grpc":
+        raise ConfigurationError("protocol", "grpc", "http/protobuf or http/json")
+    return OtlpHttpExporter(config)

@@ -1,0 +1,375 @@
+"""How do ended spans and recorded events leave the program without delaying it? Telemetry floor.
+
+One bounded queue takes items from any thread at once; one worker turns them into records, encodes each
+batch once and hands the same bytes to every destination (:mod:`agentops.telemetry.destination`).
+"""
+
+import atexit
+import logging
+import os
+import sys
+import threading
+import weakref
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+
+from agentops.clock import monotonic_ns
+from agentops.guard import guarded
+from agentops.telemetry.config import BatchConfig
+from agentops.telemetry.destination import Destination
+from agentops.telemetry.exporters.base import Batch
+from agentops.telemetry.records import Record
+from agentops.telemetry.stats import LossReport, Stats
+
+__all__ = ["ITEM_OVERHEAD_BYTES", "Pipeline", "Prepare", "Release"]
+
+logger = logging.getLogger("agentops")
+
+ITEM_OVERHEAD_BYTES = 2048
+"""Added to the size a caller tells: what the objects around an item weigh."""
+
+_EXIT_MS = 1500
+_RELEASE_PAUSE_S = 1.0
+_LINGER_SHARE = 0.8  # the rest of the delay is for encoding and for writing to disk
+
+Prepare = Callable[[object], Sequence[Record]]
+"""Makes records of one item of the queue; runs on the worker. May hold some back, or return none."""
+
+Release = Callable[[bool], Sequence[Record]]
+"""Returns held back records that are due, all of them when told ``True``; runs on the worker."""
+
+Narrow = Callable[[Record, str], Record]
+"""Returns a copy of a record for a destination with a narrower content mode."""
+
+
+def _now_s() -> float:
+    return monotonic_ns() / 1e9
+
+
+class Pipeline:
+    """The queue, the worker and the destinations. Every method may be called from any thread.
+
+    Args:
+        destinations: Where everything goes.
+        prepare: Makes records of an item.
+        batch: How much is gathered, how long, and how much may wait.
+        release: Gives back what ``prepare`` held back; ``None``: it never holds anything back.
+        narrow: Reduces a record to a content mode; needed when a destination has one of its own.
+    """
+
+    def __init__(
+        self,
+        destinations: Sequence[Destination],
+        prepare: Prepare,
+        *,
+        batch: BatchConfig | None = None,
+        release: Release | None = None,
+        narrow: Narrow | None = None,
+    ) -> None:
+        self.destinations = tuple(destinations)
+        self._prepare = prepare
+        self._release = release
+        self._narrow = narrow
+        self._config = batch or BatchConfig()
+        self._queue_bytes_max = self._config.queue_bytes_max // 2  # the other half: destinations
+        self._linger_s = self._config.delay_ms / 1e3 * _LINGER_SHARE
+        self._reset()
+        _watch_process(self)
+        for destination in self.destinations:
+            if destination.has_leftovers:
+                destination.start()
+
+    def _reset(self) -> None:
+        # Reentrant: a finaliser may end a span, and so submit, in the midst of a submit.
+        self._entry = threading.RLock()
+        self._queue: deque[tuple[object, int]] = deque()
+        self._queued_bytes = 0
+        self._accepted = 0
+        self._dropped: Counter[str] = Counter()
+        # A bare lock as the worker's alarm clock: unlike an Event, releasing it is safe in a finaliser.
+        self._alarm = threading.Lock()
+        self._alarm.acquire()
+        self._is_idle = True
+        self._settled = threading.Condition(threading.Lock())
+        self._processed = 0
+        self._flushes_wanted = 0
+        self._flushes_done = 0
+        self._working = threading.Lock()
+        self._worker: threading.Thread | None = None
+        self._is_threadless = False
+        self._is_closing = False
+        self._is_closed = False
+        self._report: LossReport | None = None
+        self._closing = threading.Lock()
+
+    # ----- the caller's side
+
+    def submit(self, item: object, size_hint: int = 0) -> bool:
+        """Hand over an item. Takes microseconds, never blocks, never raises.
+
+        Args:
+            item: What ``prepare`` will be given.
+            size_hint: Bytes its texts weigh, about.
+
+        Returns:
+            Whether it was accepted; if not, it was counted.
+        """
+        size = size_hint + ITEM_OVERHEAD_BYTES
+        with self._entry:
+            if self._is_closing:
+                self._dropped["after shutdown"] += 1
+                return False
+            if self._queue and self._queued_bytes + size > self._queue_bytes_max:
+                self._dropped["queue full"] += 1
+                return False
+            self._queue.append((item, size))
+            self._queued_bytes += size
+            self._accepted += 1
+            rings = self._is_idle or self._is_batch_full()
+            self._is_idle = False
+        if rings:
+            self._ring()
+        if self._worker is None:
+            self._start()
+        return True
+
+    def _is_batch_full(self) -> bool:
+        full = len(self._queue) % self._config.items_max == 0
+        return full or self._queued_bytes >= self._config.bytes_max
+
+    def _ring(self) -> None:
+        try:
+            self._alarm.release()
+        except RuntimeError:  # it rings already
+            return
+
+    def flush(self, timeout_ms: int = 5000) -> bool:
+        """Deliver everything accepted so far.
+
+        Args:
+            timeout_ms: Milliseconds after which it returns, in any case.
+
+        Returns:
+            Whether every record accepted before the call was acknowledged by each receiver or counted as
+            dropped. ``False`` means that some still wait; with a spool they wait on disk. It comes before
+            the time is over when nobody listens at a receiver's address.
+        """
+        deadline_s = _now_s() + timeout_ms / 1e3
+        if self._is_closed:
+            return not any(destination.stats().pending for destination in self.destinations)
+        if not self._hand_over(deadline_s):
+            return False
+        done = [destination.flush(deadline_s) for destination in self.destinations]
+        return all(done)
+
+    def _hand_over(self, deadline_s: float) -> bool:
+        """Wait until the worker has passed on all that was accepted; without a worker, do it here."""
+        with self._entry:
+            if not self._accepted and self._worker is None:
+                return True
+            self._flushes_wanted += 1
+            wanted = self._flushes_wanted
+        self._ring()
+        if self._worker is None:
+            self._start()
+        if self._is_threadless:
+            self._work(deadline_s)
+        with self._settled:
+            while self._flushes_done < wanted:
+                left = deadline_s - _now_s()
+                if left <= 0 or self._is_threadless:
+                    return self._flushes_done >= wanted
+                self._settled.wait(left)
+        return True
+
+    def shutdown(self, timeout_ms: int = 2000) -> LossReport:
+        """End: deliver what can be delivered in time, leave the rest on disk, say what is lost. Idempotent.
+
+        Args:
+            timeout_ms: Milliseconds it takes at most.
+        """
+        deadline_s = _now_s() + timeout_ms / 1e3
+        with self._entry:
+            self._is_closing = True
+        if not self._closing.acquire(timeout=max(0.0, timeout_ms / 1e3)):
+            return self._report or LossReport()
+        try:
+            if self._report is None:
+                self._report = self._end(deadline_s)
+            return self._report
+        finally:
+            self._closing.release()
+
+    def _end(self, deadline_s: float) -> LossReport:
+        self._hand_over(deadline_s)
+        self._is_closed = True
+        self._ring()
+        for destination in self.destinations:
+            destination.stop(deadline_s)
+        unsent, spooled = len(self._queue), 0
+        for destination in self.destinations:
+            in_memory, on_disk = destination.join(deadline_s)
+            unsent, spooled = unsent + in_memory, spooled + on_disk
+        report = LossReport(dropped=self._all_drops(), unsent=unsent, spooled=spooled)
+        if report.lost:
+            reasons = ", ".join(f"{reason}: {count}" for reason, count in report.dropped.items())
+            with guarded("logging"):
+                logger.warning(
+                    "agentops: %d records were lost (%s)",
+                    report.lost,
+                    ", ".join(filter(None, [reasons, f"unsent: {unsent}" if unsent else ""])),
+                )
+        return report
+
+    def _all_drops(self) -> dict[str, int]:
+        drops = dict(self._dropped)
+        for destination in self.destinations:
+            for reason, count in destination.stats().dropped.items():
+                drops[f"{destination.name}: {reason}"] = count
+        return drops
+
+    def stats(self) -> Stats:
+        """Return the counters."""
+        return Stats(
+            accepted=self._accepted,
+            queued=len(self._queue),
+            dropped=dict(self._dropped),
+            destinations={d.name: d.stats() for d in self.destinations},
+        )
+
+    # ----- the worker's side
+
+    def _start(self) -> None:
+        with self._entry:
+            if self._worker is not None or self._is_threadless:
+                return
+            self._worker = threading.Thread(target=self._run, name="agentops-worker", daemon=True)
+            try:
+                self._worker.start()
+            except (
+                RuntimeError
+            ):  # no more threads, or the interpreter is ending: flush does the work
+                self._worker = None
+                self._is_threadless = True
+                return
+        _finish_with_multiprocessing(self)
+
+    def _run(self) -> None:
+        while True:
+            self._is_idle = True  # before the look at the queue: whoever submits after it rings
+            if not self._queue and not self._is_flush_wanted():
+                self._alarm.acquire(timeout=-1 if self._release is None else _RELEASE_PAUSE_S)
+            self._is_idle = False
+            if self._is_closed:
+                return
+            if not (self._is_flush_wanted() or self._is_batch_waiting()):
+                self._alarm.acquire(timeout=self._linger_s)
+            self._work(None)
+
+    def _is_flush_wanted(self) -> bool:
+        return self._flushes_done < self._flushes_wanted
+
+    def _is_batch_waiting(self) -> bool:
+        full = len(self._queue) >= self._config.items_max
+        return full or self._queued_bytes >= self._config.bytes_max
+
+    def _work(self, deadline_s: float | None) -> None:
+        """Turn everything in the queue into batches and hand them over."""
+        with self._working:
+            wanted = self._flushes_wanted
+            is_final = self._flushes_done < wanted
+            records: list[Record] = []
+            size = 0
+            left = len(self._queue)
+            while left > 0 and (deadline_s is None or _now_s() < deadline_s):
+                left -= 1
+                with self._entry:
+                    item, weight = self._queue.popleft()
+                    self._queued_bytes = self._queued_bytes - weight if self._queue else 0
+                size += weight
+                made: Sequence[Record] | None = None
+                with guarded("preparing a record"):
+                    made = self._prepare(item)
+                if made is None:
+                    self._dropped["not prepared"] += 1
+                else:
+                    records += made
+                if len(records) >= self._config.items_max or size >= self._config.bytes_max:
+                    self._pass_on(records)
+                    records, size = [], 0
+            if self._release is not None:
+                with guarded("releasing held back records"):
+                    records += self._release(is_final)
+            self._pass_on(records)
+        with self._settled:
+            self._flushes_done = max(self._flushes_done, wanted)
+            self._settled.notify_all()
+
+    def _pass_on(self, records: Sequence[Record]) -> None:
+        """Make one batch for each content mode and give it to the destinations."""
+        if not records:
+            return
+        batches: dict[str | None, Batch] = {None: Batch(records)}
+        for destination in self.destinations:
+            with guarded("handing over a batch"):
+                mode = destination.content
+                if mode not in batches:
+                    batches[mode] = Batch(self._narrowed(records, mode))
+                destination.put(batches[mode])
+
+    def _narrowed(self, records: Sequence[Record], mode: str | None) -> list[Record]:
+        if self._narrow is None or mode is None:
+            return list(records)
+        return [self._narrow(record, mode) for record in records]
+
+    # ----- the process's life
+
+    def after_fork(self) -> None:
+        """Begin anew in a child process: what waits belongs to the parent, threads are gone."""
+        self._reset()
+        for destination in self.destinations:
+            destination.after_fork()
+
+    def at_exit(self) -> None:
+        """End with the process."""
+        if (
+            self._worker is None
+            and not self._accepted
+            and not any(d.is_started for d in self.destinations)
+        ):
+            self._is_closing = self._is_closed = True
+            return
+        self.shutdown(_EXIT_MS)
+
+
+def _watch_process(pipeline: Pipeline) -> None:
+    """Tie a pipeline to the life of the process, without keeping it alive."""
+    reference = weakref.ref(pipeline)
+
+    def after_fork() -> None:
+        found = reference()
+        if found is not None:
+            with guarded("starting anew after fork"):
+                found.after_fork()
+
+    def at_exit() -> None:
+        found = reference()
+        if found is not None:
+            with guarded("ending with the process"):
+                found.at_exit()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=after_fork)
+    atexit.register(at_exit)
+
+
+def _finish_with_multiprocessing(pipeline: Pipeline) -> None:
+    """Make a child of ``multiprocessing`` (or Celery's ``billiard``), which ends by ``os._exit``, deliver."""
+    for package in ("multiprocessing", "billiard"):
+        util = sys.modules.get(f"{package}.util")
+        process = sys.modules.get(f"{package}.process")
+        if util is None or process is None:
+            continue
+        with guarded("registering with multiprocessing"):
+            if getattr(process.current_process(), "_parent_pid", None) is not None:
+                util.Finalize(None, pipeline.at_exit, exitpriority=-100)

@@ -1,0 +1,68 @@
+"""What happened to what was accepted? Telemetry floor: counters and the reports made of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["DestinationStats", "LossReport", "Stats"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationStats:
+    """Counters of one destination since the process started, in records unless said otherwise.
+
+    ``accepted + recovered == sent + pending + sum(dropped.values())`` once the destination is at rest.
+
+    Attributes:
+        accepted: Handed to this destination.
+        recovered: Found on disk, left by an earlier process.
+        sent: Acknowledged by the receiver.
+        pending: Waiting here, in memory or on disk.
+        spooled: Of the pending ones, those that are on disk and survive this process.
+        retried: Attempts, not records, that failed and were repeated.
+        dropped: Lost, ``{reason: records}``.
+    """
+
+    accepted: int = 0
+    recovered: int = 0
+    sent: int = 0
+    pending: int = 0
+    spooled: int = 0
+    retried: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """Counters of a pipeline since the process started.
+
+    Attributes:
+        accepted: Items that entered the queue.
+        queued: Items still in it.
+        dropped: Items that never became records, ``{reason: items}``.
+        destinations: Counters by name of the destination.
+    """
+
+    accepted: int = 0
+    queued: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    destinations: Mapping[str, DestinationStats] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossReport:
+    """What a pipeline leaves behind when it ends.
+
+    Attributes:
+        dropped: Records lost for good, ``{"destination: reason": records}``.
+        unsent: Records that were still in memory and are lost with the process.
+        spooled: Records left on disk: the next process delivers them.
+    """
+
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    unsent: int = 0
+    spooled: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Records that nobody will deliver."""
+        return sum(self.dropped.values()) + self.unsent

@@ -1,0 +1,134 @@
+import threading
+import time
+
+import pytest
+from support.collector import Collector, Reply, free_port
+from support.records import event, span
+
+from agentops.telemetry.config import BatchConfig, ExporterConfig
+from agentops.telemetry.destination import connect
+from agentops.telemetry.pipeline import Pipeline
+
+QUICK = BatchConfig(delay_ms=20)
+
+
+def as_is(item):
+    return [item]
+
+
+@pytest.fixture
+def collector():
+    with Collector() as running:
+        yield running
+
+
+@pytest.fixture
+def pipeline_to():
+    made = []
+
+    def make(*exporters, prepare=as_is, batch=QUICK, **options):
+        configs = [
+            ExporterConfig(**exporter) if isinstance(exporter, dict) else exporter
+            for exporter in exporters
+        ]
+        made.append(Pipeline(connect(configs, batch=batch), prepare, batch=batch, **options))
+        return made[-1]
+
+    yield make
+    for pipeline in made:
+        pipeline.shutdown(500)
+
+
+def otlp(collector, **settings):
+    return {"type": "otlp", "endpoint": collector.url, **settings}
+
+
+def memory_of(pipeline):
+    return pipeline.destinations[-1].exporter
+
+
+def test_submitted_spans_arrive_without_a_flush(collector, pipeline_to):
+    pipeline = pipeline_to(otlp(collector))
+
+    for number in range(3):
+        assert pipeline.submit(span(number))
+
+    assert ["s0", "s1", "s2"] == collector.wait_for_spans(3)
+
+
+def test_spans_and_events_go_to_their_own_paths(collector, pipeline_to):
+    pipeline = pipeline_to(otlp(collector))
+    pipeline.submit(span(1))
+    pipeline.submit(event(1))
+
+    assert pipeline.flush(5000)
+    assert {"/v1/traces", "/v1/logs"} == {request.path for request in collector.requests}
+
+
+def test_full_queue_drops_newest_and_counts(pipeline_to):
+    held = threading.Event()
+
+    def prepare(item):
+        held.wait(5)
+        return [item]
+
+    batch = BatchConfig(queue_bytes_max=64 * 1024, delay_ms=20)
+    pipeline = pipeline_to({"type": "memory"}, prepare=prepare, batch=batch)
+    taken = [pipeline.submit(span(number), size_hint=8192) for number in range(20)]
+    held.set()
+
+    assert pipeline.flush(5000)
+    assert taken.count(False) == pipeline.stats().dropped["queue full"] > 10
+    assert [span.name for span in memory_of(pipeline).spans] == [
+        f"s{number}" for number, accepted in enumerate(taken) if accepted
+    ]
+
+
+def test_dead_destination_does_not_hold_up_the_other(collector, pipeline_to):
+    dead = {"type": "otlp", "endpoint": f"http://127.0.0.1:{free_port()}"}
+    pipeline = pipeline_to(dead, otlp(collector))
+
+    pipeline.submit(span(1))
+
+    assert ["s1"] == collector.wait_for_spans(1, timeout_s=1)
+
+
+def test_flush_returns_at_its_deadline_when_nobody_answers(collector, pipeline_to):
+    collector.answer_always(Reply(hang=True))
+    pipeline = pipeline_to(otlp(collector))
+    pipeline.submit(span(1))
+    started = time.monotonic()
+
+    assert not pipeline.flush(300)
+    assert time.monotonic() - started < 0.6
+
+
+def test_a_failing_prepare_costs_only_its_own_item(pipeline_to, monkeypatch):
+    from agentops import guard
+
+    guard.be_strict(False)
+
+    def prepare(item):
+        if item.name == "s1":
+            raise ValueError("broken")
+        return [item]
+
+    pipeline = pipeline_to({"type": "memory"}, prepare=prepare)
+    for number in range(3):
+        pipeline.submit(span(number))
+
+    assert pipeline.flush(5000)
+    assert ["s0", "s2"] == [span.name for span in memory_of(pipeline).spans]
+    assert pipeline.stats().dropped == {"not prepared": 1}
+
+
+def test_shutdown_is_idempotent_and_later_items_are_counted(pipeline_to):
+    pipeline = pipeline_to({"type": "memory"})
+    pipeline.submit(span(1))
+
+    first = pipeline.shutdown()
+    assert not pipeline.submit(span(2))
+
+    assert pipeline.shutdown() is first
+    assert first.lost == 0
+    assert pipeline.stats().dropped == {"after shutdown": 1}
