@@ -66,7 +66,7 @@ def at(key: str, function: Callable[..., Any], *arguments: object) -> Any:  # no
     try:
         return function(*arguments)
     except ConfigurationError as error:
-        glue = "." if error.path and not error.path.startswith("[") else ""
+        glue = "." if key and error.path and not error.path.startswith("[") else ""
         raise ConfigurationError(f"{key}{glue}{error.path}", error.seen, error.expected) from None
 
 

@@ -1,0 +1,215 @@
+"""Which environment variables set what? Top floor of the SDK, below ``config``; reads no environment itself.
+
+Every scalar setting and every list of texts has a variable of its own, made from its key path:
+``telemetry.batch.delay_ms`` is ``AGENTOPS_BATCH_DELAY_MS``. OpenTelemetry's own variables are read
+where neither those nor the file say anything.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote
+
+__all__ = ["ALIASES", "Reading", "capture_mode", "otel_settings", "variable_of"]
+
+ALIASES: Final[Mapping[str, str]] = {
+    "OTEL_SERVICE_NAME": "service_name",
+    "AGENTOPS_DEFAULT_TAGS": "session.tags",
+    "AGENTOPS_AUTO_START_SESSION": "session.auto_start",
+}
+"""Other names of variables that go before the file, ``{variable: key path}``."""
+
+_CAPTURE: Final[Mapping[str, str]] = {
+    "no_content": "none",
+    "false": "none",
+    "0": "none",
+    "span_only": "full",
+    "event_only": "full",
+    "span_and_event": "full",
+    "true": "full",
+    "1": "full",
+}
+_SAMPLERS: Final = ("always_on", "always_off", "traceidratio")
+_PROPAGATORS: Final = ("tracecontext", "baggage", "b3", "b3multi", "jaeger", "none")
+_COUNTS: Final[Mapping[str, str]] = {
+    "OTEL_BSP_SCHEDULE_DELAY": "telemetry.batch.delay_ms",
+    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "telemetry.batch.items_max",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "telemetry.limits.attribute_bytes_max",
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "telemetry.limits.attributes_max",
+    "OTEL_SPAN_EVENT_COUNT_LIMIT": "telemetry.limits.events_max",
+    "OTEL_SPAN_LINK_COUNT_LIMIT": "telemetry.limits.links_max",
+}
+
+
+@dataclass(slots=True)
+class Reading:
+    """What the environment says.
+
+    Attributes:
+        values: ``{key path: (value, name of the variable)}``.
+        refused: Sentences about variables that are set to what cannot be used.
+    """
+
+    values: dict[str, tuple[object, str]] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+
+    def refuse(self, name: str, seen: str, expected: str) -> None:
+        """Note that a variable cannot be used; the text seen is cut to 40 characters."""
+        self.refused.append(f"{name}={seen[:40]!r} (expected {expected})")
+
+
+def variable_of(path: str) -> str:
+    """Return the name of the variable for a key path."""
+    return "AGENTOPS_" + path.removeprefix("telemetry.").replace(".", "_").upper()
+
+
+def capture_mode(environment: Mapping[str, str], reading: Reading) -> str | None:
+    """Return the content mode that the standard variable demands; ``None`` when it is not set.
+
+    An unknown value demands ``none``: it was set to hide something.
+    """
+    name = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+    text = environment.get(name, "").strip()
+    if not text:
+        return None
+    mode = _CAPTURE.get(text.lower())
+    if mode is None:
+        reading.refuse(name, text, "NO_CONTENT, SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT")
+    return mode or "none"
+
+
+def otel_settings(environment: Mapping[str, str]) -> Reading:
+    """Return what OpenTelemetry's own variables say, as settings of ours."""
+    reading = Reading()
+    for name, path in _COUNTS.items():
+        number = _count(environment, name, reading)
+        if number is not None:
+            reading.values[path] = (number, name)
+    if environment.get("OTEL_BSP_MAX_QUEUE_SIZE", "").strip():
+        reading.refused.append(
+            "OTEL_BSP_MAX_QUEUE_SIZE (queues are bounded in bytes: AGENTOPS_BATCH_QUEUE_BYTES_MAX)"
+        )
+    disabled = environment.get("OTEL_SDK_DISABLED", "").strip().lower()
+    if disabled == "true":
+        reading.values["telemetry.disabled"] = (True, "OTEL_SDK_DISABLED")
+    elif disabled not in ("", "false"):
+        reading.refuse("OTEL_SDK_DISABLED", disabled, "true or false")
+    _sampler(environment, reading)
+    _propagators(environment, reading)
+    exporters = list(_exporters(environment, reading))
+    if exporters:
+        reading.values["telemetry.exporters"] = (exporters, "OTEL_EXPORTER_OTLP_ENDPOINT")
+    return reading
+
+
+def _count(environment: Mapping[str, str], name: str, reading: Reading) -> int | None:
+    text = environment.get(name, "").strip()
+    if not text:
+        return None
+    if text.isascii() and text.isdigit() and int(text[:18]) > 0:
+        return int(text[:18])
+    reading.refuse(name, text, "a whole number above 0")
+    return None
+
+
+def _sampler(environment: Mapping[str, str], reading: Reading) -> None:
+    name = environment.get("OTEL_TRACES_SAMPLER", "").strip().lower()
+    kind = name.removeprefix("parentbased_")
+    if not kind:
+        return
+    if kind not in _SAMPLERS:
+        known = "always_on, always_off or traceidratio, or one of these after parentbased_"
+        reading.refuse("OTEL_TRACES_SAMPLER", name, known)
+        return
+    rate = 0.0 if kind == "always_off" else 1.0
+    if kind == "traceidratio":
+        text = environment.get("OTEL_TRACES_SAMPLER_ARG", "").strip()
+        try:
+            rate = float(text or 1.0)
+        except ValueError:
+            rate = -1.0
+        if not 0.0 <= rate <= 1.0:
+            reading.refuse("OTEL_TRACES_SAMPLER_ARG", text, "a number from 0 to 1")
+            return
+    reading.values["telemetry.sampling.rate"] = (rate, "OTEL_TRACES_SAMPLER")
+
+
+def _propagators(environment: Mapping[str, str], reading: Reading) -> None:
+    names = _listed(environment.get("OTEL_PROPAGATORS", "").lower())
+    known = [name for name in names if name in _PROPAGATORS]
+    for name in names:
+        if name not in known:
+            reading.refuse("OTEL_PROPAGATORS", name, f"some of {', '.join(_PROPAGATORS)}")
+    if known:
+        found = ["none"] if "none" in known else known
+        reading.values["telemetry.context.propagation"] = (found, "OTEL_PROPAGATORS")
+
+
+def _exporters(environment: Mapping[str, str], reading: Reading) -> Iterator[dict[str, object]]:
+    """Make exporters of ``OTEL_EXPORTER_OTLP_*``: one, or one for each signal with a variable of its own."""
+    signals: list[str] = []
+    for signal in ("traces", "logs"):
+        own = environment.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", "").strip()
+        if own:
+            yield _exporter(environment, reading, own, [signal])
+        else:
+            signals.append(signal)
+    shared = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()
+    if shared and signals:
+        yield _exporter(environment, reading, shared, signals)
+
+
+def _exporter(
+    environment: Mapping[str, str], reading: Reading, endpoint: str, signals: list[str]
+) -> dict[str, object]:
+    def of(name: str) -> str:
+        own = environment.get(f"OTEL_EXPORTER_OTLP_{signals[0].upper()}_{name}", "").strip()
+        use_own = own and len(signals) == 1
+        return own if use_own else environment.get(f"OTEL_EXPORTER_OTLP_{name}", "").strip()
+
+    made: dict[str, object] = {"type": "otlp", "endpoint": endpoint, "signals": signals}
+    for name, known in _CHOICES.items():
+        text = of(name).lower()
+        if text in known:
+            made[name.lower()] = text
+        elif text:
+            reading.refuse(f"OTEL_EXPORTER_OTLP_{name}", text, f"one of {', '.join(known)}")
+    if "protocol" not in made and endpoint.rstrip("/").endswith(":4317"):
+        made["protocol"] = "grpc"  # the port registered for it; HTTP has 4318
+    timeout_ms = _count(
+        {"OTEL_EXPORTER_OTLP_TIMEOUT": of("TIMEOUT")}, "OTEL_EXPORTER_OTLP_TIMEOUT", reading
+    )
+    rest: dict[str, object] = {key: of(name) for name, key in _FILES.items()}
+    rest["timeout_ms"] = timeout_ms
+    rest["headers"] = _headers(of("HEADERS"), reading)
+    rest["insecure"] = of("INSECURE").lower() == "true"
+    return made | {key: value for key, value in rest.items() if value}
+
+
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "PROTOCOL": ("grpc", "http/protobuf", "http/json"),
+    "COMPRESSION": ("gzip", "none"),
+}
+_FILES: Final[Mapping[str, str]] = {
+    "CERTIFICATE": "certificate_file",
+    "CLIENT_CERTIFICATE": "client_certificate_file",
+    "CLIENT_KEY": "client_key_file",
+}
+
+
+def _headers(text: str, reading: Reading) -> dict[str, str]:
+    """Read ``key=value,key=value``, values percent-encoded (OTLP exporter specification)."""
+    headers: dict[str, str] = {}
+    for pair in _listed(text):
+        name, equals, value = pair.partition("=")
+        if equals and name.strip():
+            headers[name.strip()] = unquote(value.strip())
+        else:
+            reading.refuse(
+                "OTEL_EXPORTER_OTLP_HEADERS", "...", "key=value pairs with commas between"
+            )
+    return headers
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
