@@ -7,9 +7,13 @@ error fails them.
 """
 
 import logging
+from collections.abc import Callable
 from types import TracebackType
+from typing import TypeVar
 
-__all__ = ["be_strict", "faults", "guarded"]
+__all__ = ["be_strict", "faults", "guarded", "tolerated"]
+
+T = TypeVar("T")
 
 logger = logging.getLogger("agentops")
 
@@ -58,6 +62,24 @@ class guarded:  # reads as a statement: ``with guarded("reading the response"):`
             return False
         _count(self._place, error)
         return True
+
+
+def tolerated(place: str, function: Callable[..., T], *arguments: object, otherwise: T) -> T:
+    """Call code that is not ours (a ``__repr__``, a mask, a hook); its errors are no fault of ours.
+
+    They are counted and logged like faults, but never passed through, not even when strict.
+
+    Args:
+        place: What is called, in words.
+        function: What to call.
+        *arguments: With what.
+        otherwise: Returned when it fails.
+    """
+    try:
+        return function(*arguments)
+    except Exception as error:
+        _count(place, error)
+        return otherwise
 
 
 def _count(place: str, error: Exception) -> None:

@@ -108,6 +108,31 @@ OPENAI_REQUEST_SERVICE_TIER: Final = "openai.request.service_tier"  # string enu
 OPENAI_RESPONSE_SERVICE_TIER: Final = "openai.response.service_tier"  # string
 OPENAI_RESPONSE_SYSTEM_FINGERPRINT: Final = "openai.response.system_fingerprint"  # string
 
+# Anthropic: the names its SDK gives these values on spans of its own
+ANTHROPIC_REQUEST_SERVICE_TIER: Final = "anthropic.request.service_tier"  # string
+ANTHROPIC_RESPONSE_SERVICE_TIER: Final = "anthropic.response.service_tier"  # string
+ANTHROPIC_STOP_REASON: Final = "anthropic.message.stop_reason"  # string, as the API spells it
+ANTHROPIC_THINKING_TYPE: Final = "anthropic.thinking.type"  # string
+ANTHROPIC_THINKING_BUDGET_TOKENS: Final = "anthropic.thinking.budget_tokens"  # int, tokens
+ANTHROPIC_CACHE_WRITE_5M_TOKENS: Final = (
+    "anthropic.usage.cache_creation.ephemeral_5m_input_tokens"  # int, tokens
+)
+ANTHROPIC_CACHE_WRITE_1H_TOKENS: Final = (
+    "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"  # int, tokens
+)
+ANTHROPIC_COMPACTION_INPUT_TOKENS: Final = "anthropic.usage.compaction.input_tokens"  # int, tokens
+ANTHROPIC_COMPACTION_OUTPUT_TOKENS: Final = (
+    "anthropic.usage.compaction.output_tokens"  # int, tokens
+)
+ANTHROPIC_COUNTED_INPUT_TOKENS: Final = "anthropic.message.count_tokens.input_tokens"  # int, tokens
+ANTHROPIC_ORGANIZATION_ID: Final = "anthropic.organization.id"  # string
+ANTHROPIC_BATCH_SIZE: Final = "anthropic.batch.size"  # int, requests submitted
+ANTHROPIC_BATCH_STATUS: Final = "anthropic.batch.processing_status"  # string
+ANTHROPIC_BATCH_REQUESTS: Final = "anthropic.batch.request_counts"  # prefix of int counts
+ANTHROPIC_BATCH_RESULTS: Final = "anthropic.batch.results"  # prefix of int counts
+ANTHROPIC_BATCH_USAGE: Final = "anthropic.batch.usage"  # prefix of int sums, tokens
+ANTHROPIC_SERVER_TOOL_USE: Final = "anthropic.usage.server_tool_use"  # prefix of int counts
+
 # OpenTelemetry core: who, where, what went wrong
 SESSION_ID: Final = "session.id"  # string, UUID
 SESSION_PREVIOUS_ID: Final = "session.previous_id"  # string
@@ -123,6 +148,7 @@ EXCEPTION_STACKTRACE: Final = "exception.stacktrace"  # string
 HTTP_REQUEST_METHOD: Final = "http.request.method"  # string
 HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"  # int
 HTTP_REQUEST_RESEND_COUNT: Final = "http.request.resend_count"  # int
+HTTP_RESPONSE_HEADER: Final = "http.response.header"  # prefix of string arrays
 URL_PATH: Final = "url.path"  # string
 CODE_FUNCTION_NAME: Final = "code.function.name"  # string
 CODE_FILE_PATH: Final = "code.file.path"  # string
@@ -144,6 +170,9 @@ AGENTOPS_REQUEST_ID: Final = (
 AGENTOPS_RETRY_COUNT: Final = "agentops.retry_count"  # int, resends made by the vendor SDK
 AGENTOPS_INPUT: Final = "agentops.input"  # arguments of a decorated function, JSON text
 AGENTOPS_OUTPUT: Final = "agentops.output"  # result of a decorated function, JSON text
+AGENTOPS_OUTPUT_SCHEMA: Final = (
+    "agentops.request.output_schema"  # JSON schema a structured answer must follow
+)
 AGENTOPS_GUARDRAIL_SPEC: Final = "agentops.guardrail.spec"  # input or output
 AGENTOPS_EVENT_ID: Final = "agentops.event.id"  # string, UUID
 AGENTOPS_EVENT_TYPE: Final = (

@@ -13,9 +13,17 @@ from opentelemetry.context import Context, create_key, get_value, set_value
 
 from agentops.telemetry.records import AnyValue
 
-__all__ = ["get_ambient", "set_ambient"]
+__all__ = [
+    "defer_sampling",
+    "deny_sampling",
+    "get_ambient",
+    "sampling_is_deferred",
+    "sampling_is_denied",
+    "set_ambient",
+]
 
 _KEY: Final = create_key("agentops-ambient")
+_SAMPLING_KEY: Final = create_key("agentops-sampling")
 _NOTHING: Final[Mapping[str, AnyValue]] = MappingProxyType({})
 
 
@@ -40,3 +48,23 @@ def get_ambient(context: Context | None = None) -> Mapping[str, AnyValue]:
     An empty mapping means that none do.
     """
     return cast("Mapping[str, AnyValue] | None", get_value(_KEY, context)) or _NOTHING
+
+
+def defer_sampling(context: Context | None) -> Context:
+    """Return a context whose remote parent has left the sampling decision to us."""
+    return set_value(_SAMPLING_KEY, "deferred", context)
+
+
+def deny_sampling(context: Context | None) -> Context:
+    """Return a context whose sender wants nothing recorded, though it named no span."""
+    return set_value(_SAMPLING_KEY, "denied", context)
+
+
+def sampling_is_deferred(context: Context | None = None) -> bool:
+    """Whether the parent of ``context`` has left the decision to us; its sampled flag then means nothing."""
+    return get_value(_SAMPLING_KEY, context) == "deferred"
+
+
+def sampling_is_denied(context: Context | None = None) -> bool:
+    """Whether the sender of ``context`` wants nothing recorded."""
+    return get_value(_SAMPLING_KEY, context) == "denied"

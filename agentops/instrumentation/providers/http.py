@@ -39,6 +39,7 @@ class HttpExchange:
         status: HTTP status code.
         headers: Of the response; lookups ignore case.
         response_type: Class of the response, which knows how to undo its content encoding.
+        request: JSON body the SDK made of the request for itself; ``None`` where it cannot be told.
         retries: How often the SDK sent the request again before this answer.
         parts: Body as received, still in its content encoding where ``is_raw``.
         is_raw: Whether ``parts`` come straight off the wire.
@@ -50,6 +51,7 @@ class HttpExchange:
     status: int
     headers: Mapping[str, str]
     response_type: type
+    request: object = None
     retries: int = 0
     parts: list[bytes] = field(default_factory=list)
     is_raw: bool = False

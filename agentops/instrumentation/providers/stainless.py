@@ -66,11 +66,16 @@ class StainlessInstrumentation(ProviderInstrumentation):
             status=answer.status_code,
             headers=answer.headers,
             response_type=type(answer),
+            request=getattr(kwargs.get("options"), "json_data", None),
             retries=retries if isinstance(retries, int) else 0,
         )
 
     def read_response(self, call: LLMCall, response: object) -> None:
         """Read the request, then the answer by its media type."""
+        exchange = response if isinstance(response, HttpExchange) else None
+        if exchange is not None and exchange.request is not None:
+            # The SDK's own copy: the program may have changed its lists by now, or they were iterators.
+            call.request = exchange.request
         self.read_input(call)
         if not isinstance(response, HttpExchange):
             return

@@ -1,0 +1,7 @@
+"""``python -m agentops.cli`` is ``agentops``."""
+
+import sys
+
+from agentops.cli import main
+
+sys.exit(main())

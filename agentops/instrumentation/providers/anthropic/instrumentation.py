@@ -1,0 +1,245 @@
+"""Where are the calls of the anthropic package, and who reads which? Instrumentation floor.
+
+Every call of every client, the platforms' included, ends in ``request`` of one of two base classes.
+What it is follows from its method and path.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from agentops import semconv
+from agentops.instrumentation.calls import LLMCall
+from agentops.instrumentation.providers.anthropic.blocks import field, read_parts
+from agentops.instrumentation.providers.anthropic.managed import (
+    read_batch,
+    read_batch_results,
+    read_session_events,
+    read_session_input,
+)
+from agentops.instrumentation.providers.anthropic.messages import (
+    MessageStream,
+    read_answer,
+    read_completion,
+    read_request_body,
+    read_usage,
+)
+from agentops.instrumentation.providers.anthropic.wire import (
+    AWS_EVENT_STREAM,
+    decode,
+    json_lines,
+    stream_events,
+)
+from agentops.instrumentation.providers.base import Target
+from agentops.instrumentation.providers.http import HttpExchange
+from agentops.instrumentation.providers.stainless import StainlessInstrumentation
+
+__all__ = ["AnthropicInstrumentation"]
+
+_BASE: Final = "anthropic._base_client"
+_PLATFORMS: Final = (
+    ("Bedrock", "aws.bedrock"),
+    ("Vertex", "gcp.vertex_ai"),
+    ("Foundry", "azure.ai.inference"),
+)
+_OPERATIONS: Final = {
+    ("post", "/v1/messages"): "chat",
+    ("post", "/v1/complete"): "text_completion",
+}
+_COUNT_PATH: Final = "/v1/messages/count_tokens"
+_RESULTS_PATH: Final = re.compile(r"^/v1/messages/batches/[^/]+/results$")
+_SESSION_STREAM_PATH: Final = re.compile(
+    r"^/v1/sessions/([^/]+)(?:/threads/([^/]+))?/(?:events/)?stream$"
+)
+_IDENTIFIER: Final = re.compile(r"^(?=.*\d)[\w.:-]{12,}$")
+_KEPT_HEADERS: Final = re.compile(r"^anthropic-(?:\w+-)?ratelimit-|^retry-after$")
+
+
+class AnthropicInstrumentation(StainlessInstrumentation):
+    """Reads the calls of Anthropic's own SDK and of its Bedrock, Vertex, Foundry, AWS and Google clients."""
+
+    module: str = "anthropic"
+
+    def targets(self) -> Sequence[Target]:
+        """Return the choke points every call of the SDK goes through, and the functions that run tools."""
+        return (
+            Target(module=_BASE, name="SyncAPIClient.request"),
+            Target(module=_BASE, name="AsyncAPIClient.request", is_async=True),
+            Target(module=_BASE, name="SyncAPIClient._process_response", role="response"),
+            Target(
+                module=_BASE,
+                name="AsyncAPIClient._process_response",
+                role="response",
+                is_async=True,
+            ),
+        )
+
+    def client_call(self, client: object, options: object, stream: bool) -> LLMCall | None:
+        """Read a request that is about to be sent."""
+        method = str(getattr(options, "method", "")).lower()
+        path = str(getattr(options, "url", "")).partition("?")[0]
+        body = getattr(options, "json_data", None)
+        model = field(body, "model")
+        base_url = getattr(client, "base_url", None)
+        call = LLMCall(
+            operation=_OPERATIONS.get((method, path), ""),
+            provider=_provider(client),
+            model=model if isinstance(model, str) else "",
+            server_address=str(getattr(base_url, "host", "")),
+            server_port=getattr(base_url, "port", None),
+            request=body,
+        )
+        if stream and call.operation:
+            call.start_attributes[semconv.GEN_AI_REQUEST_STREAM] = True
+        if not call.operation:
+            _name_other(call, method, path, getattr(options, "span_route", None))
+        return call
+
+    def read_input(self, call: LLMCall) -> None:
+        """Read the request: its JSON body, or the bytes of it where only these are left."""
+        body = call.request
+        if isinstance(body, bytes):
+            body = decode(body)
+        if call.operation == "chat" or _is_path(call, _COUNT_PATH):
+            read_request_body(call, body)
+        elif call.operation == "text_completion":
+            prompt = field(body, "prompt")
+            call.input_messages = [{"role": "user", "parts": read_parts(prompt)}]
+        elif field(body, "events") is not None:
+            read_session_input(call, body)
+        elif isinstance(requests := field(body, "requests"), (list, tuple)):
+            call.attributes[semconv.ANTHROPIC_BATCH_SIZE] = len(requests)
+
+    def read_headers(self, call: LLMCall, exchange: HttpExchange) -> None:
+        """Read status, request id, organization, retries and rate limits."""
+        _read_http(call, exchange.status, exchange.headers, exchange.retries)
+
+    def read_body(self, call: LLMCall, body: object, exchange: HttpExchange) -> None:
+        """Read the answer of a call that was not streamed."""
+        if exchange.content_type() == AWS_EVENT_STREAM:
+            self.read_events(call, exchange)
+            return
+        call.first_chunk_ns = 0
+        if call.operation == "chat":
+            read_answer(call, body)
+        elif call.operation == "text_completion":
+            read_completion(call, [body])
+        elif _is_results(call):
+            read_batch_results(call, json_lines(exchange.body()))
+        elif isinstance(body, Mapping):
+            self._read_other(call, body)
+
+    def _read_other(self, call: LLMCall, body: Mapping[str, object]) -> None:
+        """Read an answer that is no message: what is named alike everywhere, and usage where there is some."""
+        if _is_path(call, _COUNT_PATH):
+            tokens = body.get("input_tokens")
+            if isinstance(tokens, int):
+                call.attributes[semconv.ANTHROPIC_COUNTED_INPUT_TOKENS] = tokens
+            return
+        identity, model = body.get("id"), body.get("model")
+        if isinstance(identity, str):
+            call.response_id = identity
+        if isinstance(model, str):
+            call.response_model = model
+        if body.get("type") == "message_batch":
+            read_batch(call, body)
+        elif isinstance(body.get("usage"), Mapping):
+            read_usage(call, body["usage"])
+
+    def read_events(self, call: LLMCall, exchange: HttpExchange) -> None:
+        """Read the answer of a streamed call."""
+        events = [event for _, event in stream_events(exchange)]
+        for event in events:
+            if field(event, "type") == "error":
+                kind = field(field(event, "error"), "type")
+                call.error_type = kind if isinstance(kind, str) else "error"
+        if call.operation == "chat":
+            stream = MessageStream()
+            stream.add(events)
+            if not stream.is_empty:
+                read_answer(call, stream.message(), complete=stream.complete)
+        elif call.operation == "text_completion":
+            read_completion(call, events)
+        else:
+            read_session_events(call, events)
+
+    def read_error(self, call: LLMCall, error: BaseException) -> None:
+        """Read the provider's code, the exchange that failed, and the request it was for."""
+        body = getattr(error, "body", None)
+        kind = field(field(body, "error"), "type")
+        call.error_type = kind if isinstance(kind, str) else type(error).__name__
+        response = getattr(error, "response", None)
+        request = getattr(error, "request", None)
+        headers = getattr(response, "headers", None)
+        if headers is not None:
+            retries = getattr(request, "headers", {}).get("x-stainless-retry-count", "")
+            status = getattr(response, "status_code", 0)
+            _read_http(call, status, headers, int(retries) if str(retries).isdigit() else 0)
+        if call.operation == "chat":
+            call.request = _sent(request, call.request)
+
+
+def _provider(client: object) -> str:
+    """Return whose service a client calls: the platforms are told apart by the names of their classes."""
+    for kind in type(client).__mro__:
+        for name, provider in _PLATFORMS:
+            if name in kind.__name__:
+                return provider
+    return "anthropic"
+
+
+def _name_other(call: LLMCall, method: str, path: str, route: object) -> None:
+    """Name a call that is no model operation by its method and route; a session's stream is an agent's run."""
+    session = _SESSION_STREAM_PATH.match(path) if method == "get" else None
+    if session is not None:
+        call.span_name = "invoke_agent"
+        call.start_attributes[semconv.GEN_AI_OPERATION_NAME] = "invoke_agent"
+        call.start_attributes[semconv.AGENTOPS_SPAN_KIND] = "agent"
+        call.start_attributes[semconv.GEN_AI_CONVERSATION_ID] = session[2] or session[1]
+    else:
+        call.span_name = f"{method.upper()} {route if isinstance(route, str) else _route(path)}"
+    call.start_attributes[semconv.HTTP_REQUEST_METHOD] = method.upper()
+    call.start_attributes[semconv.URL_PATH] = path
+
+
+def _route(path: str) -> str:
+    """Return a path without the ids in it, for SDK versions that do not tell the route."""
+    return "/".join("{id}" if _IDENTIFIER.match(part) else part for part in path.split("/"))
+
+
+def _is_path(call: LLMCall, path: str) -> bool:
+    return call.start_attributes.get(semconv.URL_PATH) == path
+
+
+def _is_results(call: LLMCall) -> bool:
+    return bool(_RESULTS_PATH.match(str(call.start_attributes.get(semconv.URL_PATH, ""))))
+
+
+def _read_http(call: LLMCall, status: int, headers: Mapping[str, str], retries: int) -> None:
+    call.attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = status
+    for header, name in (
+        ("request-id", semconv.AGENTOPS_REQUEST_ID),
+        ("anthropic-organization-id", semconv.ANTHROPIC_ORGANIZATION_ID),
+    ):
+        value = headers.get(header)
+        if value:
+            call.attributes[name] = value
+    if retries:
+        call.attributes[semconv.AGENTOPS_RETRY_COUNT] = retries
+    for header, value in headers.items():
+        if _KEPT_HEADERS.match(header.lower()):
+            call.attributes[f"{semconv.HTTP_RESPONSE_HEADER}.{header.lower()}"] = [value]
+
+
+def _sent(request: object, body: object) -> object:
+    """Return what was sent: the bytes where there are some, for the program may change its lists now."""
+    try:
+        content = getattr(request, "content", None)
+    except RuntimeError:  # httpx: the body was a stream
+        content = None
+    if isinstance(content, bytes) and content:
+        return content
+    messages = field(body, "messages")
+    if isinstance(body, Mapping) and isinstance(messages, list):
+        return {**body, "messages": list(messages)}
+    return body

@@ -1,0 +1,318 @@
+"""What do a Messages request and its answer say? Instrumentation floor: pure reading, no vendor import.
+
+Everything here runs on the pipeline's worker, on data the SDK has finished with. Requests come as the
+JSON body the SDK prepared, answers as the models it returned or as decoded JSON.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from agentops import semconv
+from agentops.instrumentation.calls import LLMCall, Message, Part, merge_usage
+from agentops.instrumentation.providers.anthropic.blocks import (
+    field,
+    plain,
+    read_message,
+    read_parts,
+    read_tools,
+)
+
+__all__ = [
+    "FINISH_REASONS",
+    "MessageStream",
+    "read_answer",
+    "read_completion",
+    "read_request_body",
+    "read_usage",
+]
+
+FINISH_REASONS: Mapping[str, str] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "pause_turn": "stop",
+    "compaction": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_call",
+    "refusal": "content_filter",
+}
+"""Anthropic's ``stop_reason`` to the finish reason of the GenAI conventions; others are kept as they are."""
+
+_REQUEST_ATTRIBUTES = (
+    ("max_tokens", semconv.GEN_AI_REQUEST_MAX_TOKENS),
+    ("temperature", semconv.GEN_AI_REQUEST_TEMPERATURE),
+    ("top_p", semconv.GEN_AI_REQUEST_TOP_P),
+    ("top_k", semconv.GEN_AI_REQUEST_TOP_K),
+    ("service_tier", semconv.ANTHROPIC_REQUEST_SERVICE_TIER),
+)
+
+
+def read_request_body(call: LLMCall, body: object) -> None:
+    """Fill ``call`` from the body of a Messages request: settings, messages, system text and tools."""
+    for name, attribute in _REQUEST_ATTRIBUTES:
+        value = field(body, name)
+        if isinstance(value, (int, float, str)):
+            call.attributes[attribute] = value
+    stops = field(body, "stop_sequences")
+    if isinstance(stops, (list, tuple)) and stops:
+        call.attributes[semconv.GEN_AI_REQUEST_STOP_SEQUENCES] = list(stops)
+    if field(body, "stream") is True:
+        call.attributes[semconv.GEN_AI_REQUEST_STREAM] = True
+    _read_thinking(call, body)
+    _read_output_format(call, body)
+    messages = field(body, "messages")
+    if isinstance(messages, (list, tuple)):
+        call.input_messages = [read_message(message) for message in messages]
+    call.system_instructions = read_parts(field(body, "system"))
+    call.tool_definitions = list(read_tools(field(body, "tools")))
+
+
+def _read_thinking(call: LLMCall, body: object) -> None:
+    effort = field(field(body, "output_config"), "effort")
+    if isinstance(effort, str):
+        call.attributes[semconv.GEN_AI_REQUEST_REASONING_LEVEL] = effort
+    thinking = field(body, "thinking")
+    kind, budget = field(thinking, "type"), field(thinking, "budget_tokens")
+    if isinstance(kind, str):
+        call.attributes[semconv.ANTHROPIC_THINKING_TYPE] = kind
+    if isinstance(budget, int):
+        call.attributes[semconv.ANTHROPIC_THINKING_BUDGET_TOKENS] = budget
+
+
+def _read_output_format(call: LLMCall, body: object) -> None:
+    """Read the schema of a structured output; ``output_format`` is the older place for it."""
+    wanted = field(field(body, "output_config"), "format") or field(body, "output_format")
+    if field(wanted, "type") == "json_schema":
+        call.attributes[semconv.GEN_AI_OUTPUT_TYPE] = "json"
+        call.content[semconv.AGENTOPS_OUTPUT_SCHEMA] = plain(field(wanted, "schema"))
+
+
+def read_answer(call: LLMCall, message: object, *, complete: bool = True) -> None:
+    """Fill ``call`` from a message that Claude answered.
+
+    Args:
+        call: Changed in place.
+        message: A model or a mapping.
+        complete: Whether the answer came to its end. What ``message_start`` says of output tokens
+            and stop reason is a placeholder, so it is left out while no ``message_delta`` came.
+    """
+    identity, model, role = field(message, "id"), field(message, "model"), field(message, "role")
+    if isinstance(identity, str):
+        call.response_id = identity
+    if isinstance(model, str):
+        call.response_model = model
+    stop_reason = field(message, "stop_reason") if complete else None
+    answer: Message = {
+        "role": role if isinstance(role, str) else "assistant",
+        "parts": read_parts(field(message, "content")),
+    }
+    finish = _read_stop_reason(call, stop_reason)
+    if finish:
+        answer["finish_reason"] = finish
+    call.output_messages = [answer]
+    read_usage(call, field(message, "usage"), complete=complete)
+
+
+def _read_stop_reason(call: LLMCall, stop_reason: object) -> str:
+    """Note why the model stopped; ``error`` where an error ended it, nothing where the program did."""
+    if isinstance(stop_reason, str):
+        call.attributes[semconv.ANTHROPIC_STOP_REASON] = stop_reason
+    finish = FINISH_REASONS.get(stop_reason, stop_reason) if isinstance(stop_reason, str) else ""
+    finish = finish or ("error" if call.error_type else "")
+    call.finish_reasons = [finish] if finish else []
+    return finish
+
+
+def read_completion(call: LLMCall, events: Iterable[object]) -> None:
+    """Fill ``call`` from answers of the legacy text completions: one, or the pieces of a stream."""
+    pieces: list[str] = []
+    for event in events:
+        identity, model = field(event, "id"), field(event, "model")
+        if isinstance(identity, str):
+            call.response_id = identity
+        if isinstance(model, str):
+            call.response_model = model
+        text, stop_reason = field(event, "completion"), field(event, "stop_reason")
+        if isinstance(text, str):
+            pieces.append(text)
+        if isinstance(stop_reason, str):
+            _read_stop_reason(call, stop_reason)
+    call.output_messages = [
+        {"role": "assistant", "parts": [{"type": "text", "content": "".join(pieces)}]}
+    ]
+
+
+def read_usage(call: LLMCall, usage: object, *, complete: bool = True) -> None:
+    """Read token counts; Anthropic's ``input_tokens`` leaves out what the cache held, ours includes it."""
+    if usage is None:
+        return
+    fresh = field(usage, "input_tokens")
+    read = field(usage, "cache_read_input_tokens")
+    written = field(usage, "cache_creation_input_tokens")
+    counts: dict[str, object] = {
+        "cache_read_input_tokens": read,
+        "cache_write_input_tokens": written,
+    }
+    if isinstance(fresh, int):
+        counts["input_tokens"] = fresh + _count(read) + _count(written)
+    if complete:
+        details = field(usage, "output_tokens_details")
+        counts["output_tokens"] = field(usage, "output_tokens")
+        counts["reasoning_output_tokens"] = field(details, "thinking_tokens")
+    merge_usage(call.usage, counts)
+    creation = field(usage, "cache_creation")
+    for source, name, attribute in (
+        (creation, "ephemeral_5m_input_tokens", semconv.ANTHROPIC_CACHE_WRITE_5M_TOKENS),
+        (creation, "ephemeral_1h_input_tokens", semconv.ANTHROPIC_CACHE_WRITE_1H_TOKENS),
+        (usage, "service_tier", semconv.ANTHROPIC_RESPONSE_SERVICE_TIER),
+    ):
+        value = field(source, name)
+        if isinstance(value, (int, str)):
+            call.attributes[attribute] = value
+    _read_compactions(call, field(usage, "iterations"))
+    _read_server_tools(call, field(usage, "server_tool_use"))
+
+
+def _read_server_tools(call: LLMCall, uses: object) -> None:
+    """Read how often Anthropic's own tools ran, because each run is billed."""
+    if uses is None:
+        return
+    counts = plain(uses)
+    if isinstance(counts, dict):
+        for name, count in counts.items():
+            if _count(count):
+                call.attributes[f"{semconv.ANTHROPIC_SERVER_TOOL_USE}.{name}"] = count
+
+
+def _read_compactions(call: LLMCall, iterations: object) -> None:
+    """Sum what compactions used: tokens that are billed, yet left out of the counts of the message."""
+    if not isinstance(iterations, Sequence) or isinstance(iterations, str):
+        return
+    compactions = [entry for entry in iterations if field(entry, "type") == "compaction"]
+    if not compactions:
+        return
+    inputs = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    call.attributes[semconv.ANTHROPIC_COMPACTION_INPUT_TOKENS] = sum(
+        _count(field(entry, name)) for entry in compactions for name in inputs
+    )
+    call.attributes[semconv.ANTHROPIC_COMPACTION_OUTPUT_TOKENS] = sum(
+        _count(field(entry, "output_tokens")) for entry in compactions
+    )
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+class MessageStream:
+    """The message that a stream's events make.
+
+    Blocks are kept by their index, for parallel tool calls arrive interleaved. Counts in
+    ``message_delta`` are totals so far: they replace those of ``message_start``, they are never added.
+    """
+
+    def __init__(self) -> None:
+        self.complete = False
+        self._message: dict[str, object] = {}
+        self._usage: dict[str, object] = {}
+        self._blocks: dict[int, dict[str, object]] = {}
+        self._texts: dict[tuple[int, str], list[str]] = {}
+
+    def add(self, events: Iterable[object]) -> None:
+        """Take in raw stream events, models or mappings, in order; events of other types are passed over."""
+        for event in events:
+            kind = field(event, "type")
+            if kind == "content_block_delta":
+                self._add_delta(_count(field(event, "index")), field(event, "delta"))
+            elif kind == "content_block_start":
+                block = plain(field(event, "content_block"))
+                if isinstance(block, dict):
+                    self._blocks[_count(field(event, "index"))] = dict(block)
+                    self._relabel(block)
+            elif kind == "message_start":
+                self._start(field(event, "message"))
+            elif kind == "message_delta":
+                self._finish(event)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no ``message_start`` has come."""
+        return not self._message
+
+    def message(self) -> dict[str, object]:
+        """Return the message as far as it has come, in the shape of an answer that was not streamed."""
+        return {
+            **self._message,
+            "usage": self._usage,
+            "content": [self._block(index) for index in sorted(self._blocks)],
+        }
+
+    def _start(self, message: object) -> None:
+        started = plain(message)
+        if isinstance(started, dict):
+            usage = started.get("usage")
+            self._usage = dict(usage) if isinstance(usage, dict) else {}
+            self._message = started
+
+    def _relabel(self, block: Mapping[str, object]) -> None:
+        """Follow a fallback: from its block on another model answers."""
+        if block.get("type") == "fallback":
+            model = field(field(block, "to"), "model")
+            if isinstance(model, str):
+                self._message["model"] = model
+
+    def _finish(self, event: object) -> None:
+        self.complete = True
+        delta = field(event, "delta")
+        for name in ("stop_reason", "stop_sequence", "container"):
+            value = field(delta, name)
+            if value is not None:
+                self._message[name] = value
+        usage = plain(field(event, "usage"))
+        if isinstance(usage, dict):
+            self._usage.update((k, v) for k, v in usage.items() if v is not None)
+
+    def _add_delta(self, index: int, delta: object) -> None:
+        kind = field(delta, "type")
+        name = _DELTA_TEXTS.get(kind) if isinstance(kind, str) else None
+        if name is not None:
+            text = field(delta, name)
+            if isinstance(text, str):
+                self._texts.setdefault((index, name), []).append(text)
+            return
+        block = self._blocks.get(index)
+        if block is None:
+            return
+        if kind == "citations_delta":
+            citations = block.get("citations")
+            known = citations if isinstance(citations, list) else []
+            block["citations"] = [*known, plain(field(delta, "citation"))]
+        elif kind == "compaction_delta":
+            block["content"] = field(delta, "content")
+
+    def _block(self, index: int) -> Part:
+        block = dict(self._blocks[index])
+        for name in ("text", "thinking"):
+            pieces = self._texts.get((index, name))
+            if pieces:
+                start = block.get(name)
+                block[name] = (start if isinstance(start, str) else "") + "".join(pieces)
+        pieces = self._texts.get((index, "partial_json"))
+        if pieces:
+            block["input"] = _decode("".join(pieces)) if any(pieces) else block.get("input")
+        return block
+
+
+_DELTA_TEXTS: Mapping[str, str] = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "input_json_delta": "partial_json",
+}
+
+
+def _decode(text: str) -> object:
+    """Return the value of a JSON text; the text itself where the stream ended in the middle of it."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,43 @@
+"""What waits in the queue? Telemetry floor: what the caller's thread leaves for the worker to finish."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from agentops.events import Event
+from agentops.telemetry.records import AnyValue
+
+__all__ = ["Item", "PendingEvent"]
+
+
+@dataclass(slots=True, kw_only=True)
+class PendingEvent:
+    """An event or log record before it is made a record.
+
+    Attributes:
+        name: OTel ``event_name``; empty for an AgentOps event, whose type names it.
+        trace_id: 0 outside any span.
+        trace_state: That of the span, where the sampling weight stands.
+        ambient: What rode in the context.
+        event: The AgentOps event, ``None`` for a plain log record.
+        is_full: Whether the record carries the event's content: true for what the program records
+            itself, false where the content rides on the span of the same call.
+    """
+
+    name: str
+    time_ns: int
+    trace_id: int = 0
+    span_id: int = 0
+    flags: int = 0
+    trace_state: str = ""
+    severity: int = 9
+    body: AnyValue = None
+    attributes: Mapping[str, AnyValue] = field(default_factory=dict)
+    ambient: Mapping[str, AnyValue] = field(default_factory=dict)
+    event: Event | None = None
+    is_full: bool = True
+
+
+Item: TypeAlias = ReadableSpan | PendingEvent

@@ -1,0 +1,220 @@
+"""How does what the caller left become records? Telemetry floor; runs on the worker.
+
+A span that ended becomes a :class:`SpanRecord` and the records of the events of its completion; an
+event becomes an :class:`EventRecord`. Values are still as the program gave them: processors clean,
+hide and limit them afterwards.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import Link
+
+from agentops import semconv
+from agentops.clock import now_ns
+from agentops.events import Event, EventType
+from agentops.guard import guarded
+from agentops.telemetry.completion import Completion
+from agentops.telemetry.pending import PendingEvent
+from agentops.telemetry.records import (
+    AnyValue,
+    EventRecord,
+    LinkRecord,
+    Scope,
+    SpanEventRecord,
+    SpanRecord,
+)
+from agentops.telemetry.spans import DeferredSpan
+
+__all__ = ["event_record", "span_record", "take_completion"]
+
+_EVENT_NAMES: Final = {
+    EventType.LLM.value: semconv.EVENT_AGENTOPS_LLM,
+    EventType.ACTION.value: semconv.EVENT_AGENTOPS_ACTION,
+    EventType.TOOL.value: semconv.EVENT_AGENTOPS_TOOL,
+    EventType.ERROR.value: semconv.EVENT_AGENTOPS_ERROR,
+}
+_SCOPE: Final = Scope("agentops")
+_IS_REMOTE_KNOWN: Final = 0x100
+_IS_REMOTE: Final = 0x200
+
+
+def take_completion(span: ReadableSpan) -> Completion | None:
+    """Call a span's completion, once; ``None`` if it has none or it failed."""
+    if not isinstance(span, DeferredSpan) or span.completion is None:
+        return None
+    complete, span.completion = span.completion, None
+    with guarded("completing a span"):
+        return complete()
+    return None
+
+
+def span_record(span: ReadableSpan, completion: Completion | None) -> SpanRecord:
+    """Return the record of a span that ended, its completion's attributes merged in."""
+    context = span.get_span_context()
+    assert context is not None
+    attributes: dict[str, AnyValue] = {}
+    if isinstance(span, DeferredSpan):
+        attributes.update(span.ambient)
+    attributes.update(span.attributes or {})
+    if completion is not None:
+        attributes.update(completion.attributes)
+    parent = span.parent
+    flags = int(context.trace_flags) & 0xFF | _IS_REMOTE_KNOWN
+    if parent is not None and parent.is_remote:
+        flags |= _IS_REMOTE
+    scope = span.instrumentation_scope
+    started = span.start_time or 0
+    return SpanRecord(
+        name=span.name,
+        trace_id=context.trace_id,
+        span_id=context.span_id,
+        parent_span_id=parent.span_id if parent is not None else 0,
+        start_ns=started,
+        end_ns=max(span.end_time or started, started),
+        kind=span.kind.value + 1,
+        flags=flags,
+        trace_state=context.trace_state.to_header() if context.trace_state else "",
+        attributes={name: value for name, value in attributes.items() if value is not None},
+        events=[
+            SpanEventRecord(each.name, each.timestamp, dict(each.attributes or {}))
+            for each in span.events
+        ],
+        links=[_link_record(link) for link in span.links],
+        status_code=span.status.status_code.value,
+        status_message=span.status.description or "",
+        scope=Scope(scope.name, scope.version or "", scope.schema_url or "") if scope else _SCOPE,
+        resource=span.resource.attributes,
+        dropped_attributes=span.dropped_attributes,
+        dropped_events=span.dropped_events,
+        dropped_links=span.dropped_links,
+        session_id=str(attributes.get(semconv.SESSION_ID) or ""),
+    )
+
+
+def _link_record(link: Link) -> LinkRecord:
+    context = link.context
+    return LinkRecord(
+        trace_id=context.trace_id,
+        span_id=context.span_id,
+        trace_state=context.trace_state.to_header() if context.trace_state else "",
+        flags=int(context.trace_flags) & 0xFF
+        | _IS_REMOTE_KNOWN
+        | (_IS_REMOTE if context.is_remote else 0),
+        attributes=dict(link.attributes or {}),
+    )
+
+
+def event_record(pending: PendingEvent, resource: Mapping[str, AnyValue]) -> EventRecord:
+    """Return the record of an event or log record, stamped with what rode in its context."""
+    attributes: dict[str, AnyValue] = {**pending.ambient, **pending.attributes}
+    event = pending.event
+    name, severity = pending.name, pending.severity
+    if event is not None:
+        name = _EVENT_NAMES.get(str(event.event_type), semconv.EVENT_AGENTOPS_CUSTOM)
+        severity = 17 if event.event_type == EventType.ERROR.value else severity
+        attributes.update(event_attributes(event, pending.is_full))
+        if event.session_id is not None:
+            attributes[semconv.SESSION_ID] = str(event.session_id)
+    return EventRecord(
+        name=name,
+        time_ns=pending.time_ns,
+        trace_id=pending.trace_id,
+        span_id=pending.span_id,
+        flags=pending.flags,
+        severity=severity,
+        body=pending.body,
+        attributes={key: value for key, value in attributes.items() if value is not None},
+        event=event,
+        resource=resource,
+        session_id=str(attributes.get(semconv.SESSION_ID) or ""),
+    )
+
+
+def event_attributes(event: Event, is_full: bool) -> dict[str, AnyValue]:
+    """Return the attributes of an AgentOps event.
+
+    Args:
+        event: The event.
+        is_full: Whether its content (parameters, results, prompt, completion, logs) is included.
+    """
+    values = event.to_fields()
+    attributes: dict[str, AnyValue] = {
+        semconv.AGENTOPS_EVENT_ID: str(event.id),
+        semconv.AGENTOPS_EVENT_TYPE: str(event.event_type),
+    }
+    for field_name, attribute in _PLAIN_FIELDS.items():
+        attributes[attribute] = values.get(field_name)
+    if is_full:
+        for field_name, attribute in _CONTENT_FIELDS.items():
+            attributes[attribute] = values.get(field_name)
+    if event.agent_id is not None:
+        attributes[semconv.AGENTOPS_AGENT_ID] = str(event.agent_id)
+    seconds = _seconds_between(event.init_timestamp, event.end_timestamp)
+    if seconds is not None:
+        attributes["agentops.event.duration_s"] = seconds
+    trigger = values.get("trigger_event")
+    if isinstance(trigger, Event):
+        attributes["agentops.event.trigger_id"] = str(trigger.id)
+    return attributes
+
+
+_PLAIN_FIELDS: Final = {
+    "init_timestamp": "agentops.event.start",
+    "end_timestamp": "agentops.event.end",
+    "action_type": "agentops.action.type",
+    "name": semconv.GEN_AI_TOOL_NAME,
+    "model": semconv.GEN_AI_RESPONSE_MODEL,
+    "prompt_tokens": semconv.GEN_AI_USAGE_INPUT_TOKENS,
+    "completion_tokens": semconv.GEN_AI_USAGE_OUTPUT_TOKENS,
+    "cost": semconv.AGENTOPS_COST_USD,
+    "error_type": semconv.ERROR_TYPE,
+    "code": "agentops.error.code",
+}
+"""Event field to attribute, where the value tells nothing of what was said."""
+
+_CONTENT_FIELDS: Final = {
+    "params": semconv.AGENTOPS_INPUT,
+    "returns": semconv.AGENTOPS_OUTPUT,
+    "prompt": semconv.GEN_AI_INPUT_MESSAGES,
+    "completion": semconv.GEN_AI_OUTPUT_MESSAGES,
+    "details": semconv.EXCEPTION_MESSAGE,
+    "logs": "agentops.event.logs",
+    "screenshot": "agentops.action.screenshot",
+}
+"""Event field to attribute, where the value is content."""
+
+
+def _seconds_between(start: str | None, end: str | None) -> float | None:
+    if not start or not end:
+        return None
+    try:
+        return max(
+            0.0,
+            (
+                datetime.fromisoformat(end.replace("Z", "+00:00"))
+                - datetime.fromisoformat(start.replace("Z", "+00:00"))
+            ).total_seconds(),
+        )
+    except (ValueError, TypeError):  # not a time, or one with and one without a zone
+        return None
+
+
+def pending_of_completion(event: Event, span: SpanRecord) -> PendingEvent:
+    """Return an event of a completion, stamped with its span's ids, without the span's content."""
+    event.trace_id = f"{span.trace_id:032x}"
+    event.span_id = f"{span.span_id:016x}"
+    if event.session_id is None and span.session_id:
+        event.session_id = span.session_id
+    return PendingEvent(
+        name="",
+        time_ns=span.end_ns or now_ns(),
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        flags=span.flags & 0xFF,
+        trace_state=span.trace_state,
+        event=event,
+        is_full=False,
+    )

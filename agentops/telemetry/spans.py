@@ -1,0 +1,263 @@
+"""What does a span cost the caller? Telemetry floor: an OpenTelemetry SDK span that puts work off.
+
+The stock span cleans every attribute, takes locks and builds bounded containers while the program
+waits. :class:`DeferredSpan` is the same type to everyone who looks, but keeps what it is given by
+reference; the pipeline's worker cleans, serialises and limits it later.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, cast
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event as SpanEvent
+from opentelemetry.sdk.trace import Span
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
+
+from agentops.clock import monotonic_ns, now_ns
+from agentops.semconv import EXCEPTION_MESSAGE
+from agentops.telemetry.completion import Completion
+from agentops.telemetry.exceptions import exception_attributes
+from agentops.telemetry.records import AnyValue
+
+__all__ = ["DeferredSpan", "OwnIds", "RawAttributes", "SpanHome"]
+
+_UNSET = Status(StatusCode.UNSET)
+_EVENTS_MAX = 1024
+
+
+class OwnIds(IdGenerator):
+    """Random ids from a generator of its own, so that the program's ``random`` state is left alone.
+
+    The owner calls :meth:`reseed` in a forked child.
+    """
+
+    def __init__(self) -> None:
+        self._bits = random.Random().getrandbits
+
+    def reseed(self) -> None:
+        """Start a new sequence from the operating system's entropy."""
+        self._bits = random.Random().getrandbits
+
+    def generate_span_id(self) -> int:
+        """Return a random 64-bit id, never 0."""
+        return self._bits(64) or 1
+
+    def generate_trace_id(self) -> int:
+        """Return a random 128-bit id, never 0."""
+        return self._bits(128) or 1
+
+    def is_trace_id_random(self) -> bool:
+        """Return true: all bits are random, as W3C Trace Context level 2 wants to know."""
+        return True
+
+
+class RawAttributes(dict[str, AnyValue]):
+    """Attributes as they were given, values by reference, in number bounded.
+
+    Args:
+        given: First attributes; copied shallowly.
+        count_max: How many are kept; more are counted in ``dropped``.
+    """
+
+    __slots__ = ("_count_max", "_immutable", "dropped")
+
+    def __init__(self, given: Mapping[str, AnyValue] | None, count_max: int) -> None:
+        super().__init__(given or ())
+        self._count_max = count_max
+        self._immutable = False
+        self.dropped = 0
+
+    def __setitem__(self, key: str, value: AnyValue) -> None:
+        if len(self) >= self._count_max and key not in self:
+            self.dropped += 1
+            return
+        super().__setitem__(key, value)
+
+    def set_all(self, attributes: Mapping[str, AnyValue]) -> None:
+        """Set each attribute of a mapping, within the bound."""
+        if len(self) + len(attributes) <= self._count_max:
+            self.update(attributes)
+            return
+        for key, value in attributes.items():
+            self[key] = value
+
+    _set_items = set_all
+
+
+class SpanHome:
+    """What all spans of one provider share: resource, limits, and where a span goes when it ends."""
+
+    __slots__ = ("attributes_max", "finish", "resource")
+
+    def __init__(
+        self, resource: Resource, finish: Callable[["DeferredSpan"], None], attributes_max: int
+    ) -> None:
+        self.resource = resource
+        self.finish = finish
+        self.attributes_max = attributes_max
+
+
+class DeferredSpan(Span):
+    """A started SDK span that keeps what it is given by reference until the worker reads it.
+
+    Made by :class:`agentops.telemetry.manager.TelemetryManager` only. Its fields are those the stock
+    span sets (opentelemetry-sdk 1.39 to 1.45); the stock constructor is not run, that is the point.
+
+    Attributes:
+        completion: Called once by the worker; ``None`` when there is nothing to add.
+        ambient: What rode in the context when it started.
+        raw: The attributes, to be read and set by this package.
+    """
+
+    completion: Callable[[], Completion] | None
+    ambient: Mapping[str, AnyValue]
+    raw: RawAttributes
+
+    def __init__(
+        self,
+        name: str,
+        kind: SpanKind,
+        context: SpanContext,
+        parent: SpanContext | None,
+        scope: InstrumentationScope,
+        home: SpanHome,
+    ) -> None:
+        self._name = name
+        self._kind = kind
+        self._context = context
+        self._parent = parent
+        self._instrumentation_scope = scope
+        self._instrumentation_info = None
+        self._home = home
+        self._resource = home.resource
+        self._status = _UNSET
+        self._events: Sequence[SpanEvent] = ()
+        self._links: Sequence[Link] = ()
+        self._end_time: int | None = None
+        self._dropped_events = 0
+        self.completion = None
+
+    def begin(
+        self,
+        attributes: Mapping[str, AnyValue] | None,
+        ambient: Mapping[str, AnyValue],
+        links: Sequence[Link],
+        start_ns: int | None,
+    ) -> None:
+        """Set what the span starts with and start its clock."""
+        self.raw = RawAttributes(attributes, self._home.attributes_max)
+        self._attributes = self.raw  # type: ignore[assignment] # AnyValue is wider than OpenTelemetry's
+        self.ambient = ambient
+        if links:
+            self._links = tuple(links)
+        self._start_time = self._started_ns = now_ns() if start_ns is None else start_ns
+        self._began_ns = monotonic_ns() if start_ns is None else None
+
+    @property
+    def dropped_attributes(self) -> int:
+        """How many attributes went beyond the bound."""
+        return self.raw.dropped
+
+    @property
+    def dropped_events(self) -> int:
+        """How many events went beyond the bound."""
+        return self._dropped_events
+
+    @property
+    def dropped_links(self) -> int:
+        """Zero: links are limited by the worker."""
+        return 0
+
+    def set_attribute(self, key: str, value: AnyValue) -> None:
+        """Set an attribute by reference; after the end it is ignored."""
+        if self._end_time is None:
+            self.raw[key] = value
+
+    def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:
+        """Set attributes by reference; after the end they are ignored."""
+        if self._end_time is None:
+            self.raw.set_all(attributes)
+
+    def add_event(
+        self,
+        name: str,
+        attributes: Mapping[str, AnyValue] | None = None,
+        timestamp: int | None = None,
+    ) -> None:
+        """Add an event with a shallow copy of its attributes; after the end it is ignored."""
+        given: dict[str, Any] = dict(attributes or {})
+        self._note(SpanEvent(name, given, timestamp or now_ns()))
+
+    def add_link(
+        self, context: SpanContext, attributes: Mapping[str, AnyValue] | None = None
+    ) -> None:
+        """Add a link; after the end it is ignored."""
+        if self._end_time is None:
+            self._links = (*self._links, Link(context, cast("dict[str, Any]", attributes)))
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Mapping[str, AnyValue] | None = None,
+        timestamp: int | None = None,
+        escaped: bool = False,  # noqa: ARG002 - the stock signature; the attribute is superseded
+    ) -> None:
+        """Add an ``exception`` event; its traceback is taken now and formatted by the worker."""
+        self.add_event(
+            "exception", {**exception_attributes(exception), **(attributes or {})}, timestamp
+        )
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        """Set the status; unset never overrides and ok is final, as OpenTelemetry has it."""
+        new = status if isinstance(status, Status) else Status(status, description)
+        if self._end_time is not None or new.status_code is StatusCode.UNSET:
+            return
+        if self._status.status_code is not StatusCode.OK:
+            self._status = new
+
+    def update_name(self, name: str) -> None:
+        """Rename the span; after the end it is ignored."""
+        if self._end_time is None:
+            self._name = name
+
+    def end(self, end_time: int | None = None) -> None:
+        """End the span and hand it to the pipeline; a second end is ignored."""
+        if self._end_time is not None:
+            return
+        if end_time is None:
+            began = self._began_ns
+            end_time = now_ns() if began is None else self._started_ns + monotonic_ns() - began
+        self._end_time = end_time
+        self._home.finish(self)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the span; an exception on its way is recorded and sets the status."""
+        if error is not None and self._end_time is None:
+            self.fail(error)
+        self.end()
+
+    def fail(self, error: BaseException) -> None:
+        """Record an exception and set the status from it."""
+        described = exception_attributes(error)
+        self.add_event("exception", described)
+        text = f"{type(error).__name__}: {described[EXCEPTION_MESSAGE]}"
+        self.set_status(Status(StatusCode.ERROR, text))
+
+    def _note(self, event: SpanEvent) -> None:
+        if self._end_time is not None:
+            return
+        if len(self._events) >= _EVENTS_MAX:
+            self._dropped_events += 1
+            return
+        if not isinstance(self._events, list):
+            self._events = []
+        self._events.append(event)

@@ -1,0 +1,35 @@
+"""Values on the spans of calls the real SDK makes, with answers made at the wire."""
+
+import anthropic
+import pytest
+from support.anthropic_wire import REQUEST
+
+pytestmark = pytest.mark.usefixtures("provider")
+
+
+def test_a_call_is_one_span_with_the_values_of_the_body(manager, wire):
+    answer = wire.client().messages.create(**REQUEST)
+
+    [ended] = manager.ended
+    assert type(answer) is anthropic.types.Message
+    assert ended.name == "chat claude-opus-5"
+    assert ended["gen_ai.usage.input_tokens"] == 16
+    assert ended["gen_ai.usage.output_tokens"] == 7
+    assert ended["gen_ai.response.id"] == "msg_1"
+    assert ended["gen_ai.response.finish_reasons"] == ["stop"]
+    assert ended["agentops.response.request_id"] == "req_1"
+    assert ended["http.response.header.anthropic-ratelimit-tokens-remaining"] == ["900"]
+    assert "gen_ai.response.time_to_first_chunk" not in ended.attributes
+
+
+def test_a_stream_is_the_object_of_the_sdk_and_one_span_when_it_was_read(manager, wire):
+    stream = wire.client().messages.create(**REQUEST, stream=True)
+    before = len(manager.ended)
+    count = len(list(stream))
+
+    [ended] = manager.ended
+    assert (before, count) == (0, 8)
+    assert type(stream) is anthropic.Stream
+    assert ended["gen_ai.usage.input_tokens"] == 16
+    assert ended["gen_ai.usage.output_tokens"] == 7
+    assert ended["gen_ai.response.time_to_first_chunk"] > 0
