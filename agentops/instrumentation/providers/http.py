@@ -74,8 +74,12 @@ class HttpExchange:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def is_event_stream(self) -> bool:
-        """Tell whether the body is a stream of server-sent events."""
-        return self.content_type() == "text/event-stream"
+        """Tell whether the body is a stream of server-sent events, also where no header says so."""
+        kind = self.content_type()
+        if kind:
+            return kind == "text/event-stream"
+        start = self.parts[0] if self.parts else b""
+        return start.startswith((b"event:", b"data:"))
 
     def json(self) -> object:
         """Return the body as a JSON value, or ``None`` when it is none."""

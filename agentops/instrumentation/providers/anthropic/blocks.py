@@ -35,6 +35,8 @@ def plain(value: object, depth: int = 0) -> object:
 
 def read_message(message: object) -> dict[str, object]:
     """Return a message as ``{"role": str, "parts": [part, ...]}``; roles are kept as Anthropic has them."""
+    if isinstance(message, str):  # the API refuses it, yet it is what the program sent
+        return {"role": "user", "parts": read_parts(message)}
     role = field(message, "role")
     return {
         "role": role if isinstance(role, str) else "user",
