@@ -4,6 +4,8 @@ Durations have three significant digits and a unit, money three significant digi
 what is unknown is ``?``, never zero.
 """
 
+import math
+
 __all__ = ["clock_time", "duration", "money", "tokens"]
 
 _US_PER_S = 1_000_000
@@ -39,9 +41,9 @@ def money(usd: float | None) -> str:
         return "$0"
     if usd >= 1:
         return f"${usd:,.2f}"
-    decimals = 2
-    while round(usd, decimals) * 10**decimals < 100 and decimals < 10:
-        decimals += 1
+    decimals = 2 - math.floor(math.log10(usd))
+    if round(usd * 10**decimals) == 1_000:
+        decimals -= 1
     return f"${usd:.{decimals}f}"
 
 
