@@ -1,1 +1,358 @@
-"""The composition root of the SDK, and the only holder of global state."""
+"""Who puts the parts together? The composition root of the SDK, and the only holder of global state."""
+
+import atexit
+import logging
+import os
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
+from urllib.parse import urlsplit
+
+from agentops.events import Event
+from agentops.guard import guarded
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from typing_extensions import Unpack
+
+    from agentops.config import Config
+    from agentops.providers.instrumented_provider import InstrumentedProvider
+    from agentops.session.session import Session
+    from agentops.telemetry.config import TelemetryConfig
+
+__all__ = [
+    "Behaviour",
+    "Client",
+    "InitOptions",
+    "active",
+    "begin",
+    "current_session",
+    "flush",
+    "get_client",
+    "init",
+    "record",
+    "required",
+    "shutdown",
+]
+
+logger = logging.getLogger("agentops")
+
+_EXIT_MS = 2_000
+_HOSTED_API = "api.agentops.ai"
+_HOSTED_PAGES = "https://app.agentops.ai"
+
+
+class InitOptions(TypedDict, total=False):
+    """Keywords of :func:`agentops.init`; ``docs/reference/configuration.md`` describes each.
+
+    Attributes:
+        config: Path of the configuration file; by default it is looked for.
+        service_name: Name of the program.
+        instrument: Providers to instrument; ``None``: every one that is installed; empty: none.
+        session: ``{"auto_start": bool, "tags": [...]}``.
+        telemetry: :class:`TelemetryConfig` or a mapping of its keys.
+    """
+
+    config: str | None
+    service_name: str | None
+    instrument: Sequence[str] | None
+    session: Mapping[str, object] | None
+    telemetry: "TelemetryConfig | Mapping[str, object] | None"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Behaviour:
+    """How a client behaves where the configuration has no word for it.
+
+    Attributes:
+        auto_start: Whether the automatic session starts; ``None``: as configured.
+        session_name: Name of the automatic session; ``None``: that of the service.
+        session_id: UUID it takes over; ``None``: a new one.
+        skips_auto_end: Whether ``end_session(is_auto_end=True)`` of a framework is ignored.
+        pages_url: Where the pages are that links point to; ``None``: where the data goes.
+        prints_summary: Whether one line is written to stderr at exit.
+    """
+
+    auto_start: bool | None = None
+    session_name: str | None = None
+    session_id: "UUID | str | None" = None
+    skips_auto_end: bool = False
+    pages_url: str | None = None
+    prints_summary: bool = True
+
+
+class Client:
+    """AgentOps in one process: one configuration, one pipeline, the sessions and the providers.
+
+    Args:
+        config: What the program wants, complete.
+        behaviour: The rest.
+
+    Attributes:
+        config: As given.
+        behaviour: As given.
+        telemetry: Owner of spans, events and destinations.
+        sessions: The register of live sessions.
+        providers: The providers that are instrumented.
+        pages_url: Address of the web pages, without a slash at the end; ``None``: there are none.
+
+    Raises:
+        ConfigurationError: A setting is not usable.
+    """
+
+    def __init__(self, config: "Config", behaviour: Behaviour | None = None) -> None:
+        # Imported here: decorators import this module in programs that may never initialise, and
+        # these bring the OpenTelemetry SDK.
+        from agentops.instrumentation.context import configure_propagation
+        from agentops.session.manager import SessionManager
+        from agentops.telemetry.manager import TelemetryManager
+
+        configure_propagation(config.telemetry.context)
+        self.config = config
+        self.behaviour = behaviour or Behaviour()
+        self.telemetry = TelemetryManager(config.telemetry, service_name=config.service_name)
+        self.pages_url = self.behaviour.pages_url or _pages_url(config)
+        self.sessions = SessionManager(self.telemetry, self._link)
+        self.providers: Sequence[InstrumentedProvider] = ()
+        self._pid = os.getpid()
+
+    def install(self) -> None:
+        """Instrument the providers.
+
+        Raises:
+            ConfigurationError: One of the names in ``instrument`` is not known.
+        """
+        # Imported here: it loads the engine, which only a running client needs.
+        from agentops.providers import install_all
+
+        self.providers = install_all(self.telemetry, self.config.instrument)
+
+    def uninstall(self) -> None:
+        """Undo the instrumentation of the providers."""
+        providers, self.providers = self.providers, ()
+        for provider in providers:
+            with guarded("undoing an instrumentation"):
+                provider.uninstall()
+
+    def start_automatic(self) -> None:
+        """Start the session that everything outside of any other belongs to."""
+        from agentops.session.session import SessionOptions  # as in the constructor
+
+        options = SessionOptions(
+            automatic=True,
+            tags=self.config.session.tags,
+            session_id=self.behaviour.session_id,
+        )
+        name = self.behaviour.session_name or self.config.service_name or "session"
+        self.sessions.start(name, options)
+
+    def flush(self, timeout_ms: int = 5_000) -> bool:
+        """Deliver what was recorded; see :meth:`TelemetryManager.flush`."""
+        return self.telemetry.flush(timeout_ms)
+
+    def shutdown(self, timeout_ms: int = _EXIT_MS, error: BaseException | None = None) -> None:
+        """End the sessions, undo the instrumentation, deliver and stop.
+
+        Args:
+            timeout_ms: Upper bound of the whole, milliseconds.
+            error: What ended the program; the sessions still running have failed then.
+        """
+        if os.getpid() == self._pid:  # a forked child has no part in the sessions of its parent
+            for session in self.sessions.all()[::-1]:
+                session.end(None, error=error)
+        self.uninstall()
+        self.telemetry.shutdown(timeout_ms)
+
+    def close_at_exit(self) -> None:
+        """Shut down because the process ends, and say in one line what was recorded."""
+        from agentops.session.summary import summary  # as in the constructor
+
+        self.shutdown(error=_last_error())
+        if self.behaviour.prints_summary and os.getpid() == self._pid:
+            pages = f"{self.pages_url}/sessions" if self.pages_url else None
+            line = summary(self.sessions.tally, self.telemetry.totals, pages)
+            if line and sys.stderr is not None:
+                sys.stderr.write(line + "\n")
+
+    def _link(self, session: "Session") -> str | None:
+        if self.pages_url is None:
+            return None
+        if self.pages_url.startswith(_HOSTED_PAGES):
+            return f"{self.pages_url}/sessions?trace_id={session.trace_id}"
+        return f"{self.pages_url}/s/{session.id}"
+
+
+class _State:
+    """The client of the process, and what was configured before there is one."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.client: Client | None = None
+        self.closed: Client | None = None
+        self.options: dict[str, Any] = {}
+        self.behaviour: dict[str, Any] = {}
+        self.is_registered = False
+
+
+_state = _State()
+
+
+def active() -> Client | None:
+    """Return the running client, or ``None`` before ``init`` and after ``shutdown``."""
+    return _state.client
+
+
+def get_client() -> Client | None:
+    """Return the running client, for programs that need its parts; ``None`` when there is none."""
+    return _state.client
+
+
+def required() -> Client:
+    """Return the running client; start one from file and environment where there is none.
+
+    A client started this way has no automatic session. After ``shutdown`` it is the closed one, in
+    which sessions begin and end and nothing is delivered.
+    """
+    client = _state.client or _state.closed
+    return client or begin({}, {"auto_start": False})
+
+
+def prepare(options: Mapping[str, Any], behaviour: Mapping[str, Any]) -> bool:
+    """Keep what :func:`begin` takes for the next time, when it takes precedence over this.
+
+    Returns:
+        ``False`` when a client runs already: nothing is kept then.
+    """
+    with _state.lock:
+        if _state.client is not None:
+            return False
+        _state.options = merged(_state.options, options)
+        _state.behaviour.update(behaviour)
+        return True
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``over`` laid upon ``under``, mappings inside as well; ``None`` means not given."""
+    result = dict(under)
+    for name, value in over.items():
+        if isinstance(value, Mapping) and isinstance(result.get(name), Mapping):
+            result[name] = merged(result[name], value)
+        elif value is not None:
+            result[name] = value
+    return result
+
+
+def init(api_key: str | None = None, **options: "Unpack[InitOptions]") -> "Session | None":
+    """Start AgentOps: read the configuration, instrument the providers, start the automatic session.
+
+    Nothing is sent on the caller's thread. A second call changes nothing and returns the same.
+
+    Args:
+        api_key: Key of the AgentOps destination; by default from file or environment.
+        **options: See :class:`InitOptions`.
+
+    Returns:
+        The automatic session, or ``None`` where it is switched off.
+
+    Raises:
+        ConfigurationError: A setting is not usable; the message names its path.
+    """
+    return begin({**options, "api_key": api_key}).sessions.automatic
+
+
+def begin(options: Mapping[str, Any], behaviour: Mapping[str, Any] | None = None) -> Client:
+    """Return the running client, or make one.
+
+    Args:
+        options: Keywords of :func:`init`; ``None`` as a value means not given.
+        behaviour: Fields of :class:`Behaviour`.
+
+    Raises:
+        ConfigurationError: A setting is not usable; nothing runs then.
+    """
+    from agentops.config import load  # reads files and environment: only when there is a need
+
+    with _state.lock:
+        if _state.client is not None:
+            return _state.client
+        config = load(**merged(_state.options, options))
+        client = Client(config, Behaviour(**{**_state.behaviour, **(behaviour or {})}))
+        client.install()
+        _state.client, _state.closed = client, None
+        if not _state.is_registered:
+            _state.is_registered = True
+            atexit.register(_at_exit)
+        wants = client.behaviour.auto_start
+        if client.config.session.auto_start if wants is None else wants:
+            client.start_automatic()
+        return client
+
+
+def current_session() -> "Session | None":
+    """Return the session that calls made here belong to; ``None`` when there is none."""
+    return _state.client.sessions.current() if _state.client else None
+
+
+def record(event: Event) -> Event:
+    """Record ``event`` in the current session and return it, stamped.
+
+    Outside of any session it bears the ids of the current span only.
+    """
+    client = required()
+    session = client.sessions.current()
+    return client.telemetry.record(event) if session is None else session.record(event)
+
+
+def flush(timeout_ms: int = 5_000) -> bool:
+    """Deliver what was recorded so far.
+
+    Args:
+        timeout_ms: How long to wait, milliseconds.
+
+    Returns:
+        ``True`` when everything was delivered in time, also when AgentOps does not run.
+    """
+    return _state.client.flush(timeout_ms) if _state.client else True
+
+
+def shutdown(timeout_ms: int = _EXIT_MS) -> None:
+    """End the sessions, deliver, undo the instrumentation and stop; ``init`` starts afresh.
+
+    Args:
+        timeout_ms: Upper bound, milliseconds.
+    """
+    with _state.lock:
+        client, _state.client = _state.client, None
+        _state.closed = client or _state.closed
+    if client is not None:
+        client.shutdown(timeout_ms)
+
+
+def _at_exit() -> None:
+    with _state.lock:
+        client, _state.client = _state.client, None
+        _state.closed = client or _state.closed
+    if client is not None:
+        with guarded("closing at exit"):
+            client.close_at_exit()
+
+
+def _last_error() -> BaseException | None:
+    """Return the exception that ends the program; an interactive shell ends of none."""
+    error = getattr(sys, "last_value", None)
+    is_interactive = hasattr(sys, "ps1") or "IPython" in sys.modules
+    return None if is_interactive or not isinstance(error, BaseException) else error
+
+
+def _pages_url(config: "Config") -> str | None:
+    """Return where the pages are of the first AgentOps destination; ``None`` where there is none."""
+    for exporter in config.telemetry.exporters:
+        if exporter.type == "agentops" and exporter.endpoint:
+            parts = urlsplit(exporter.endpoint)
+            if parts.hostname == _HOSTED_API:
+                return _HOSTED_PAGES
+            return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return None

@@ -161,6 +161,7 @@ AGENTOPS_SPAN_KIND: Final = (
 AGENTOPS_SESSION_NAME: Final = "agentops.session.name"  # string
 AGENTOPS_SESSION_END_STATE: Final = "agentops.session.end_state"  # Success, Fail or Indeterminate
 AGENTOPS_SESSION_END_REASON: Final = "agentops.session.end_reason"  # string
+AGENTOPS_SESSION_VIDEO: Final = "agentops.session.video"  # string, URL of a recording
 AGENTOPS_TAGS: Final = "agentops.tags"  # string array
 AGENTOPS_AGENT_ID: Final = "agentops.agent.id"  # string
 AGENTOPS_COST_USD: Final = "agentops.cost.usd"  # double, US dollars
@@ -174,6 +175,7 @@ AGENTOPS_OUTPUT_SCHEMA: Final = (
     "agentops.request.output_schema"  # JSON schema a structured answer must follow
 )
 AGENTOPS_GUARDRAIL_SPEC: Final = "agentops.guardrail.spec"  # input or output
+AGENTOPS_STEP_VERSION: Final = "agentops.step.version"  # string, the program's own words
 AGENTOPS_EVENT_ID: Final = "agentops.event.id"  # string, UUID
 AGENTOPS_EVENT_TYPE: Final = (
     "agentops.event.type"  # llms, actions, tools, errors or the program's own

@@ -16,13 +16,14 @@ from opentelemetry.trace import (
     SpanKind,
     TraceFlags,
     get_current_span,
+    set_span_in_context,
 )
 
 from agentops import __version__, semconv
 from agentops.clock import iso_from_ns, now_ns
 from agentops.events import Event
 from agentops.guard import guarded
-from agentops.telemetry.ambient import get_ambient
+from agentops.telemetry.ambient import get_ambient, set_ambient
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import ContentMode, TelemetryConfig
 from agentops.telemetry.interim import MemoryExporter, Pipeline
@@ -36,6 +37,7 @@ from agentops.telemetry.recording import (
 )
 from agentops.telemetry.records import AnyValue, Record
 from agentops.telemetry.spans import DeferredSpan, OwnIds, SpanHome
+from agentops.telemetry.totals import Totals
 
 if TYPE_CHECKING:
     from agentops.telemetry.config import ExporterConfig
@@ -58,6 +60,9 @@ class TelemetryManager:
         content_mode: How much of prompts and answers is recorded.
         tracer_provider: The OpenTelemetry TracerProvider in use.
         span_processor: Add it to a TracerProvider of your own to send its spans down the same street.
+        default_context: Context of the session that everything outside of any session belongs to, in
+            every thread; ``None``: there is none.
+        totals: Sums over what the worker has seen so far.
     """
 
     def __init__(
@@ -79,6 +84,8 @@ class TelemetryManager:
         self.tracer_provider.add_span_processor(self.span_processor)
         self._home = SpanHome(resource, self._submit, self.config.limits.attributes_max)
         self._scopes: dict[str, InstrumentationScope] = {}
+        self.default_context: Context | None = None
+        self.totals = Totals()
 
     def create_span(  # noqa: PLR0913 - all of it belongs to a span
         self,
@@ -106,7 +113,7 @@ class TelemetryManager:
         Returns:
             An OpenTelemetry span. End it with :meth:`end_span` or its own ``end``.
         """
-        context = get_current() if parent is None else parent
+        context = self._in_session(get_current() if parent is None else parent)
         above: SpanContext | None = get_current_span(context).get_span_context()
         if above is None or not above.is_valid:
             above = None
@@ -213,8 +220,17 @@ class TelemetryManager:
             self._scopes[name] = found
         return found
 
+    def _in_session(self, context: Context) -> Context:
+        """Return ``context``, within the default session where it is in none."""
+        default = self.default_context
+        if default is None or semconv.SESSION_ID in get_ambient(context):
+            return context
+        if not get_current_span(context).get_span_context().is_valid:
+            context = set_span_in_context(get_current_span(default), context)
+        return set_ambient(context, {**get_ambient(default), **get_ambient(context)})
+
     def _pending(self, context: Context | None, span: Span | None) -> PendingEvent:
-        current = get_current() if context is None else context
+        current = self._in_session(get_current() if context is None else context)
         owner = get_current_span(current) if span is None else span
         ids = owner.get_span_context()
         ambient = owner.ambient if isinstance(owner, DeferredSpan) else get_ambient(current)
@@ -246,6 +262,7 @@ class TelemetryManager:
                 )
         for record in records:
             self._finish_record(record)
+            self.totals.add(record)
         return records
 
 

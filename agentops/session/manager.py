@@ -1,0 +1,125 @@
+"""Which sessions are live? Session floor: starts them, ends them, and keeps their register."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+from agentops.session.context import context_session
+from agentops.session.session import Session, SessionOptions
+from agentops.session.state import EndState
+from agentops.session.summary import Tally
+from agentops.telemetry.manager import TelemetryManager
+
+__all__ = ["SessionManager"]
+
+
+class SessionManager:
+    """The register of live sessions: many at once, each current only where it was entered.
+
+    Safe for use from any thread. Ended sessions are not kept.
+
+    Args:
+        telemetry_manager: Given to every session.
+        link: Makes the address of a session's page; ``None`` means there is none.
+
+    Attributes:
+        tally: Counts of the sessions that ended.
+    """
+
+    def __init__(
+        self,
+        telemetry_manager: TelemetryManager,
+        link: Callable[[Session], str | None] | None = None,
+    ) -> None:
+        self._telemetry_manager = telemetry_manager
+        self._link = link
+        self._live: dict[UUID, Session] = {}
+        self._lock = threading.Lock()
+        self.tally = Tally()
+        self._automatic: Session | None = None
+
+    def start(
+        self, name: str = "session", options: SessionOptions | None = None, *, enter: bool = True
+    ) -> Session:
+        """Start a session, by default one that is current from here on in this task or thread.
+
+        Args:
+            name: Name of the session.
+            options: Tags and the rest. An automatic session is never entered: it is current wherever
+                no other is.
+            enter: Whether it becomes current; ``False`` for callers that attach its context themselves.
+        """
+        options = replace(options or SessionOptions(), on_end=self._ended, link=self._link)
+        session = Session(self._telemetry_manager, name, options)
+        with self._lock:
+            self._live[session.id] = session
+            if session.is_automatic:
+                self._automatic = session
+        if session.is_automatic:
+            self._telemetry_manager.default_context = session.context
+        elif enter:
+            session.enter()
+        return session
+
+    def end(
+        self,
+        session: Session | None = None,
+        end_state: object = EndState.SUCCESS,
+        reason: str | None = None,
+    ) -> bool:
+        """End ``session`` (``None``: the current one).
+
+        Returns:
+            ``False`` when there was none to end.
+        """
+        session = session or self.current()
+        if session is None or not session.is_running:
+            return False
+        session.end(end_state, reason)
+        return True
+
+    def end_all(self, end_state: object = EndState.INDETERMINATE, reason: str | None = None) -> int:
+        """End every live session, the newest first; return how many there were."""
+        sessions = self.all()[::-1]
+        for session in sessions:
+            session.end(end_state, reason)
+        return len(sessions)
+
+    def current(self) -> Session | None:
+        """Return the session that calls made here belong to, or ``None``.
+
+        That is the running one entered here or in a context this one was copied from; else the
+        automatic one; else the only one that is live.
+        """
+        session = context_session()
+        if session is not None and session.is_running:
+            return session
+        with self._lock:
+            if self._automatic is not None:
+                return self._automatic
+            return next(iter(self._live.values())) if len(self._live) == 1 else None
+
+    @property
+    def automatic(self) -> Session | None:
+        """The running automatic session, or ``None``."""
+        return self._automatic
+
+    def all(self) -> list[Session]:
+        """Return the live sessions, the oldest first; the list is the caller's."""
+        with self._lock:
+            return list(self._live.values())
+
+    def get(self, session_id: UUID | str) -> Session | None:
+        """Return the live session with this id, or ``None``."""
+        with self._lock:
+            return next((s for s in self._live.values() if str(s.id) == str(session_id)), None)
+
+    def _ended(self, session: Session) -> None:
+        with self._lock:
+            self._live.pop(session.id, None)
+            self.tally.add(session)
+            if self._automatic is session:
+                self._automatic = None
+        if session.is_automatic:
+            self._telemetry_manager.default_context = None

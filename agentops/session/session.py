@@ -1,0 +1,377 @@
+"""What is one run of an agent? Session floor: holds a telemetry manager, owns no pipeline."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from contextvars import Token
+from dataclasses import dataclass
+from types import TracebackType
+from uuid import UUID, uuid4
+
+from opentelemetry import context as otel
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, Status, StatusCode
+
+from agentops import semconv
+from agentops.clock import iso_from_ns, monotonic_ns, now_ns
+from agentops.events import Event
+from agentops.guard import guarded
+from agentops.instrumentation.context import TraceContext
+from agentops.session.context import attach, bind_session, context_session, detach
+from agentops.session.state import EndState
+from agentops.telemetry.ambient import get_ambient, set_ambient
+from agentops.telemetry.completion import Completion
+from agentops.telemetry.manager import TelemetryManager
+
+__all__ = ["Session", "SessionOptions"]
+
+logger = logging.getLogger("agentops")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SessionOptions:
+    """What a session may be told when it starts.
+
+    Attributes:
+        tags: Labels, shown and searchable; a single text counts as one tag.
+        session_id: Identity to take over, a UUID or its text; ``None`` makes a new one. A text that is
+            no UUID is refused with a warning and a new one is made.
+        attributes: Further attributes of the root span.
+        automatic: ``True`` for the session that ``init`` starts by itself.
+        on_end: Called once with the session when it ended.
+        link: Makes the address of the session's page from the session; ``None`` means there is none.
+    """
+
+    tags: Iterable[str] | str = ()
+    session_id: UUID | str | None = None
+    attributes: Mapping[str, object] | None = None
+    automatic: bool = False
+    on_end: "Callable[[Session], None] | None" = None
+    link: "Callable[[Session], str | None] | None" = None
+
+
+class Session:
+    """One run of an agent: a root span with a trace of its own, and everything that happens in it.
+
+    A session starts when it is made. As a context manager (``with`` or ``async with``) it is current
+    inside the block and ends with it: ``Success``, or ``Fail`` when an exception leaves the block.
+    Every method may be called from any thread, and none raises because of telemetry.
+
+    Args:
+        telemetry_manager: Where spans and events go; the session only holds it.
+        name: Name of the session and of its root span.
+        options: Everything else; see :class:`SessionOptions`.
+
+    Attributes:
+        name: Name given at the start.
+        id: Identity, stamped as ``session.id`` on every record of the session.
+        span: The root span.
+        context: OpenTelemetry context of the session, for code that attaches contexts itself.
+        started_ns: Wall clock at the start, nanoseconds since the Unix epoch.
+        end_state: How it ended; ``INDETERMINATE`` while it runs.
+        end_state_reason: Why, in the words given to :meth:`end`.
+    """
+
+    def __init__(
+        self,
+        telemetry_manager: TelemetryManager,
+        name: str = "session",
+        options: SessionOptions | None = None,
+    ) -> None:
+        self._options = options = options or SessionOptions()
+        self._manager = telemetry_manager
+        self.name = name
+        self.id = _uuid(options.session_id)
+        self._tags = tag_list(options.tags)
+        self.end_state = EndState.INDETERMINATE
+        self.end_state_reason: str | None = None
+        self.started_ns = now_ns()
+        self._started_monotonic_ns = monotonic_ns()
+        self._duration_ns: int | None = None
+        self._outer: Context | None = None
+        self._token: Token[Context] | None = None
+        self._running = True
+        self.span: Span = trace.INVALID_SPAN
+        self.context: Context = otel.get_current()
+        with guarded("starting a session"):
+            self._start()
+
+    def _start(self) -> None:
+        # A true root: whatever span is current here is not the parent of a session. Values of the
+        # program's own (baggage and the like) stay; our ambient attributes start afresh.
+        base = trace.set_span_in_context(trace.INVALID_SPAN)
+        fresh = {**dict.fromkeys(get_ambient(base)), **self._ambient()}
+        base = set_ambient(bind_session(self, base), fresh)
+        attributes = {
+            semconv.AGENTOPS_SPAN_KIND: "session",
+            semconv.AGENTOPS_SESSION_NAME: self.name,
+            **(self._options.attributes or {}),
+        }
+        self.span = self._manager.create_span(self.name, attributes=attributes, parent=base)
+        self.context = trace.set_span_in_context(self.span, base)
+        self._manager.emit(
+            semconv.EVENT_SESSION_START, attributes=self._described(), context=self.context
+        )
+
+    def _ambient(self) -> dict[str, object]:
+        ambient: dict[str, object] = {semconv.SESSION_ID: str(self.id)}
+        if self._tags:
+            ambient[semconv.AGENTOPS_TAGS] = tuple(self._tags)
+        return ambient
+
+    def _described(self) -> dict[str, object]:
+        return {**self._ambient(), semconv.AGENTOPS_SESSION_NAME: self.name}
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Labels of the session, in the order they were given."""
+        return tuple(self._tags)
+
+    @property
+    def trace_id(self) -> str:
+        """Trace of the session: 32 hexadecimal digits; all zero when it is not recorded."""
+        return trace.format_trace_id(self.span.get_span_context().trace_id)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the session has not ended yet."""
+        return self._running
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether ``init`` started it by itself."""
+        return self._options.automatic
+
+    @property
+    def duration_ns(self) -> int:
+        """How long it ran, or has been running, in nanoseconds."""
+        if self._duration_ns is not None:
+            return self._duration_ns
+        return monotonic_ns() - self._started_monotonic_ns
+
+    @property
+    def token(self) -> Token[Context] | None:
+        """Token of the attached context; ``None`` where the session was not made current."""
+        return self._token
+
+    @property
+    def url(self) -> str | None:
+        """Address of the session's page; ``None`` when no AgentOps destination is configured."""
+        return self._options.link(self) if self._options.link else None
+
+    def record(self, event: Event) -> Event:
+        """Record something that happened in this session.
+
+        The event belongs to the span that is current, when that span is of this session, otherwise to
+        the root span. An event that comes after the end is still delivered.
+
+        Args:
+            event: Any of the event classes; it is stamped in place.
+
+        Returns:
+            The same event, with ``session_id``, ``trace_id`` and ``span_id`` filled in.
+        """
+        with guarded("recording an event"):
+            self._manager.record(event, context=self._here())
+        return event
+
+    def propagate_context(
+        self, carrier: MutableMapping[str, str] | None = None
+    ) -> MutableMapping[str, str]:
+        """Write the session's trace context into ``carrier``, for a request to another process.
+
+        Args:
+            carrier: Mapping that receives the headers; ``None`` makes a new one.
+
+        Returns:
+            The carrier.
+        """
+        carrier = {} if carrier is None else carrier
+        with guarded("propagating the context"):
+            TraceContext(self._here()).inject(carrier)
+        return carrier
+
+    def _here(self) -> Context:
+        """Return the current context where it is of this session, else that of its root span."""
+        return otel.get_current() if context_session() is self else self.context
+
+    def add_tags(self, tags: Iterable[str] | str) -> None:
+        """Add labels; those it has already are not repeated."""
+        self.set_tags([*self._tags, *tag_list(tags)])
+
+    def set_tags(self, tags: Iterable[str] | str) -> None:
+        """Replace the labels. Records made from now on under this session carry the new ones."""
+        with guarded("setting tags"):
+            self._tags = tag_list(tags)
+            self.span.set_attribute(semconv.AGENTOPS_TAGS, self._tags)
+            self.context = set_ambient(self.context, self._ambient())
+            if context_session() is self:
+                attach(set_ambient(otel.get_current(), self._ambient()))
+
+    def end(
+        self,
+        end_state: object = EndState.SUCCESS,
+        reason: str | None = None,
+        *,
+        error: BaseException | None = None,
+        complete: Callable[[], Completion] | None = None,
+    ) -> None:
+        """End the session; a second call does nothing.
+
+        Args:
+            end_state: An :class:`EndState`, or any spelling that agentops 0.3 or 0.4 took. One that
+                means nothing is warned about and counts as ``INDETERMINATE``.
+            reason: Why, in words.
+            error: Exception that ended the session: the state is then ``FAIL``.
+            complete: Resolved on the worker: what else belongs on the root span.
+        """
+        if not self._running:
+            return
+        self._running = False
+        self._duration_ns = monotonic_ns() - self._started_monotonic_ns
+        self.leave()
+        with guarded("ending a session"):
+            self._end(end_state, reason, error, complete)
+        if self._options.on_end is not None:
+            self._options.on_end(self)
+
+    def _end(
+        self,
+        end_state: object,
+        reason: str | None,
+        error: BaseException | None,
+        complete: Callable[[], Completion] | None,
+    ) -> None:
+        state = EndState.FAIL if error is not None else EndState.read(end_state)
+        if state is None:
+            logger.warning(
+                "end state %r is not known; expected Success, Fail or Indeterminate", end_state
+            )
+            state, reason = EndState.INDETERMINATE, reason or str(end_state)
+        self.end_state, self.end_state_reason = state, reason
+        outcome = {semconv.AGENTOPS_SESSION_END_STATE: state.value}
+        if reason:
+            outcome[semconv.AGENTOPS_SESSION_END_REASON] = reason
+        self.span.set_attributes(outcome)
+        if state is EndState.FAIL and error is None:
+            self.span.set_status(Status(StatusCode.ERROR, reason))
+        self._manager.emit(
+            semconv.EVENT_SESSION_END,
+            attributes={**self._described(), **outcome},
+            context=self.context,
+        )
+        self._manager.end_span(self.span, complete=complete, error=error)
+
+    def enter(self) -> None:
+        """Make the session current in this task or thread, until :meth:`leave` or :meth:`end`."""
+        self._outer = otel.get_current()
+        self._token = attach(self.context)
+
+    def leave(self) -> None:
+        """Make current again what was current before :meth:`enter`, if this session still is.
+
+        Sessions may end in any order and in another task than they began in: where this one is not
+        current, nothing changes, and where the one outside it has ended too, the next one out counts.
+        """
+        outer, token, self._token = self._outer, self._token, None
+        if outer is None or context_session() is not self:
+            return
+        if token is not None:
+            detach(token)
+        session = context_session(outer)
+        while session is not None and not session.is_running and session._outer is not None:
+            outer = session._outer
+            session = context_session(outer)
+        if otel.get_current() != outer:
+            attach(outer)
+
+    def __enter__(self) -> "Session":
+        """Make the session current."""
+        self.enter()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the session; an exception ends it as ``Fail`` and passes on."""
+        self.end(error=None if is_orderly(error) else error)
+
+    async def __aenter__(self) -> "Session":
+        """Make the session current."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the session; an exception ends it as ``Fail`` and passes on."""
+        self.__exit__(kind, error, traceback)
+
+    def __repr__(self) -> str:
+        """Return name, id and state."""
+        state = "running" if self._running else self.end_state.value
+        return f"<Session {self.name!r} {self.id} {state}>"
+
+    # Names of the older releases that programs read from a session.
+
+    @property
+    def session_id(self) -> UUID:
+        """Another name of ``id``."""
+        return self.id
+
+    @property
+    def session_url(self) -> str | None:
+        """Another name of ``url``."""
+        return self.url
+
+    @property
+    def init_timestamp(self) -> str:
+        """Start of the session, ISO 8601 in UTC."""
+        return iso_from_ns(self.started_ns)
+
+    @property
+    def end_timestamp(self) -> str | None:
+        """End of the session, ISO 8601 in UTC; ``None`` while it runs."""
+        return None if self._running else iso_from_ns(self.started_ns + self.duration_ns)
+
+    def end_session(
+        self,
+        end_state: object = EndState.INDETERMINATE,
+        end_state_reason: str | None = None,
+        **_ignored: object,
+    ) -> None:
+        """End the session, as agentops 0.3 spelled it; prefer :meth:`end`."""
+        self.end(end_state, end_state_reason)
+
+
+def is_orderly(error: BaseException | None) -> bool:
+    """Whether ``error`` is no failure: nothing, a generator being closed, or ``sys.exit`` with success."""
+    if isinstance(error, SystemExit):
+        return error.code in (None, 0)
+    return error is None or isinstance(error, GeneratorExit)
+
+
+def tag_list(tags: Iterable[object] | str | None) -> list[str]:
+    """Return ``tags`` as texts, in order, each once; a text alone is one tag."""
+    if tags is None:
+        return []
+    if isinstance(tags, str):
+        return [tags]
+    return list(dict.fromkeys(str(tag) for tag in tags))
+
+
+def _uuid(value: UUID | str | None) -> UUID:
+    if isinstance(value, UUID):
+        return value
+    if value is None:
+        return uuid4()
+    try:
+        return UUID(str(value))
+    except ValueError:
+        logger.warning("session id %r is not a UUID; a new one is used", value)
+        return uuid4()
