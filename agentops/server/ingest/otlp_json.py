@@ -5,25 +5,14 @@ numbers or text, ``null`` means unset, unknown fields are ignored, names are low
 and log record is read on its own, so that a bad one does not take its neighbours along.
 """
 
-import re
 from typing import Final
 
 import msgspec
 
-from agentops.server.ingest.refusal import Refusal
+from agentops.server.ingest.documents import read_json, repair
 from agentops.server.ingest.values import BadRecord, Wire
 
 __all__ = ["count_data_points", "read_logs", "read_record", "read_traces"]
-
-_ROUNDS_MAX: Final = (
-    160  # brackets around the deepest attribute allowed: 12 + 4 for each of its 32 levels
-)
-_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_NOT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
-_LONE_SURROGATE: Final = re.compile(
-    rb"((?:^|[^\\])(?:\\\\)*)"
-    rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
 
 
 class _Struct(msgspec.Struct, rename="camel", gc=False):
@@ -210,7 +199,7 @@ def read_traces(data: bytes) -> Wire:
     Raises:
         Refusal: 400, the body is not JSON, too deep, or not such a request.
     """
-    return _read(_TRACES, data)
+    return read_json(data, _TRACES)
 
 
 def read_logs(data: bytes) -> Wire:
@@ -219,7 +208,7 @@ def read_logs(data: bytes) -> Wire:
     Raises:
         Refusal: 400, the body is not JSON, too deep, or not such a request.
     """
-    return _read(_LOGS, data)
+    return read_json(data, _LOGS)
 
 
 def read_record(raw: Wire, *, is_span: bool) -> Wire:
@@ -235,42 +224,9 @@ def read_record(raw: Wire, *, is_span: bool) -> Wire:
         if isinstance(error, msgspec.ValidationError):
             raise BadRecord(str(error)[:200]) from None
     try:
-        return decoder.decode(_repair(bytes(raw)))
+        return decoder.decode(repair(bytes(raw)))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadRecord(str(error)[:200]) from None
-
-
-def check_depth(data: bytes) -> None:
-    """Look at the brackets only: each round takes away the innermost pairs.
-
-    Raises:
-        Refusal: 400, they are nested too deep or do not match.
-    """
-    brackets = _STRING.sub(b"", data).translate(None, _NOT_BRACKETS)
-    for _ in range(_ROUNDS_MAX):
-        if not brackets:
-            return
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
-    if brackets:
-        raise Refusal(400, "the body is not JSON: its brackets do not match or are nested too deep")
-
-
-def _read(decoder: Wire, data: bytes) -> Wire:
-    check_depth(data)
-    try:
-        return decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        return decoder.decode(_repair(data))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(400, f"the body is not an OTLP/JSON request: {str(error)[:200]}") from None
-
-
-def _repair(data: bytes) -> bytes:
-    """Make text that is not Unicode so: bad bytes and halves of surrogate pairs become U+FFFD."""
-    data = data.decode("utf-8", "replace").encode()
-    return _LONE_SURROGATE.sub(lambda found: found[1] + (found[2] or rb"\ufffd"), data)
 
 
 class _Points(_Struct):
@@ -308,7 +264,7 @@ def count_data_points(data: bytes) -> int:
     """
     return sum(
         len(points.data_points or ())
-        for group in _read(_METRICS, data).resource_metrics or ()
+        for group in read_json(data, _METRICS).resource_metrics or ()
         for scoped in group.scope_metrics or ()
         for metric in scoped.metrics or ()
         for points in (getattr(metric, name) for name in _Metric.__struct_fields__)

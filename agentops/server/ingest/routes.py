@@ -5,6 +5,7 @@ from starlette.routing import Route
 
 from agentops.server.ingest.acceptor import Acceptor
 from agentops.server.ingest.access import Access, open_access
+from agentops.server.ingest.agentops_http import AgentOpsHttp
 from agentops.server.ingest.limits import IngestLimits
 from agentops.server.ingest.otlp_http import SIGNALS, OtlpHttp
 
@@ -30,7 +31,11 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 def routes(acceptor: Acceptor, settings: IngestSettings) -> list[Route]:
     """Return the routes of OTLP/HTTP and of the AgentOps protocols."""
-    return [
+    agentops = AgentOpsHttp(
+        acceptor, settings.access, settings.secret, settings.public_url, settings.limits
+    )
+    otlp = [
         Route(f"/v1/{name}", OtlpHttp(signal, acceptor, settings.limits, settings.access))
         for name, signal in SIGNALS.items()
     ]
+    return [*otlp, *agentops.routes()]

@@ -6,7 +6,7 @@ Works alike on protobuf messages and on the JSON structs of ``otlp_json.py``: bo
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -18,6 +18,7 @@ __all__ = [
     "BadRecord",
     "Value",
     "Wire",
+    "attributes_of",
     "json_text",
     "read_attributes",
     "read_value",
@@ -84,6 +85,23 @@ def read_attributes(pairs: Iterable[Wire], limits: IngestLimits) -> Attributes:
     return read
 
 
+def attributes_of(values: Mapping[str, Value], limits: IngestLimits) -> Attributes:
+    """Return Python values, as JSON brings them, as attributes under the same limits."""
+    read = Attributes()
+    for key, value in values.items():
+        if len(key) > limits.key_chars_max or len(read.texts) >= limits.attributes_max:
+            read.dropped += 1
+            continue
+        read.values[key] = value
+        text = value if isinstance(value, str) else text_of(value)
+        if len(text) > limits.value_chars_max:
+            text = _cut(text, limits)
+        read.texts[key] = text
+        if not isinstance(value, str):
+            read.types[key] = _TYPE_NAMES.get(type(value), "empty")
+    return read
+
+
 def read_value(value: Wire, depth_left: int) -> Value:
     """Return an OTLP AnyValue as a Python value; numbers that JSON cannot hold become text.
 
@@ -122,6 +140,16 @@ _READERS: Final[dict[str | None, Callable[[Wire, int], Value]]] = {
     "double_value": _read_double,
     "array_value": _read_array,
     "kvlist_value": _read_map,
+}
+
+
+_TYPE_NAMES: Final = {
+    bool: "bool",
+    int: "int",
+    float: "double",
+    list: "array",
+    dict: "kvlist",
+    bytes: "bytes",
 }
 
 
