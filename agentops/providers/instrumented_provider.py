@@ -198,12 +198,25 @@ class InstrumentedProvider:
             call.started_ns = clock.monotonic_ns()
             span = self.create_span(call)
             active = ActiveCall(self, call, span)
-            return active, set_value(_CALL_KEY, active, trace.set_span_in_context(span, context))
+            if self._is_shared():
+                context = trace.set_span_in_context(span, context)
+            return active, set_value(_CALL_KEY, active, context)
         return None
+
+    def _is_shared(self) -> bool:
+        """Tell whether spans of ours go where the program's own go: only then are they its parents.
+
+        Spans of a private provider are never made current around the vendor's code: what else runs
+        there, the vendor's own tracing for one, would send their ids out into the world.
+        """
+        ours = self.instrumentation.telemetry_manager.tracer_provider
+        return ours is trace.get_tracer_provider()
 
     def _wrapper(self, target: Target) -> Wrapper:
         if target.role == "response":
             return self._response_wrapper(target)
+        if target.role == "property":
+            return self._property_wrapper(target)
         return self._async_call_wrapper(target) if target.is_async else self._call_wrapper(target)
 
     def _call_wrapper(self, target: Target) -> Wrapper:
@@ -262,6 +275,20 @@ class InstrumentedProvider:
         ) -> object:
             all_args = args if instance is None else (instance, *args)
             return follow(cast("Callable[..., Awaitable[object]]", wrapped), all_args, args, kwargs)
+
+        return wrapper
+
+    def _property_wrapper(self, target: Target) -> Wrapper:
+        def wrapper(
+            wrapped: Callable[..., object],
+            instance: object,
+            args: tuple[object, ...],
+            kwargs: Mapping[str, object],
+        ) -> object:
+            value = wrapped(*args, **kwargs)
+            with guarded("choosing a value"):
+                return self.instrumentation.replace_value(target, instance, value)
+            return value
 
         return wrapper
 

@@ -33,7 +33,7 @@ _MISSING = object()
 
 
 class Patch:
-    """One function of somebody else, wrapped.
+    """One function or property of somebody else, wrapped.
 
     Args:
         module: Dotted name of the module that holds it; it must be importable.
@@ -65,7 +65,8 @@ class Patch:
             return True
         self._holder = holder
         self._before = vars(holder).get(name, _MISSING)
-        self._ours = _Wrapped(_raw(holder, name), self._run)
+        raw = _raw(holder, name)
+        self._ours = self._property(raw) if isinstance(raw, property) else _Wrapped(raw, self._run)
         setattr(holder, name, self._ours)
         self.is_active = True
         return True
@@ -103,6 +104,17 @@ class Patch:
                 return False
         return False
 
+    def _property(self, original: property) -> property:
+        """Return a property whose value the wrapper chooses."""
+
+        def read(instance: object) -> object:
+            def wrapped() -> object:
+                return original.__get__(instance, type(instance))
+
+            return self._run(wrapped, instance, (), {})
+
+        return property(read, original.fset, original.fdel, original.__doc__)
+
     def _run(
         self,
         wrapped: Callable[..., object],
@@ -119,7 +131,7 @@ class _Wrapped(FunctionWrapper):
     """A wrapped function; its own class so that ours can be told from others'."""
 
 
-def _raw(holder: object, name: str) -> Callable[..., object]:
+def _raw(holder: object, name: str) -> Callable[..., object] | property:
     """Return the attribute as it stands in the class, without binding it."""
     if isinstance(holder, type):
         for base in holder.__mro__:

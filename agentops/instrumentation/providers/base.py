@@ -27,13 +27,14 @@ class Target:
         role: ``call``: each call is a span. ``response``: it sees the HTTP response of the call that
             is under way and makes no span; the instrumentation's ``read_exchange`` tells what of it.
             ``socket``: it opens a connection that lives on; ``watch_socket`` tells how to follow it.
+            ``property``: a property of which ``replace_value`` chooses the value.
         is_async: Whether it is a coroutine function.
     """
 
     module: str
     name: str
     operation: str = ""
-    role: Literal["call", "response", "socket"] = "call"
+    role: Literal["call", "response", "socket", "property"] = "call"
     is_async: bool = False
 
 
@@ -88,6 +89,16 @@ class ProviderInstrumentation(BaseInstrumentation):
     def is_stream(self, result: object) -> bool:
         """Tell whether ``result`` is iterated for its chunks: by default any iterator is."""
         return hasattr(result, "__next__") or hasattr(result, "__anext__")
+
+    def replace_value(self, target: Target, instance: object, value: object) -> object:  # noqa: ARG002
+        """Return what a property of the SDK is to give in place of ``value``: by default that value.
+
+        Args:
+            target: The property, of role ``property``.
+            instance: Whose property it is.
+            value: What the SDK has there.
+        """
+        return value
 
     def read_error(self, call: LLMCall, error: BaseException) -> None:
         """Fill ``call`` from the exception that ended it; runs on the caller's thread."""

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from opentelemetry import trace
+
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall
 from agentops.instrumentation.providers.anthropic.blocks import field, read_parts
@@ -33,9 +35,11 @@ from agentops.instrumentation.providers.anthropic.wire import (
 from agentops.instrumentation.providers.base import Target
 from agentops.instrumentation.providers.http import HttpExchange
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation
+from agentops.telemetry.ambient import get_ambient
 
 __all__ = ["AnthropicInstrumentation"]
 
+_WITHHELD: Final = trace.NoOpTracer()
 _BASE: Final = "anthropic._base_client"
 _PLATFORMS: Final = (
     ("Bedrock", "aws.bedrock"),
@@ -65,6 +69,7 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         return (
             Target(module=_BASE, name="SyncAPIClient.request"),
             Target(module=_BASE, name="AsyncAPIClient.request", is_async=True),
+            Target(module=_BASE, name="BaseClient._tracer", role="property"),
             Target(module=_BASE, name="SyncAPIClient._process_response", role="response"),
             Target(
                 module=_BASE,
@@ -73,6 +78,25 @@ class AnthropicInstrumentation(StainlessInstrumentation):
                 is_async=True,
             ),
         )
+
+    def replace_value(self, target: Target, instance: object, value: object) -> object:  # noqa: ARG002
+        """Return the tracer the SDK is to make spans of its own with, or ``None`` for no such spans.
+
+        A call is one span in each provider. Where the SDK's spans would stand beside ours, in the same
+        provider, they are left out; the SDK still writes the context of our span into its requests.
+        Where the program has no provider at all, the SDK would write the ids of a private span of ours
+        into its requests, which it does not do without us. In all other cases nothing is changed.
+        """
+        if value is None:
+            return None
+        options = getattr(instance, "_open_telemetry", {})
+        provider = field(options, "tracer_provider") or trace.get_tracer_provider()
+        if provider is self.telemetry_manager.tracer_provider:
+            return _WITHHELD
+        if isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider):
+            is_ours = trace.get_current_span().is_recording() or bool(get_ambient())
+            return None if is_ours else value
+        return value
 
     def client_call(self, client: object, options: object, stream: bool) -> LLMCall | None:
         """Read a request that is about to be sent."""
