@@ -8,7 +8,9 @@ from agentops.server.ingest.acceptor import Acceptor
 from agentops.server.ingest.access import Access, open_access
 from agentops.server.ingest.limits import IngestLimits
 from agentops.server.ingest.refusal import Refusal
-from agentops.server.ingest.routes import IngestSettings, routes
+from agentops.server.ingest.routes import routes
+from agentops.server.ingest.settings import IngestSettings
+from agentops.server.ingest.tokens import load_secret
 
 __all__ = [
     "Acceptor",
@@ -16,6 +18,7 @@ __all__ = [
     "IngestLimits",
     "IngestSettings",
     "Refusal",
+    "load_secret",
     "open_access",
     "routes",
 ]

@@ -4,7 +4,7 @@ Request and answer shapes are those of the hosted service; the released packages
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -13,9 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agentops.errors import StorageError
 from agentops.server.ingest.acceptor import Acceptor
-from agentops.server.ingest.access import Access
 from agentops.server.ingest.agentops_events import (
     SessionState,
     end_rows,
@@ -26,12 +24,12 @@ from agentops.server.ingest.agentops_events import (
 )
 from agentops.server.ingest.bodies import read_body
 from agentops.server.ingest.documents import read_json
-from agentops.server.ingest.limits import IngestLimits
-from agentops.server.ingest.otlp_http import busy
+from agentops.server.ingest.intake import keep
 from agentops.server.ingest.refusal import Refusal
+from agentops.server.ingest.settings import IngestSettings
 from agentops.server.ingest.tokens import issue, verify
 from agentops.server.ingest.values import Value
-from agentops.server.rows import EventRow, Row
+from agentops.server.rows import Row
 
 __all__ = ["AgentOpsHttp"]
 
@@ -49,25 +47,15 @@ class AgentOpsHttp:
 
     Args:
         acceptor: Keeps the rows.
-        access: Says who may send, and for which project.
-        secret: Signs the tokens.
-        public_url: Where people open the pages.
-        limits: Bounds of a request.
+        settings: Tokens, limits, access, and the address of the pages.
     """
 
-    def __init__(
-        self,
-        acceptor: Acceptor,
-        access: Access,
-        secret: bytes,
-        public_url: str,
-        limits: IngestLimits,
-    ) -> None:
+    def __init__(self, acceptor: Acceptor, settings: IngestSettings) -> None:
         self._acceptor = acceptor
-        self._access = access
-        self._secret = secret
-        self._public_url = public_url.rstrip("/")
-        self._limits = limits
+        self._settings = settings
+        self._limits = settings.limits
+        self._secret = settings.secret
+        self._public_url = settings.public_url.rstrip("/")
         self._states: OrderedDict[str, SessionState] = OrderedDict()
 
     def routes(self) -> list[Route]:
@@ -105,7 +93,7 @@ class AgentOpsHttp:
             content_type = headers.get("content-type", "").split(";", 1)[0].strip().lower()
             if content_type != "application/json":
                 raise Refusal(415, "expected Content-Type application/json")
-            project_id = self._access(headers)
+            project_id = self._settings.access(headers)
             body = await read_body(request.receive, headers, self._limits)
             read = read_json(body)
             if not isinstance(read, dict):
@@ -113,13 +101,6 @@ class AgentOpsHttp:
             return await handler(request, read, project_id)
         except Refusal as refusal:
             return _refused(request, refusal)
-
-    async def _accept(self, rows: Sequence[Row]) -> None:
-        try:
-            if rows:
-                await self._acceptor.accept(rows)
-        except StorageError as error:
-            raise busy(error) from error
 
     def _state(self, session_id: str) -> SessionState:
         """Return what is remembered of a session; the least recently used ones are forgotten."""
@@ -147,7 +128,7 @@ class AgentOpsHttp:
     ) -> Response:
         session = _section(body, "session")
         session_id = str(session_uuid(session.get("session_id")))
-        await self._accept([start_row(session, project_id)])
+        await keep(self._acceptor, [start_row(session, project_id)])
         self._state(session_id)
         return JSONResponse(
             {
@@ -167,7 +148,7 @@ class AgentOpsHttp:
         rows: list[Row] = [start_row(session, project_id)]
         if session.get("end_timestamp"):
             rows += end_rows(session, project_id, self._limits)
-        await self._accept(rows)
+        await keep(self._acceptor, rows)
         cost_usd = sum(self._state(session_id).cost_usd.values())
         return JSONResponse(
             {
@@ -191,7 +172,7 @@ class AgentOpsHttp:
         for event in events:
             if isinstance(event, dict):
                 rows += event_rows(event, (project_id, session), state, self._limits)
-        await self._accept(rows)
+        await keep(self._acceptor, rows)
         return JSONResponse("Success")
 
     async def _create_agent(self, request: Request, body: Mapping[str, Value], _: str) -> Response:
@@ -217,7 +198,7 @@ class AgentOpsHttp:
         session = session_uuid(self._claims(request))
         row = log_row(session.hex, str(body.get("logs") or ""), "agentops.logs", project_id)
         row.session_id = str(session)
-        await self._accept([row])
+        await keep(self._acceptor, [row])
         return JSONResponse({"status": "success", "logs_url": self._session_url(str(session))})
 
     async def _no_time_travel(self, _: Request) -> Response:
@@ -251,8 +232,8 @@ class AgentOpsHttp:
             trace_id = f"{int(told):032x}"
         content = body.get("body")
         text = content if isinstance(content, str) else msgspec.json.encode(content).decode()
-        row: EventRow = log_row(trace_id, text, name, project_id)
-        await self._accept([row])
+        row = log_row(trace_id, text, name, project_id)
+        await keep(self._acceptor, [row])
         url = self._session_url(trace_id) if trace_id else self._public_url
         return JSONResponse({"url": url, "size": len(text.encode())})
 

@@ -5,32 +5,18 @@ success is an empty or partial-success response, failure a ``google.rpc.Status``
 """
 
 import json
-import logging
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-import anyio.to_thread
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceResponse,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.types import Receive, Scope, Send
 
-from agentops.errors import StorageBusyError, StorageError
-from agentops.server.ingest.acceptor import Acceptor
-from agentops.server.ingest.access import Access
 from agentops.server.ingest.bodies import read_body
-from agentops.server.ingest.decode import Decoded, decode_logs, decode_metrics, decode_traces
-from agentops.server.ingest.limits import IngestLimits
+from agentops.server.ingest.intake import Intake
 from agentops.server.ingest.refusal import Refusal
 from agentops.server.ingest.values import Wire
 
-__all__ = ["SIGNALS", "OtlpHttp", "Signal", "busy"]
-
-logger = logging.getLogger("agentops.server")
+__all__ = ["OtlpHttp"]
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
@@ -46,64 +32,13 @@ _GRPC_CODES: Final = {
     429: 8,
     503: 14,
 }
-_RETRY_AFTER_MAX_S: Final = 5
-
-
-class Signal:
-    """One kind of OTLP request.
-
-    Attributes:
-        name: ``traces``, ``logs`` or ``metrics``.
-        decode: Takes body, ``is_json``, limits and project id.
-        response: Class of the answer.
-        rejected: Name of the count in its partial success.
-    """
-
-    __slots__ = ("decode", "name", "rejected", "response")
-
-    def __init__(
-        self, name: str, decode: Callable[..., Decoded], response: Wire, rejected: str
-    ) -> None:
-        self.name = name
-        self.decode = decode
-        self.response = response
-        self.rejected = rejected
-
-    def answer(self, decoded: Decoded) -> Wire:
-        """Return the answer to a request that was taken, as a protobuf message."""
-        if not decoded.message:
-            return self.response()
-        partial = {self.rejected: decoded.rejected, "error_message": decoded.message}
-        return self.response(partial_success=partial)
-
-
-SIGNALS: Final = {
-    signal.name: signal
-    for signal in (
-        Signal("traces", decode_traces, ExportTraceServiceResponse, "rejected_spans"),
-        Signal("logs", decode_logs, ExportLogsServiceResponse, "rejected_log_records"),
-        Signal("metrics", decode_metrics, ExportMetricsServiceResponse, "rejected_data_points"),
-    )
-}
-
-
-def busy(error: Exception) -> Refusal:
-    """Return the refusal for a storage that cannot keep the rows now."""
-    retry_after_s = random.randint(1, _RETRY_AFTER_MAX_S)
-    reason = str(error) if isinstance(error, StorageBusyError) else "storage failed"
-    return Refusal(503, f"{reason}; nothing was stored, send again", retry_after_s=retry_after_s)
 
 
 class OtlpHttp:
     """ASGI application that takes one signal."""
 
-    def __init__(
-        self, signal: Signal, acceptor: Acceptor, limits: IngestLimits, access: Access
-    ) -> None:
-        self._signal = signal
-        self._acceptor = acceptor
-        self._limits = limits
-        self._access = access
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -129,25 +64,10 @@ class OtlpHttp:
             raise Refusal(405, f"method {scope['method']}: expected POST")
         if content_type not in (PROTOBUF, JSON):
             raise Refusal(415, f"Content-Type {content_type[:80]!r}: expected {PROTOBUF} or {JSON}")
-        project_id = self._access(headers)
-        body = await read_body(receive, headers, self._limits)
-        decoded = await self._decode(body, content_type == JSON, project_id)
-        if decoded.rows:
-            try:
-                await self._acceptor.accept(decoded.rows)
-            except StorageError as error:
-                raise busy(error) from error
-        return self._signal.answer(decoded)
-
-    async def _decode(self, body: bytes, is_json: bool, project_id: str) -> Decoded:
-        def decode() -> Decoded:
-            return self._signal.decode(
-                body, is_json=is_json, limits=self._limits, project_id=project_id
-            )
-
-        if len(body) < self._limits.thread_bytes_min:
-            return decode()
-        return await anyio.to_thread.run_sync(decode)
+        settings = self._intake.settings
+        project_id = settings.access(headers)
+        body = await read_body(receive, headers, settings.limits)
+        return await self._intake.take(body, is_json=content_type == JSON, project_id=project_id)
 
 
 def _encode(answer: Wire, is_json: bool) -> bytes:
