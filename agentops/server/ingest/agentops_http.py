@@ -6,7 +6,7 @@ Request and answer shapes are those of the hosted service; the released packages
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 from starlette.requests import Request
@@ -29,7 +29,9 @@ from agentops.server.ingest.refusal import Refusal
 from agentops.server.ingest.settings import IngestSettings
 from agentops.server.ingest.tokens import issue, verify
 from agentops.server.ingest.values import Value
-from agentops.server.rows import Row
+
+if TYPE_CHECKING:
+    from agentops.server.rows import Row
 
 __all__ = ["AgentOpsHttp"]
 
