@@ -162,7 +162,7 @@ class SupportDesk:
     @agentops.tool
     def track_shipment(self, tracking: str) -> dict[str, str]:
         """Ask the shipping service; the trace goes with the request."""
-        headers = agentops.TraceContext.current().inject({})
+        headers: dict[str, str] = agentops.TraceContext.current().inject({})
         request = urllib.request.Request(
             f"{self._shipping_url}/shipments/{tracking}", headers=headers
         )
