@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.resources import Resource
@@ -26,8 +25,10 @@ from agentops.guard import guarded
 from agentops.telemetry.ambient import get_ambient, set_ambient
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import ContentMode, TelemetryConfig
-from agentops.telemetry.interim import MemoryExporter, Pipeline
+from agentops.telemetry.destination import Destination
+from agentops.telemetry.exporters import build
 from agentops.telemetry.pending import Item, PendingEvent
+from agentops.telemetry.pipeline import Pipeline
 from agentops.telemetry.processors import Finisher
 from agentops.telemetry.recording import (
     event_record,
@@ -37,10 +38,8 @@ from agentops.telemetry.recording import (
 )
 from agentops.telemetry.records import AnyValue, Record
 from agentops.telemetry.spans import DeferredSpan, OwnIds, SpanHome
+from agentops.telemetry.stats import LossReport, Stats
 from agentops.telemetry.totals import Totals
-
-if TYPE_CHECKING:
-    from agentops.telemetry.config import ExporterConfig
 
 __all__ = ["TelemetryManager"]
 
@@ -75,8 +74,9 @@ class TelemetryManager:
         self._ids = OwnIds()
         os.register_at_fork(after_in_child=self._ids.reseed)
         self._finish_record = Finisher(self.config.limits)
-        self.exporters = [_build(each) for each in self.config.exporters]
-        self._pipeline = Pipeline(self.exporters, self._prepare)
+        self.exporters = [build(each) for each in self.config.exporters]
+        destinations = [Destination(exporter) for exporter in self.exporters]
+        self._pipeline = Pipeline(destinations, self._prepare, batch=self.config.batch)
         self.tracer_provider = TracerProvider(
             resource=resource, shutdown_on_exit=False, id_generator=self._ids
         )
@@ -209,9 +209,13 @@ class TelemetryManager:
         """Push out everything accepted so far; true only if it was delivered or spooled in time."""
         return self._pipeline.flush(timeout_ms)
 
-    def shutdown(self, timeout_ms: int = 2000) -> None:
-        """Flush and stop. Idempotent."""
-        self._pipeline.flush(timeout_ms)
+    def shutdown(self, timeout_ms: int = 2000) -> LossReport:
+        """Deliver what is there and stop, within the time given. Idempotent; returns what was lost."""
+        return self._pipeline.shutdown(timeout_ms)
+
+    def stats(self) -> Stats:
+        """Return what was accepted, sent, kept and dropped so far, for each destination."""
+        return self._pipeline.stats()
 
     def _scope(self, name: str) -> InstrumentationScope:
         found = self._scopes.get(name)
@@ -246,7 +250,7 @@ class TelemetryManager:
     def _submit(self, item: Item) -> None:
         self._pipeline.submit(item)
 
-    def _prepare(self, item: Item) -> list[Record]:
+    def _prepare(self, item: object) -> list[Record]:
         """Make the records of one item; runs on the worker."""
         records: list[Record] = []
         if isinstance(item, PendingEvent):
@@ -280,7 +284,3 @@ class _Doorway(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Hand the span over."""
         self._submit(span)
-
-
-def _build(config: "ExporterConfig") -> object:
-    return MemoryExporter() if config.instance is None else config.instance
