@@ -6,6 +6,7 @@ thread it takes references; reading them is left to the pipeline's worker.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from opentelemetry import trace
@@ -20,6 +21,7 @@ from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation
 from agentops.providers.patching import Patch, Wrapper, when_imported
 from agentops.providers.streams import AsyncStreamProxy, AsyncTap, StreamProxy, Tap
+from agentops.providers.tools import tool_wrapper
 from agentops.telemetry.completion import Completion
 
 if TYPE_CHECKING:
@@ -112,6 +114,11 @@ class InstrumentedProvider:
                 for target in self.instrumentation.targets()
             ]
         for patch in self._patches:
+            # A module that the package loads when it is used is not loaded by us before.
+            when_imported(patch.module, partial(self._apply_one, patch))
+
+    def _apply_one(self, patch: Patch) -> None:
+        if self._is_wanted:
             with guarded("patching a provider"):
                 patch.apply()
 
@@ -215,6 +222,8 @@ class InstrumentedProvider:
     def _wrapper(self, target: Target) -> Wrapper:
         if target.role == "response":
             return self._response_wrapper(target)
+        if target.role == "tool":
+            return tool_wrapper(self.instrumentation, target)
         if target.role == "property":
             return self._property_wrapper(target)
         return self._async_call_wrapper(target) if target.is_async else self._call_wrapper(target)

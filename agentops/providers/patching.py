@@ -40,10 +40,14 @@ class Patch:
         path: Path inside the module: ``"Client.request"``. An inherited method is wrapped on the
             named class only.
         wrapper: Called in place of the function.
+
+    Attributes:
+        module: As given.
+        is_active: Whether it is on.
     """
 
     def __init__(self, module: str, path: str, wrapper: Wrapper) -> None:
-        self._module = module
+        self.module = module
         self._path = path
         self._wrapper = wrapper
         self._holder: object = None
@@ -87,7 +91,7 @@ class Patch:
 
     def _resolve(self) -> object | None:
         try:
-            holder: object = importlib.import_module(self._module)
+            holder: object = importlib.import_module(self.module)
         except ImportError:
             return None
         for part in self._path.split(".")[:-1]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from agentops.instrumentation.base import BaseInstrumentation
 from agentops.instrumentation.calls import LLMCall
+from agentops.instrumentation.tools import ToolRun
 
 __all__ = ["ProviderInstrumentation", "Target"]
 
@@ -27,6 +28,7 @@ class Target:
         role: ``call``: each call is a span. ``response``: it sees the HTTP response of the call that
             is under way and makes no span; the instrumentation's ``read_exchange`` tells what of it.
             ``socket``: it opens a connection that lives on; ``watch_socket`` tells how to follow it.
+            ``tool``: it runs one tool of the program; ``read_tool`` tells which.
             ``property``: a property of which ``replace_value`` chooses the value.
         is_async: Whether it is a coroutine function.
     """
@@ -34,7 +36,7 @@ class Target:
     module: str
     name: str
     operation: str = ""
-    role: Literal["call", "response", "socket", "property"] = "call"
+    role: Literal["call", "response", "socket", "tool", "property"] = "call"
     is_async: bool = False
 
 
@@ -89,6 +91,22 @@ class ProviderInstrumentation(BaseInstrumentation):
     def is_stream(self, result: object) -> bool:
         """Tell whether ``result`` is iterated for its chunks: by default any iterator is."""
         return hasattr(result, "__next__") or hasattr(result, "__anext__")
+
+    def read_tool(self, target: Target, args: tuple[object, ...]) -> ToolRun | None:  # noqa: ARG002
+        """Read the run of a tool that is about to begin; runs on the caller's thread.
+
+        Args:
+            target: The function that runs it, of role ``tool``.
+            args: Positional arguments; the first one is the object it is called on.
+
+        Returns:
+            The run, or ``None`` to let it pass without a span.
+        """
+        return None
+
+    def read_tool_result(self, run: ToolRun, result: object) -> None:
+        """Fill ``run`` from what the function gave back; runs on the caller's thread."""
+        run.result = result
 
     def replace_value(self, target: Target, instance: object, value: object) -> object:  # noqa: ARG002
         """Return what a property of the SDK is to give in place of ``value``: by default that value.

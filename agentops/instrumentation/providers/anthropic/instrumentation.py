@@ -26,6 +26,11 @@ from agentops.instrumentation.providers.anthropic.messages import (
     read_request_body,
     read_usage,
 )
+from agentops.instrumentation.providers.anthropic.tools import (
+    read_tool,
+    read_tool_result,
+    tool_targets,
+)
 from agentops.instrumentation.providers.anthropic.wire import (
     AWS_EVENT_STREAM,
     decode,
@@ -35,6 +40,7 @@ from agentops.instrumentation.providers.anthropic.wire import (
 from agentops.instrumentation.providers.base import Target
 from agentops.instrumentation.providers.http import HttpExchange
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation
+from agentops.instrumentation.tools import ToolRun
 from agentops.telemetry.ambient import get_ambient
 
 __all__ = ["AnthropicInstrumentation"]
@@ -77,7 +83,16 @@ class AnthropicInstrumentation(StainlessInstrumentation):
                 role="response",
                 is_async=True,
             ),
+            *tool_targets(),
         )
+
+    def read_tool(self, target: Target, args: tuple[object, ...]) -> ToolRun | None:
+        """Read the tool that one of the SDK's runners is about to run."""
+        return read_tool(target.name, args)
+
+    def read_tool_result(self, run: ToolRun, result: object) -> None:
+        """Read what the runner made of the tool's answer for the model."""
+        read_tool_result(run, result)
 
     def replace_value(self, target: Target, instance: object, value: object) -> object:  # noqa: ARG002
         """Return the tracer the SDK is to make spans of its own with, or ``None`` for no such spans.
