@@ -1,46 +1,494 @@
-"""What waits on disk for a receiver that is away? Telemetry floor."""
+"""What waits on disk for a receiver that is away, and who may send it? Telemetry floor.
 
+A spool is one folder for one destination, shared by all processes of a user that send there. Each process
+is an *owner*: it holds a ``flock`` on ``{owner}.lock`` while it lives and writes ``{owner}-{number}.seg``.
+Whoever gets the lock of an owner that died adopts its segments. The lock belongs to the open file, so
+neither a reused process id nor a crash can fake or keep it.
+
+A segment is a header and frames. A frame carries its own length, record count and checksums, and one byte
+that tells whether it is still to be sent; a damaged frame costs only itself. Nothing is synced: what is in
+the page cache survives ``kill -9``, and a power cut is not worth a disk's delay for every batch.
+"""
+
+import os
+import re
+import secrets
+import stat
+import struct
+import threading
+import zlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agentops.telemetry.encoder import Part
+from agentops.telemetry.encoder import EncodingName, Part
 
-__all__ = ["Place", "Spool"]
+if TYPE_CHECKING:
+    from types import ModuleType
+
+fcntl: "ModuleType | None"
+try:
+    import fcntl
+except ImportError:  # Windows: without locks no two processes may share a folder
+    fcntl = None
+
+__all__ = ["SEGMENT_BYTES", "Place", "Spool", "folder_name"]
+
+SEGMENT_BYTES = 8 * 1024 * 1024
+"""A segment that has grown beyond this is closed and the next one begun."""
+
+_FILE_HEAD = b"AOSPOOL\x01"
+_MAGIC = b"\xa0\x95Fr"
+_FRAME = struct.Struct("<4sBBHIIII")  # magic, state, version, encoding, bytes, records, crcs
+_STATE_OFFSET = 4
+_WAITING, _DONE = 0x57, 0x44
+_FRAME_VERSION = 1
+_ENCODINGS: tuple[EncodingName, ...] = (  # their position is written to disk: add at the end only
+    "traces_protobuf",
+    "logs_protobuf",
+    "traces_json",
+    "logs_json",
+    "agentops_events",
+    "agentops_logs",
+)
+_SEGMENT_NAME = re.compile(r"([0-9a-f]{16})-(\d{8})\.seg")
+_LOCK_NAME = re.compile(r"([0-9a-f]{16})\.lock")
+_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def folder_name(name: str, identity: str) -> str:
+    """Return the folder for a destination: readable, and different for each receiver and account."""
+    readable = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")[:48]
+    return f"{readable}-{sha256(identity.encode('utf-8', 'replace')).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a part stands on disk."""
+    """Where a part stands on disk.
 
-    segment: int
+    Attributes:
+        segment: File name.
+        offset: Of the frame in the file, bytes.
+        size_bytes: Of the payload.
+        count: Records in it.
+        encoding: Theirs.
+    """
+
+    segment: str
     offset: int
     size_bytes: int
+    count: int
+    encoding: EncodingName
+
+
+@dataclass(slots=True)
+class _Segment:
+    """A file of ours, written or adopted; ``places`` are those still to be sent."""
+
+    name: str
+    size: int = len(_FILE_HEAD)
+    places: set[Place] = field(default_factory=set)
 
 
 class Spool:
-    """The disk space of one destination."""
+    """The disk space of one destination. Safe to use from several threads.
 
-    def __init__(self) -> None:
+    Where the disk does not serve (full, read-only, not ours), :meth:`append` returns ``None`` and the
+    caller keeps its data in memory; each later call tries again.
+
+    Args:
+        directory: Its folder; made with mode 0700 when first needed. Never a symbolic link.
+        bytes_max: Beyond this size the oldest segments are dropped.
+        segment_bytes: Size at which a new segment is begun.
+    """
+
+    def __init__(self, directory: Path, bytes_max: int, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self._directory = directory
+        self._bytes_max = bytes_max
+        self._segment_bytes = min(segment_bytes, max(bytes_max // 4, 1))
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.RLock()
+        self._owner = ""
+        self._locks: dict[str, int] = {}
+        self._segments: dict[str, _Segment] = {}
+        self._current: _Segment | None = None
+        self._current_fd = -1
+        self._number = 0
+        self._evicted: set[str] = set()
         self.dropped: Counter[str] = Counter()
+        """Records lost here, ``{reason: records}``: damaged ones, and adopted ones beyond the cap."""
+        self.last_error = ""
+        """Why the disk does not serve, in the system's words; empty while it does."""
 
-    def append(self, _part: Part) -> Place | None:
-        """Write a part."""
-        return None
+    # ----- writing
 
-    def read(self, _place: Place) -> Part | None:
-        """Read a part."""
-        return None
+    def append(self, part: Part) -> Place | None:
+        """Write a part; return where it stands, or ``None`` when the disk does not take it."""
+        payload = part.dump()
+        head = _head(_ENCODINGS.index(part.encoding), len(payload), part.count, zlib.crc32(payload))
+        with self._lock:
+            try:
+                segment = self._writable()
+                place = Place(segment.name, segment.size, len(payload), part.count, part.encoding)
+                try:
+                    _write_at(self._current_fd, head + payload, segment.size)
+                except OSError:
+                    os.ftruncate(self._current_fd, segment.size)
+                    raise
+            except OSError as error:
+                self.last_error = error.strerror or type(error).__name__
+                return None
+            self.last_error = ""
+            segment.size += len(head) + len(payload)
+            segment.places.add(place)
+            return place
 
-    def remove(self, _places: Sequence[Place]) -> None:
-        """Remove parts."""
+    def _writable(self) -> _Segment:
+        if self._current is not None and self._current.size < self._segment_bytes:
+            return self._current
+        if not self._owner:
+            self._become_owner()
+        self._retire_current()
+        self._make_room()
+        self._number += 1
+        segment = _Segment(f"{self._owner}-{self._number:08d}.seg")
+        path = self._directory / segment.name
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
+        try:
+            _write_at(descriptor, _FILE_HEAD, 0)
+        except OSError:
+            os.close(descriptor)
+            path.unlink()
+            raise
+        self._segments[segment.name] = self._current = segment
+        self._current_fd = descriptor
+        return segment
+
+    def _become_owner(self) -> None:
+        if fcntl is None:
+            raise OSError("no file locks on this system")
+        self._directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._directory.mkdir(exist_ok=True, mode=0o700)
+        _check_folder(self._directory)
+        while True:
+            owner = secrets.token_hex(8)
+            descriptor = self._try_lock(owner, os.O_CREAT | os.O_EXCL)
+            if descriptor is not None:
+                self._owner = owner
+                self._locks[owner] = descriptor
+                return
+
+    def _try_lock(self, owner: str, flags: int = 0) -> int | None:
+        """Lock an owner's file; ``None`` when somebody else holds it or it has just gone."""
+        if fcntl is None:
+            return None
+        path = self._directory / f"{owner}.lock"
+        descriptor = os.open(path, os.O_RDWR | flags | _FLAGS, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        if os.fstat(descriptor).st_nlink == 0:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def _retire_current(self) -> None:
+        if self._current is None:
+            return
+        os.close(self._current_fd)
+        segment, self._current, self._current_fd = self._current, None, -1
+        if not segment.places:
+            self._delete(segment)
+
+    # ----- reading and removing
+
+    def read(self, place: Place) -> Part | None:
+        """Return the part at ``place``; ``None`` when it is damaged or gone."""
+        with self._lock:
+            if place.segment not in self._segments:
+                return None
+            try:
+                with self._opened(place.segment, os.O_RDONLY) as descriptor:
+                    data = os.pread(descriptor, _FRAME.size + place.size_bytes, place.offset)
+            except OSError:
+                return None
+        payload = data[_FRAME.size :]
+        try:
+            crc = _FRAME.unpack_from(data)[6]
+            return Part.load(payload) if zlib.crc32(payload) == crc else None
+        except (struct.error, ValueError):
+            return None
+
+    def remove(self, places: Sequence[Place]) -> None:
+        """Mark parts as done, and free the disk space of segments that hold nothing else."""
+        with self._lock:
+            for place in places:
+                segment = self._segments.get(place.segment)
+                if segment is None or place not in segment.places:
+                    continue
+                segment.places.discard(place)
+                try:
+                    self._mark(segment, place)
+                except OSError as error:  # sent a second time after a crash: the backend knows it
+                    self.last_error = error.strerror or type(error).__name__
+
+    def _mark(self, segment: _Segment, place: Place) -> None:
+        if segment.places:
+            with self._opened(segment.name, os.O_RDWR) as descriptor:
+                _write_at(descriptor, bytes([_DONE]), place.offset + _STATE_OFFSET)
+        elif segment is self._current:
+            os.ftruncate(self._current_fd, len(_FILE_HEAD))
+            segment.size = len(_FILE_HEAD)
+        else:
+            self._delete(segment)
+
+    def _delete(self, segment: _Segment) -> None:
+        self._segments.pop(segment.name, None)
+        (self._directory / segment.name).unlink(missing_ok=True)
+        owner = segment.name[:16]
+        if owner != self._owner and not any(name[:16] == owner for name in self._segments):
+            self._release(owner, is_empty=True)
+
+    def _release(self, owner: str, *, is_empty: bool) -> None:
+        descriptor = self._locks.pop(owner, None)
+        if descriptor is None:
+            return
+        if is_empty:
+            (self._directory / f"{owner}.lock").unlink(missing_ok=True)
+        os.close(descriptor)
+
+    def _opened(self, name: str, flags: int) -> "_Opened":
+        if self._current is not None and name == self._current.name:
+            return _Opened(self._current_fd, is_ours=False)
+        return _Opened(os.open(self._directory / name, flags | _FLAGS), is_ours=True)
+
+    # ----- what dead processes left
 
     def has_leftovers(self) -> bool:
-        """Whether there are leftovers."""
-        return False
+        """Return whether there are segments of other processes, dead or alive."""
+        return any(names for owner, names in self._owners().items() if owner != self._owner)
+
+    def adopt(self) -> list[Place]:
+        """Take over the segments of owners that died; return what is to be sent, the oldest first."""
+        found: list[Place] = []
+        with self._lock:
+            for owner, names in self._owners().items():
+                if owner in self._locks:
+                    continue
+                try:
+                    descriptor = self._try_lock(owner, os.O_CREAT)
+                except OSError:  # a link, or not ours
+                    continue
+                if descriptor is None:
+                    continue
+                self._locks[owner] = descriptor
+                places = [place for name in names for place in self._index(name)]
+                if not any(name[:16] == owner for name in self._segments):
+                    left = any((self._directory / name).exists() for name in names)
+                    self._release(owner, is_empty=not left)
+                found += places
+        return found
+
+    def _owners(self) -> dict[str, list[str]]:
+        """Return the segment names of every owner, the oldest owner first."""
+        ages: dict[str, float] = {}
+        owners: dict[str, list[str]] = {}
+        try:
+            _check_folder(self._directory)
+            with os.scandir(self._directory) as entries:
+                for entry in entries:
+                    match = _SEGMENT_NAME.fullmatch(entry.name)
+                    lock = None if match else _LOCK_NAME.fullmatch(entry.name)
+                    if (match or lock) is None or entry.is_symlink():
+                        continue
+                    owner = entry.name[:16]
+                    names = owners.setdefault(owner, [])
+                    if match:
+                        names.append(entry.name)
+                    age = entry.stat(follow_symlinks=False).st_mtime
+                    ages[owner] = min(age, ages.get(owner, age))
+        except OSError:
+            pass
+        return {owner: sorted(owners[owner]) for owner in sorted(owners, key=ages.__getitem__)}
+
+    def _index(self, name: str) -> list[Place]:
+        """Find what waits in an adopted segment; delete the file when nothing does."""
+        try:
+            descriptor = os.open(self._directory / name, os.O_RDWR | _FLAGS)
+        except OSError:
+            return []
+        with _Opened(descriptor, is_ours=True):
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return []
+            data = _read_all(descriptor, self._segment_bytes * 4 + 64 * 1024 * 1024)
+        if len(data) >= len(_FILE_HEAD) and not data.startswith(_FILE_HEAD):
+            return []  # not ours, or of a later version: somebody else's to read
+        places, damaged = _frames(name, data)
+        if damaged:
+            self.dropped["spool damaged"] += damaged
+        if places:
+            self._segments[name] = _Segment(name, len(data), set(places))
+        else:
+            (self._directory / name).unlink(missing_ok=True)
+        return places
+
+    # ----- bounds
+
+    def _make_room(self) -> None:
+        """Drop the oldest segments until a new one fits under the cap."""
+        sizes: dict[str, int] = {}
+        with os.scandir(self._directory) as entries:
+            for entry in entries:
+                if _SEGMENT_NAME.fullmatch(entry.name):
+                    sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
+        excess = sum(sizes.values()) + self._segment_bytes - self._bytes_max
+        for owner, names in self._owners().items() if excess > 0 else ():
+            if owner not in self._locks and excess > 0:
+                excess -= self._drop_dead(owner, names, sizes)
+        for segment in list(self._segments.values()):
+            if excess <= 0:
+                return
+            excess -= sizes.get(segment.name, 0)
+            self._evicted.add(segment.name)
+            self._delete(segment)
+
+    def _drop_dead(self, owner: str, names: list[str], sizes: dict[str, int]) -> int:
+        """Drop and count what a dead owner left; return the bytes it held."""
+        descriptor = self._try_lock(owner, os.O_CREAT)
+        if descriptor is None:
+            return 0
+        self._locks[owner] = descriptor
+        places = [place for name in names for place in self._index(name)]
+        self.dropped["spool full"] += sum(place.count for place in places)
+        for name in names:
+            if name in self._segments:
+                self._delete(self._segments[name])
+        self._release(owner, is_empty=not places)
+        return sum(sizes.get(name, 0) for name in names)
+
+    def take_evicted(self) -> set[str]:
+        """Return the names of the segments dropped since the last call."""
+        with self._lock:
+            evicted, self._evicted = self._evicted, set()
+            return evicted
+
+    # ----- life
 
     def after_fork(self) -> None:
-        """Begin anew."""
+        """Begin anew in a child process. The parent keeps its locks: closing a copy does not unlock."""
+        descriptors = [*self._locks.values(), self._current_fd]
+        self._reset()
+        for descriptor in descriptors:
+            if descriptor >= 0:
+                _close(descriptor)
 
     def close(self) -> None:
-        """Let go of files."""
+        """Let go of files and locks; what waits is the next process's to send."""
+        with self._lock:
+            try:
+                self._retire_current()
+            except OSError:
+                self._current = None
+            for owner in list(self._locks):
+                held = any(name[:16] == owner for name in self._segments)
+                try:
+                    self._release(owner, is_empty=not held)
+                except OSError:
+                    continue
+            self._owner = ""
+            self._segments = {}
+
+
+class _Opened:
+    """A descriptor for a ``with`` block, closed after it when it was opened for it."""
+
+    def __init__(self, descriptor: int, *, is_ours: bool) -> None:
+        self._descriptor = descriptor
+        self._is_ours = is_ours
+
+    def __enter__(self) -> int:
+        return self._descriptor
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_ours:
+            os.close(self._descriptor)
+
+
+def _close(descriptor: int) -> None:
+    try:
+        os.close(descriptor)
+    except OSError:
+        return
+
+
+def _check_folder(directory: Path) -> None:
+    """Refuse a folder that others could have prepared or can look into.
+
+    Raises:
+        OSError: it is a link, or belongs to somebody else.
+    """
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(0, "the spool's folder is not a folder")
+    if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
+        raise PermissionError(0, "the spool's folder belongs to another user")
+    if found.st_mode & 0o077:
+        directory.chmod(0o700)
+
+
+def _head(encoding: int, size: int, count: int, crc: int) -> bytes:
+    head = _FRAME.pack(_MAGIC, _WAITING, _FRAME_VERSION, encoding, size, count, crc, 0)
+    return head[:-4] + struct.pack("<I", zlib.crc32(head[:-4]))
+
+
+def _frames(name: str, data: bytes) -> tuple[list[Place], int]:
+    """Return the frames of a segment that wait and are whole, and how many records are damaged."""
+    places: list[Place] = []
+    damaged = 0
+    for at in _heads(data):
+        _, state, version, encoding, size, count, crc, _ = _FRAME.unpack_from(data, at)
+        payload = data[at + _FRAME.size : at + _FRAME.size + size]
+        if state == _DONE:
+            continue
+        if version != _FRAME_VERSION or encoding >= len(_ENCODINGS) or zlib.crc32(payload) != crc:
+            damaged += count
+        else:
+            places.append(Place(name, at, size, count, _ENCODINGS[encoding]))
+    return places, damaged
+
+
+def _heads(data: bytes) -> Iterator[int]:
+    """Yield the offset of each frame with a valid head."""
+    at = len(_FILE_HEAD)
+    while (at := data.find(_MAGIC, at)) >= 0 and at + _FRAME.size <= len(data):
+        _, _, _, encoding, size, count, crc, _ = _FRAME.unpack_from(data, at)
+        whole = _head(encoding, size, count, crc)
+        if data[at : at + 4] + data[at + 5 : at + _FRAME.size] != whole[:4] + whole[5:]:
+            at += 1  # a damaged head, or the magic inside a payload
+            continue
+        yield at
+        # A flipped byte in a payload leaves its length right; a truncated one ends the file.
+        at += _FRAME.size + size if at + _FRAME.size + size <= len(data) else 1
+
+
+def _write_at(descriptor: int, data: bytes, offset: int) -> None:
+    left = memoryview(data)
+    while left:
+        written = os.pwrite(descriptor, left, offset)
+        left, offset = left[written:], offset + written
+
+
+def _read_all(descriptor: int, bytes_max: int) -> bytes:
+    chunks = []
+    offset = 0
+    while offset < bytes_max and (chunk := os.pread(descriptor, 1 << 20, offset)):
+        chunks.append(chunk)
+        offset += len(chunk)
+    return b"".join(chunks)
