@@ -1,0 +1,85 @@
+"""Small host programs in processes of their own, with a pipeline of ours inside."""
+
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Ended", "Program"]
+
+_TESTS = Path(__file__).parents[1]
+
+_PRELUDE = """
+import os, signal, sys, threading, time
+sys.path.insert(0, {tests!r})
+from support.records import span, event
+from agentops.telemetry.config import BatchConfig, ExporterConfig, SpoolConfig
+from agentops.telemetry.destination import connect
+from agentops.telemetry.pipeline import Pipeline
+
+def start(endpoint={endpoint!r}, spool={spool!r}, **settings):
+    batch = BatchConfig(delay_ms={delay_ms})
+    config = ExporterConfig(type="otlp", endpoint=endpoint, **settings)
+    disk = SpoolConfig(directory=spool, enabled=bool(spool))
+    return Pipeline(connect([config], batch=batch, spool=disk), lambda item: [item], batch=batch)
+
+def record(pipeline, *numbers):
+    for number in numbers:
+        pipeline.submit(span(number), 200)
+"""
+
+
+@dataclass
+class Ended:
+    """How a program ended. ``exit_s``: from its last line, if it printed ``END``, to its end."""
+
+    status: int
+    out: str
+    err: str
+    exit_s: float
+
+
+class Program:
+    """A host program.
+
+    Args:
+        source: Its body; has ``start()``, ``record(pipeline, *numbers)`` and common modules at hand.
+        endpoint: Where ``start()`` sends to.
+        spool: Folder for the spool; ``None``: memory only.
+        delay_ms: Batch delay.
+    """
+
+    def __init__(self, source, *, endpoint, spool=None, delay_ms=500):
+        prelude = _PRELUDE.format(
+            tests=str(_TESTS), endpoint=endpoint, spool=str(spool or ""), delay_ms=delay_ms
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", prelude + textwrap.dedent(source)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_for_line(self, expected):
+        """Read its output until a line is ``expected``."""
+        for line in self.process.stdout:
+            if line.strip() == expected:
+                return
+        raise AssertionError(f"ended without {expected!r}: {self.process.stderr.read()}")
+
+    def end(self, timeout_s=30):
+        """Wait for its end."""
+        lines = []
+        ended_s = time.monotonic()
+        for line in self.process.stdout:
+            lines.append(line)
+            if line.strip() == "END":
+                ended_s = time.monotonic()
+        status = self.process.wait(timeout_s)
+        exit_s = time.monotonic() - ended_s
+        err = self.process.stderr.read()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return Ended(status, "".join(lines), err, exit_s)

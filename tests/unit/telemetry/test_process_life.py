@@ -1,0 +1,298 @@
+"""What the pipeline does when the process around it forks, ends, is killed or cannot start a thread."""
+
+import os
+import signal
+import time
+
+import pytest
+from support.collector import Collector, Reply, free_port
+from support.programs import Program
+
+HERE = "print('READY', flush=True)"
+
+
+@pytest.fixture
+def collector():
+    with Collector() as running:
+        yield running
+
+
+def numbered(*numbers):
+    return [f"s{number}" for number in numbers]
+
+
+def deliver_leftovers(collector, spool):
+    """Run a program that records nothing itself."""
+    return Program(
+        "pipeline = start()\nassert pipeline.flush(8000), pipeline.stats()",
+        endpoint=collector.url,
+        spool=spool,
+    ).end()
+
+
+def test_spans_arrive_when_the_program_just_ends(collector, tmp_path):
+    ended = Program(
+        "pipeline = start()\nrecord(pipeline, *range(5))\nprint('END', flush=True)",
+        endpoint=collector.url,
+        spool=tmp_path,
+    ).end()
+
+    assert (0, "") == (ended.status, ended.err)
+    assert numbered(*range(5)) == collector.span_names
+    assert ended.exit_s <= 2
+    assert not list(tmp_path.glob("*/*"))
+
+
+@pytest.mark.parametrize("state", ["refused", "hanging", "slow answer", "failing", "asked to wait"])
+def test_exit_is_not_held_up_and_the_next_program_delivers(state, collector, tmp_path):
+    port = free_port()
+    replies = {
+        "hanging": Reply(hang=True),
+        "slow answer": Reply(bytes_per_s=1, is_accepted=False),
+        "failing": Reply(status=503),
+        "asked to wait": Reply(status=503, headers={"Retry-After": "3600"}),
+    }
+    with Collector(port) as away:
+        away.answer_always(replies.get(state))
+        if state == "refused":
+            away.stop()
+        source = "pipeline = start()\nrecord(pipeline, *range(20))\nprint('END', flush=True)"
+        ended = Program(source, endpoint=away.url, spool=tmp_path).end()
+        if state == "refused":
+            away.start()
+
+    with Collector(port) as back:
+        started = time.monotonic()
+        again = deliver_leftovers(back, tmp_path)
+
+        assert ended.status == again.status == 0, again.err
+        assert ended.exit_s <= 2
+        assert time.monotonic() - started < 8
+        assert numbered(*range(20)) == back.span_names
+        assert not list(tmp_path.glob("*/*.seg"))
+
+
+@pytest.mark.parametrize("healthy", [True, False])
+def test_killed_process_loses_nothing_older_than_the_delay(healthy, collector, tmp_path):
+    if not healthy:
+        collector.answer_always(Reply(status=503))
+    program = Program(
+        f"pipeline = start()\nrecord(pipeline, *range(20))\ntime.sleep(0.5)\n{HERE}\ntime.sleep(60)",
+        endpoint=collector.url,
+        spool=tmp_path,
+    )
+    program.wait_for_line("READY")
+    program.process.send_signal(signal.SIGKILL)
+
+    assert program.end().status == -signal.SIGKILL
+    collector.answer_always(None)
+    deliver_leftovers(collector, tmp_path)
+    assert numbered(*range(20)) == collector.span_names
+
+
+def test_os_exit_loses_nothing_older_than_the_delay(collector, tmp_path):
+    Program(
+        "pipeline = start()\nrecord(pipeline, 1, 2)\ntime.sleep(0.5)\nos._exit(0)",
+        endpoint=f"http://127.0.0.1:{free_port()}",
+        spool=tmp_path,
+    ).end()
+    spool = next(tmp_path.iterdir())
+    spool.rename(tmp_path / "elsewhere")
+
+    # The other program sends to another address: it has a folder of its own and leaves this one alone.
+    deliver_leftovers(collector, tmp_path)
+
+    assert collector.span_names == []
+    assert list((tmp_path / "elsewhere").glob("*.seg"))
+
+
+def test_unknown_signal_disposition_is_kept_and_spans_survive(collector, tmp_path):
+    program = Program(
+        f"pipeline = start()\nrecord(pipeline, 1)\ntime.sleep(0.5)\n{HERE}\ntime.sleep(60)",
+        endpoint=collector.url,
+        spool=tmp_path,
+    )
+    program.wait_for_line("READY")
+    program.process.terminate()
+
+    assert program.end().status == -signal.SIGTERM
+    deliver_leftovers(collector, tmp_path)
+    assert numbered(1) == collector.span_names
+
+
+def test_exit_status_and_traceback_are_the_programs_own(collector, tmp_path):
+    for line, status in (("sys.exit(3)", 3), ("raise ValueError('mine')", 1)):
+        ended = Program(
+            f"pipeline = start()\nrecord(pipeline, 1)\n{line}",
+            endpoint=collector.url,
+            spool=tmp_path,
+        ).end()
+
+        assert status == ended.status
+        assert ended.err.count("\n") == (0 if status == 3 else 3)
+    assert numbered(1, 1) == collector.span_names
+
+
+def test_forked_child_sends_its_own_and_not_the_parents(collector, tmp_path):
+    ended = Program(
+        """
+        pipeline = start()
+        record(pipeline, 1)
+        pipeline.flush()
+        record(pipeline, 2)
+        child = os.fork()
+        if child == 0:
+            record(pipeline, 10)
+            sys.exit(0)
+        record(pipeline, 3)
+        assert os.waitpid(child, 0)[1] == 0
+        """,
+        endpoint=collector.url,
+        spool=tmp_path,
+    ).end()
+
+    assert (0, "") == (ended.status, ended.err)
+    assert sorted(numbered(1, 2, 3, 10)) == sorted(collector.span_names)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_multiprocessing_children_deliver(method, collector, tmp_path):
+    script = tmp_path / "program.py"
+    script.write_text(
+        f"""
+import multiprocessing, sys
+sys.path.insert(0, {str(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))!r})
+from support.records import span
+from agentops.telemetry.config import BatchConfig, ExporterConfig
+from agentops.telemetry.destination import connect
+from agentops.telemetry.pipeline import Pipeline
+
+def start():
+    config = ExporterConfig(type="otlp", endpoint={collector.url!r})
+    return Pipeline(connect([config]), lambda item: [item])
+
+pipeline = start() if {method == "fork"!r} else None
+
+def work(number):
+    (pipeline or start()).submit(span(number))
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context({method!r})
+    children = [context.Process(target=work, args=(number,)) for number in range(4)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+        assert child.exitcode == 0
+"""
+    )
+    ended = Program(
+        f"import subprocess\nsys.exit(subprocess.call([sys.executable, {str(script)!r}]))",
+        endpoint=collector.url,
+    ).end()
+
+    assert (0, "") == (ended.status, ended.err)
+    assert sorted(collector.span_names) == numbered(*range(4))
+
+
+def test_twenty_forks_under_load_do_not_hang(collector, tmp_path):
+    ended = Program(
+        """
+        pipeline = start()
+        stop = threading.Event()
+        def load():
+            number = 1000
+            while not stop.is_set():
+                record(pipeline, number := number + 1)
+                time.sleep(0.001)
+        threads = [threading.Thread(target=load) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for number in range(20):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(8)
+                record(pipeline, number)
+                ok = pipeline.flush(5000)
+                os._exit(0 if ok else 1)
+            assert os.waitpid(child, 0)[1] == 0, number
+        stop.set()
+        """,
+        endpoint=collector.url,
+        spool=tmp_path,
+    ).end(timeout_s=60)
+
+    assert (0, "") == (ended.status, ended.err)
+    small = [name for name in collector.span_names if len(name) <= 3]
+    assert sorted(small) == sorted(numbered(*range(20)))
+    assert len(set(collector.span_names)) >= 20
+
+
+def test_without_threads_everything_is_sent_at_the_end(collector, tmp_path):
+    ended = Program(
+        """
+        def no_more(self):
+            raise RuntimeError("can't start new thread")
+        threading.Thread.start = no_more
+        pipeline = start()
+        record(pipeline, 1, 2)
+        """,
+        endpoint=collector.url,
+        spool=tmp_path,
+    ).end()
+
+    assert (0, "") == (ended.status, ended.err)
+    assert numbered(1, 2) == collector.span_names
+
+
+def test_signals_and_hooks_are_left_alone(collector, tmp_path):
+    ended = Program(
+        """
+        import logging
+        def state():
+            return (
+                [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)],
+                sys.excepthook, threading.excepthook, sys.unraisablehook, print, sys.stdout,
+                list(logging.root.handlers), logging.root.level, dict(os.environ), os.getcwd(),
+                sys.getrecursionlimit(),
+            )
+        before, fds = state(), len(os.listdir("/proc/self/fd"))
+        pipeline = start()
+        record(pipeline, 1)
+        assert pipeline.flush()
+        assert state() == before
+        assert threading.active_count() <= 3, threading.enumerate()
+        assert len(os.listdir("/proc/self/fd")) - fds <= 4
+        """,
+        endpoint=collector.url,
+        spool=tmp_path,
+    ).end()
+
+    assert (0, "") == (ended.status, ended.err)
+
+
+def test_two_programs_share_a_spool(collector, tmp_path):
+    collector.answer_always(Reply(status=503))
+    programs = [
+        Program(
+            f"pipeline = start()\nrecord(pipeline, *range({first}, {first + 5}))\n"
+            f"{HERE}\ntime.sleep(1.5)",
+            endpoint=collector.url,
+            spool=tmp_path,
+            delay_ms=100,
+        )
+        for first in (0, 5, 10)
+    ]
+    for program in programs:
+        program.wait_for_line("READY")
+    programs[0].process.send_signal(signal.SIGSTOP)
+    time.sleep(0.3)
+    programs[0].process.send_signal(signal.SIGKILL)
+    collector.answer_always(None)
+    for program in programs:
+        program.end()
+    deliver_leftovers(collector, tmp_path)
+
+    names = collector.span_names
+    assert len(names) == len(set(names))
+    assert set(numbered(*range(5, 15))) <= set(names)
