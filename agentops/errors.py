@@ -7,6 +7,7 @@ The tree::
     ├── MissingExtraError       an optional dependency is needed and absent
     ├── SessionError            a session was used in a way it cannot serve
     ├── StorageError            the backend's storage refused or failed
+    │   ├── RowsRefusedError    these rows cannot be stored, ever
     │   └── StorageBusyError    try again later
     └── ApiError                the backend answered a request of the CLI with an error
 """
@@ -16,6 +17,7 @@ __all__ = [
     "ApiError",
     "ConfigurationError",
     "MissingExtraError",
+    "RowsRefusedError",
     "SessionError",
     "StorageBusyError",
     "StorageError",
@@ -64,6 +66,10 @@ class SessionError(AgentOpsError):
 
 class StorageError(AgentOpsError):
     """The backend's storage refused a request or failed."""
+
+
+class RowsRefusedError(StorageError):
+    """The backend's storage cannot take these rows; sending them again changes nothing."""
 
 
 class StorageBusyError(StorageError):

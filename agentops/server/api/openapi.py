@@ -15,6 +15,7 @@ _STATUSES: Final = {
     "400": "A parameter was not understood",
     "401": "The browser token is missing or wrong",
     "404": "There is no such thing",
+    "409": "A prefix fits more than one session",
     "503": "The storage cannot answer now; Retry-After says when to ask again",
 }
 
