@@ -11,7 +11,14 @@ from starlette.types import Receive, Scope, Send
 
 __all__ = ["Pages"]
 
-_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".json": "application/json", ".webmanifest": "application/manifest+json"}
+_TYPES: Final = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+    ".json": "application/json",
+    ".webmanifest": "application/manifest+json",
+}
 _COMPRESSED: Final = ("text/", "image/svg", "application/json", "application/manifest")
 _NOTICE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>AgentOps</title></head>
@@ -59,11 +66,15 @@ class Pages:
                 return
         headers = {
             "content-type": file.content_type,
-            "cache-control": "public, max-age=31536000, immutable" if file.is_immutable else "no-cache",
+            "cache-control": "public, max-age=31536000, immutable"
+            if file.is_immutable
+            else "no-cache",
             "vary": "accept-encoding",
         }
         content = file.content
-        if file.compressed is not None and b"gzip" in dict(scope["headers"]).get(b"accept-encoding", b""):
+        if file.compressed is not None and b"gzip" in dict(scope["headers"]).get(
+            b"accept-encoding", b""
+        ):
             content = file.compressed
             headers["content-encoding"] = "gzip"
         await Response(content, status, headers)(scope, receive, send)

@@ -11,6 +11,8 @@ from typing import Final, Protocol
 from agentops.errors import MissingExtraError, RowsRefusedError, StorageBusyError, StorageError
 from agentops.server.storage.base import Capabilities, Limits
 from agentops.server.storage.engine import (
+    BUSY_CODES,
+    INSERT_SETTINGS,
     READ_SETTINGS,
     Dialect,
     Engine,
@@ -28,8 +30,7 @@ _ENGINE_SETTINGS: Final = {
     "index_mark_cache_size": 16 * _MIB,
     "query_condition_cache_size": 16 * _MIB,
 }
-# Codes of the engine that say "not now": too many parts, memory limit, too slow, too many queries, disk full.
-_BUSY_CODES: Final = (159, 202, 241, 243, 252, 307)
+_INSERT_SUFFIX: Final = ", ".join(f"{name} = {value}" for name, value in INSERT_SETTINGS.items())
 _READ_SUFFIX: Final = ", ".join(f"{name} = {value}" for name, value in READ_SETTINGS.items())
 
 
@@ -95,11 +96,8 @@ class ChdbEngine(Engine):
     def insert(self, table: str, lines: bytes, token: str) -> None:
         """See :meth:`Engine.insert`."""
         sql = (
-            f"INSERT INTO {self.dialect.database}.{table} SETTINGS async_insert = 0, "
-            f"insert_deduplication_token = '{token}', max_partitions_per_insert_block = 0, "
-            "deduplicate_blocks_in_dependent_materialized_views = 1, "
-            "input_format_skip_unknown_fields = 1, input_format_parallel_parsing = 0, "
-            f"min_insert_block_size_rows = 1048576, max_insert_block_size = 1048576"
+            f"INSERT INTO {self.dialect.database}.{table} SETTINGS {_INSERT_SUFFIX}, "
+            f"insert_deduplication_token = '{token}'"
         )
         try:
             stream = self._handle().send_insert(sql, "JSONEachRow")
@@ -142,7 +140,7 @@ class ChdbEngine(Engine):
 
 def _translated(error: Exception, *, is_insert: bool = False) -> StorageError:
     text = str(error)
-    if any(f"Code: {code}." in text for code in _BUSY_CODES):
+    if any(f"Code: {code}." in text for code in BUSY_CODES):
         return StorageBusyError(text)
     if is_insert:
         return RowsRefusedError(text)

@@ -13,7 +13,16 @@ from typing import Final, TypeAlias
 from agentops.errors import ConfigurationError
 from agentops.server.storage.base import Capabilities, Limits
 
-__all__ = ["READ_SETTINGS", "Dialect", "Engine", "Parameter", "Parameters", "parameter_text"]
+__all__ = [
+    "BUSY_CODES",
+    "INSERT_SETTINGS",
+    "READ_SETTINGS",
+    "Dialect",
+    "Engine",
+    "Parameter",
+    "Parameters",
+    "parameter_text",
+]
 
 Parameter: TypeAlias = str | int | float | Sequence[str]
 """A value that stands as ``{name:Type}`` in a statement; a sequence of texts for ``Array(String)``."""
@@ -26,6 +35,20 @@ READ_SETTINGS: Final = {
     "prefer_column_name_to_alias": 1,
 }
 """Settings under which every read runs, so that each engine answers in the same JSON."""
+
+INSERT_SETTINGS: Final[dict[str, int | str]] = {
+    "async_insert": 0,
+    "max_partitions_per_insert_block": 0,
+    "max_insert_block_size": 1 << 20,
+    "min_insert_block_size_rows": 1 << 20,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "input_format_skip_unknown_fields": 1,
+    "input_format_parallel_parsing": 0,
+}
+"""Settings under which every insert runs: one block, so that all of it is stored or nothing."""
+
+BUSY_CODES: Final = (159, 202, 209, 210, 241, 242, 243, 252, 307, 319, 425)
+"""Error codes that say "not now": time or memory used up, too many parts or queries, disk full, network."""
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _ESCAPES: Final = str.maketrans(
