@@ -25,8 +25,7 @@ from agentops.guard import guarded
 from agentops.telemetry.ambient import get_ambient, set_ambient
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import ContentMode, TelemetryConfig
-from agentops.telemetry.destination import Destination
-from agentops.telemetry.exporters import build
+from agentops.telemetry.destination import connect
 from agentops.telemetry.pending import Item, PendingEvent
 from agentops.telemetry.pipeline import Pipeline
 from agentops.telemetry.processors import Finisher
@@ -74,8 +73,10 @@ class TelemetryManager:
         self._ids = OwnIds()
         os.register_at_fork(after_in_child=self._ids.reseed)
         self._finish_record = Finisher(self.config.limits)
-        self.exporters = [build(each) for each in self.config.exporters]
-        destinations = [Destination(exporter) for exporter in self.exporters]
+        destinations = connect(
+            self.config.exporters, batch=self.config.batch, spool=self.config.spool
+        )
+        self.exporters = [destination.exporter for destination in destinations]
         self._pipeline = Pipeline(destinations, self._prepare, batch=self.config.batch)
         self.tracer_provider = TracerProvider(
             resource=resource, shutdown_on_exit=False, id_generator=self._ids
