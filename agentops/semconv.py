@@ -36,6 +36,7 @@ GEN_AI_OUTPUT_MESSAGES: Final = (
 )
 GEN_AI_OUTPUT_TYPE: Final = "gen_ai.output.type"  # string enum
 GEN_AI_PROMPT_NAME: Final = "gen_ai.prompt.name"  # string
+GEN_AI_PROMPT_VARIABLE: Final = "gen_ai.prompt.variable"  # prefix: .{name}, content
 GEN_AI_PROMPT_VERSION: Final = "gen_ai.prompt.version"  # string
 GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"  # string enum
 GEN_AI_REQUEST_CHOICE_COUNT: Final = "gen_ai.request.choice.count"  # int
@@ -169,6 +170,23 @@ AGENTOPS_REQUEST_ID: Final = (
     "agentops.response.request_id"  # string, id the provider gave the HTTP exchange
 )
 AGENTOPS_RETRY_COUNT: Final = "agentops.retry_count"  # int, resends made by the vendor SDK
+AGENTOPS_RATE_LIMIT: Final = (
+    "agentops.response.rate_limit"  # prefix: .remaining_tokens int, .reset_tokens string ...
+)
+AGENTOPS_PROCESSING_MS: Final = "agentops.response.processing_ms"  # int, as the provider told
+AGENTOPS_STREAM_END: Final = (
+    "agentops.response.stream_end"  # closed, abandoned or error; absent: the stream was complete
+)
+AGENTOPS_REQUEST_OUTPUT_SCHEMA: Final = "agentops.request.output_schema"  # JSON schema, content
+AGENTOPS_REQUEST_MAX_INPUT_TOKENS: Final = "agentops.request.max_input_tokens"  # int, tokens
+AGENTOPS_TOKEN_COUNT: Final = "agentops.token_count"  # int, tokens counted, none of them used
+AGENTOPS_ACCEPTED_PREDICTION_TOKENS: Final = (
+    "agentops.usage.accepted_prediction_tokens"  # int, tokens
+)
+AGENTOPS_REJECTED_PREDICTION_TOKENS: Final = (
+    "agentops.usage.rejected_prediction_tokens"  # int, tokens
+)
+AGENTOPS_AUDIO_SECONDS: Final = "agentops.usage.audio_seconds"  # double, seconds
 AGENTOPS_INPUT: Final = "agentops.input"  # arguments of a decorated function, JSON text
 AGENTOPS_OUTPUT: Final = "agentops.output"  # result of a decorated function, JSON text
 AGENTOPS_OUTPUT_SCHEMA: Final = (
@@ -182,6 +200,9 @@ AGENTOPS_EVENT_TYPE: Final = (
 )
 AGENTOPS_SAMPLING_WEIGHT: Final = "agentops.sampling.weight"  # double, spans this one stands for
 AGENTOPS_TRUNCATED: Final = "agentops.truncated"  # string array, keys of attributes that were cut
+
+# Names of metrics that no span tells by itself
+METRIC_TIME_PER_OUTPUT_CHUNK: Final = "gen_ai.client.inference.time_per_output_chunk"  # seconds
 
 # Names of log records: OpenTelemetry session events, and AgentOps events
 EVENT_SESSION_START: Final = "session.start"

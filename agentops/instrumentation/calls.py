@@ -81,6 +81,7 @@ class LLMCall:
         provider: ``gen_ai.provider.name``.
         model: Model that was asked for, ``""`` when the call names none.
         span_name: Name of the span; by default ``{operation} {model}``.
+        span_kind: ``agentops.span.kind``; ``""`` for none.
         server_address: Host name the request goes to.
         server_port: Its port; ``None`` when it is the default of the scheme.
         start_attributes: More attributes that are known, and wanted by samplers, at the start.
@@ -93,7 +94,12 @@ class LLMCall:
         tool_definitions: ``gen_ai.tool.definitions``; content.
         content: More attributes that are content: left out unless content is captured in full.
         finish_reasons: One for each choice, in the order of the choices.
+        usage: Tokens as counted by the provider.
+        priced_units: More that costs, by its name in ``genai-prices``: ``{"web_searches": 2}``.
+        price_context: What chooses between price lists of a model: ``{"service_tier": "flex"}``.
+        cost_usd: US dollars; ``None`` means unknown.
         error_type: ``error.type``: the provider's own code, else the class of the exception.
+        error_message: What the service said was wrong when nothing was raised.
         started_ns: Monotonic clock at the start.
         ended_ns: Monotonic clock at the end; 0 until then.
         first_chunk_ns: Monotonic clock at the first chunk of a stream; 0 when nothing was streamed.
@@ -106,6 +112,7 @@ class LLMCall:
     provider: str
     model: str = ""
     span_name: str = ""
+    span_kind: str = "llm"
     server_address: str = ""
     server_port: int | None = None
     start_attributes: dict[str, AnyValue] = field(default_factory=dict)
@@ -120,6 +127,9 @@ class LLMCall:
     response_model: str = ""
     finish_reasons: list[str] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
+    priced_units: dict[str, int] = field(default_factory=dict)
+    price_context: dict[str, str] = field(default_factory=dict)
+    error_message: str = ""
     cost_usd: float | None = None
     error_type: str = ""
     started_ns: int = 0
@@ -139,7 +149,8 @@ class LLMCall:
         attributes[semconv.GEN_AI_PROVIDER_NAME] = self.provider
         if self.operation:
             attributes[semconv.GEN_AI_OPERATION_NAME] = self.operation
-            attributes[semconv.AGENTOPS_SPAN_KIND] = "llm"
+        if self.span_kind:
+            attributes[semconv.AGENTOPS_SPAN_KIND] = self.span_kind
         if self.model:
             attributes[semconv.GEN_AI_REQUEST_MODEL] = self.model
         if self.server_address:
@@ -182,12 +193,12 @@ class LLMCall:
         return {**self.content, **{name: value for name, value in told if value}}
 
     def to_event(self, content_mode: str = "full") -> LLMEvent | None:
-        """Return the call as an AgentOps event, or ``None`` when it was no model operation.
+        """Return the call as an AgentOps event, or ``None`` when no model was asked.
 
         Args:
             content_mode: As for :meth:`to_attributes`.
         """
-        if not self.operation:
+        if self.span_kind not in ("llm", "agent"):
             return None
         full = content_mode == "full"
         elapsed_ns = max(self.ended_ns - self.started_ns, 0)

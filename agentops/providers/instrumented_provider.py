@@ -13,16 +13,17 @@ from opentelemetry import trace
 from opentelemetry.context import attach, create_key, detach, get_current, get_value, set_value
 from opentelemetry.trace import Span, SpanKind
 
-from agentops import clock
+from agentops import clock, semconv
 from agentops.guard import guarded
 from agentops.instrumentation.calls import LLMCall
+from agentops.instrumentation.cost import Prices
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation
 from agentops.providers.patching import Patch, Wrapper, when_imported
 from agentops.providers.streams import AsyncStreamProxy, AsyncTap, StreamProxy, Tap
 from agentops.providers.tools import tool_wrapper
-from agentops.telemetry.completion import Completion
+from agentops.telemetry.completion import Completion, Measurement
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -85,6 +86,7 @@ class InstrumentedProvider:
         self._patches: list[Patch] = []
         self._is_wanted = False
         self._is_awaited = False
+        self._prices = Prices()
 
     def install(self) -> None:
         """Hook every function of the vendor that is there, as soon as its package is imported.
@@ -158,12 +160,14 @@ class InstrumentedProvider:
         call.ended_ns = clock.monotonic_ns()
         call.first_chunk_ns = active.first_chunk_ns
         call.last_chunk_ns = active.last_chunk_ns
-        exchange = active.response
-        if isinstance(exchange, HttpExchange) and not exchange.end:
-            exchange.end = end
         if error is not None:
             with guarded("reading an error"):
-                self.instrumentation.read_error(call, error)
+                failed = self.instrumentation.read_error(call, error)
+                if active.response is None:
+                    active.response = failed
+        exchange = active.response
+        if isinstance(exchange, HttpExchange) and not exchange.end:
+            exchange.end = end if active.is_tapped else "complete"
         manager = self.instrumentation.telemetry_manager
         manager.end_span(active.span, complete=active.complete, error=error)
 
@@ -176,10 +180,14 @@ class InstrumentedProvider:
                 instrumentation.read_stream(call, active.chunks)
             else:
                 instrumentation.read_response(call, active.response)
+        call.cost_usd = self._prices.cost_usd(call)
         mode = instrumentation.telemetry_manager.content_mode
         event = call.to_event(mode)
         return Completion(
-            attributes=call.to_attributes(mode), events=() if event is None else (event,)
+            attributes=call.to_attributes(mode),
+            events=() if event is None else (event,),
+            measurements=_measurements(call),
+            error=(call.error_message or call.error_type) if call.error_type else None,
         )
 
     def _follow(self, response: object, active: ActiveCall) -> object | None:
@@ -311,12 +319,14 @@ class InstrumentedProvider:
             active = get_value(_CALL_KEY)
             if isinstance(active, ActiveCall):
                 with guarded("observing a response"):
-                    self._observe(target, active, kwargs)
+                    self._observe(active, kwargs, AsyncTap if target.is_async else Tap)
             return wrapped(*args, **kwargs)
 
         return wrapper
 
-    def _observe(self, target: Target, active: ActiveCall, kwargs: Mapping[str, object]) -> None:
+    def _observe(
+        self, active: ActiveCall, kwargs: Mapping[str, object], tap: type[Tap | AsyncTap]
+    ) -> None:
         """Let the call hold the HTTP answer: the body that was read, or a tap on the one to come."""
         instrumentation = self.instrumentation
         if not isinstance(instrumentation, StainlessInstrumentation):
@@ -333,5 +343,12 @@ class InstrumentedProvider:
             return
         exchange.is_raw = True
         active.is_tapped = True
-        tap = AsyncTap if target.is_async else Tap
-        response.stream = tap(response.stream, exchange, active)
+        response.stream = tap(response.stream, exchange, active, instrumentation.module)
+
+
+def _measurements(call: LLMCall) -> list[Measurement]:
+    """Return the metrics that do not follow from the span: the pace of a stream."""
+    if call.chunk_count < 2 or call.last_chunk_ns <= call.first_chunk_ns:
+        return []
+    seconds = (call.last_chunk_ns - call.first_chunk_ns) / 1e9 / (call.chunk_count - 1)
+    return [Measurement(name=semconv.METRIC_TIME_PER_OUTPUT_CHUNK, value=seconds)]

@@ -6,6 +6,7 @@ where there is no such place. Both keep references to what passes, parse nothing
 and tell once how it ended.
 """
 
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Protocol, cast
 
@@ -30,12 +31,23 @@ class Watcher(Protocol):
 
 
 class _ByteTap:
-    """What taps on sync and async byte streams have in common."""
+    """What taps on sync and async byte streams have in common.
 
-    def __init__(self, stream: object, exchange: HttpExchange, watcher: Watcher) -> None:
+    Args:
+        stream: The byte stream of the response.
+        exchange: Where the body is kept.
+        watcher: Who is told.
+        module: Name of the vendor's package: an exception raised there ends the call.
+    """
+
+    def __init__(
+        self, stream: object, exchange: HttpExchange, watcher: Watcher, module: str
+    ) -> None:
         self._stream = stream
         self._exchange = exchange
         self._watcher = watcher
+        self._module = module
+        self._keeps = exchange.is_worth_keeping()
         self._held_bytes = 0
 
     @property  # type: ignore[misc]  # isinstance() of the SDK and of httpx must see the stream's own class
@@ -51,27 +63,45 @@ class _ByteTap:
             watcher.finish(end="abandoned")
 
     def _keep(self, part: bytes) -> None:
-        now = clock.monotonic_ns()
         watcher = self._watcher
-        watcher.last_chunk_ns = now
+        watcher.last_chunk_ns = now = clock.monotonic_ns()
         if not watcher.first_chunk_ns:
             watcher.first_chunk_ns = now
-        parts = self._exchange.parts
-        parts.append(part)
-        self._held_bytes += len(part)
-        if self._held_bytes > _BODY_BYTES_MAX:
-            self._let_go()
+        exchange = self._exchange
+        exchange.size_bytes += len(part)
+        if self._keeps:
+            exchange.parts.append(part)
+            self._held_bytes += len(part)
+            if self._held_bytes > _BODY_BYTES_MAX:
+                self._let_go()
 
     def _let_go(self) -> None:
         """Drop the middle of a body that is too large to hold: its end tells the usage."""
-        parts = self._exchange.parts
-        keep = len(parts) // 2
-        if len(parts) > 2 * _TAIL_PARTS:
-            del parts[keep:-_TAIL_PARTS]
+        exchange = self._exchange
+        exchange.is_cut = True
+        parts = exchange.parts
+        if exchange.headers.get("content-encoding") or len(parts) <= 2 * _TAIL_PARTS:
+            self._keeps = False
         else:
-            del parts[1:]
-        self._exchange.is_cut = True
+            del parts[len(parts) // 4 : -_TAIL_PARTS]
         self._held_bytes = sum(map(len, parts))
+
+    def _failed(self, error: BaseException) -> None:
+        """Hear that reading raised; after the last event that is only the vendor letting go."""
+        if isinstance(error, GeneratorExit):
+            return
+        if isinstance(error, Exception) or not self._exchange.has_end_mark():
+            self._watcher.finish(error, "error")
+
+    def _closed(self) -> None:
+        """Tell the watcher why the stream is closed, as far as can be seen from here."""
+        error = sys.exc_info()[1]
+        if isinstance(error, GeneratorExit):
+            self._watcher.finish(end="abandoned")
+        elif error is not None and _raised_in(self._module, error):
+            self._watcher.finish(error, "error")
+        else:
+            self._watcher.finish(end="closed")
 
 
 class Tap(_ByteTap):
@@ -82,10 +112,8 @@ class Tap(_ByteTap):
             for part in self._stream:  # type: ignore[attr-defined]  # a SyncByteStream
                 self._keep(part)
                 yield part
-        except GeneratorExit:
-            raise
         except BaseException as error:
-            self._watcher.finish(error, "error")
+            self._failed(error)
             raise
         self._exchange.end = "complete"
 
@@ -94,7 +122,7 @@ class Tap(_ByteTap):
         try:
             self._stream.close()  # type: ignore[attr-defined]  # a SyncByteStream
         finally:
-            self._watcher.finish(end="closed")
+            self._closed()
 
 
 class AsyncTap(_ByteTap):
@@ -105,10 +133,8 @@ class AsyncTap(_ByteTap):
             async for part in self._stream:  # type: ignore[attr-defined]  # an AsyncByteStream
                 self._keep(part)
                 yield part
-        except GeneratorExit:
-            raise
         except BaseException as error:
-            self._watcher.finish(error, "error")
+            self._failed(error)
             raise
         self._exchange.end = "complete"
 
@@ -117,7 +143,16 @@ class AsyncTap(_ByteTap):
         try:
             await self._stream.aclose()  # type: ignore[attr-defined]  # an AsyncByteStream
         finally:
-            self._watcher.finish(end="closed")
+            self._closed()
+
+
+def _raised_in(module: str, error: BaseException) -> bool:
+    """Tell whether ``error`` is on its way out of the vendor's own code, and not of the program's."""
+    traceback = error.__traceback__
+    if traceback is None:
+        return False
+    name = traceback.tb_frame.f_globals.get("__name__", "")
+    return isinstance(name, str) and name.partition(".")[0] == module
 
 
 class StreamProxy(ObjectProxy):

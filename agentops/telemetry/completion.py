@@ -37,8 +37,11 @@ class Completion:
             serialises them. ``None`` as a value means absent.
         events: Recorded with the span's ids, after the span.
         measurements: Metrics that do not follow from the span's attributes and duration.
+        error: What the answer says went wrong where nothing was raised: the span's status becomes
+            ERROR with it, unless it has one. ``None`` for nothing.
     """
 
     attributes: Mapping[str, AnyValue] = field(default_factory=dict)
     events: Sequence[Event] = ()
     measurements: Sequence[Measurement] = ()
+    error: str | None = None

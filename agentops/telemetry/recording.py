@@ -39,6 +39,7 @@ _EVENT_NAMES: Final = {
 _SCOPE: Final = Scope("agentops")
 _IS_REMOTE_KNOWN: Final = 0x100
 _IS_REMOTE: Final = 0x200
+_ERROR: Final = 2
 
 
 def take_completion(span: ReadableSpan) -> Completion | None:
@@ -66,6 +67,9 @@ def span_record(span: ReadableSpan, completion: Completion | None) -> SpanRecord
     if parent is not None and parent.is_remote:
         flags |= _IS_REMOTE
     scope = span.instrumentation_scope
+    status, described = span.status.status_code.value, span.status.description or ""
+    if completion is not None and completion.error is not None and not status:
+        status, described = _ERROR, completion.error
     started = span.start_time or 0
     return SpanRecord(
         name=span.name,
@@ -83,8 +87,8 @@ def span_record(span: ReadableSpan, completion: Completion | None) -> SpanRecord
             for each in span.events
         ],
         links=[_link_record(link) for link in span.links],
-        status_code=span.status.status_code.value,
-        status_message=span.status.description or "",
+        status_code=status,
+        status_message=described,
         scope=Scope(scope.name, scope.version or "", scope.schema_url or "") if scope else _SCOPE,
         resource=span.resource.attributes,
         dropped_attributes=span.dropped_attributes,

@@ -118,6 +118,11 @@ class ProviderInstrumentation(BaseInstrumentation):
         """
         return value
 
-    def read_error(self, call: LLMCall, error: BaseException) -> None:
-        """Fill ``call`` from the exception that ended it; runs on the caller's thread."""
-        call.error_type = type(error).__name__
+    def read_error(self, call: LLMCall, error: BaseException) -> object:
+        """Fill ``call`` from the exception that ended it; runs on the caller's thread.
+
+        Returns:
+            What :meth:`read_response` is given where no answer was seen, or ``None``.
+        """
+        call.error_type = type(error).__qualname__
+        return None

@@ -6,6 +6,7 @@ worker asks for :meth:`HttpExchange.json` or :meth:`HttpExchange.events`.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -31,6 +32,10 @@ class HttpResponse(Protocol):
         """The body, once it was read."""
 
 
+_EVENT_STREAMS = ("application/vnd.amazon.eventstream", "application/x-jsonl")
+_END_MARK = re.compile(rb'\[DONE\]|"type": ?"message_stop"')
+
+
 @dataclass(slots=True, kw_only=True)
 class HttpExchange:
     """The answer of one call, as it came over the wire.
@@ -40,10 +45,14 @@ class HttpExchange:
         headers: Of the response; lookups ignore case.
         response_type: Class of the response, which knows how to undo its content encoding.
         request: JSON body the SDK made of the request for itself; ``None`` where it cannot be told.
+        sent: The same as it was sent; ``b""`` when it is not known, no JSON object, or very large.
         retries: How often the SDK sent the request again before this answer.
-        parts: Body as received, still in its content encoding where ``is_raw``.
+        parts: Body as received, still in its content encoding where ``is_raw``; of a stream that is
+            neither events, JSON nor text nothing is kept.
         is_raw: Whether ``parts`` come straight off the wire.
-        is_cut: Whether the middle of the body was let go because it was too large to hold.
+        is_cut: Whether some of the body was let go because it was too large to hold.
+        is_event_stream_asked: Whether the SDK reads the body as events, whatever its type says.
+        size_bytes: Length of a streamed body, as it was received.
         end: ``complete`` when the body came to its end, ``closed`` when the program stopped reading,
             ``abandoned`` when it let go of the stream without closing it, ``error`` otherwise.
     """
@@ -52,15 +61,23 @@ class HttpExchange:
     headers: Mapping[str, str]
     response_type: type
     request: object = None
+    sent: bytes = b""
     retries: int = 0
     parts: list[bytes] = field(default_factory=list)
     is_raw: bool = False
     is_cut: bool = False
+    is_event_stream_asked: bool = False
+    size_bytes: int = 0
     end: str = ""
+    _decoded: bytes | None = None
 
     def body(self) -> bytes:
         """Return the decoded body, as far as it was received; ``b""`` when nothing was."""
-        data = b"".join(self.parts)
+        if self._decoded is None:
+            self._decoded = self._decode(b"".join(self.parts))
+        return self._decoded
+
+    def _decode(self, data: bytes) -> bytes:
         encoding = self.headers.get("content-encoding", "")
         if not self.is_raw or not data or encoding in ("", "identity"):
             return data
@@ -73,13 +90,30 @@ class HttpExchange:
         """Return the media type without parameters, in lower case."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    def is_worth_keeping(self) -> bool:
+        """Tell whether the body can be read: events, JSON or text."""
+        kind = self.content_type()
+        return (
+            self.is_event_stream_asked
+            or not kind
+            or kind.startswith("text/")
+            or kind.endswith("json")
+            or kind in _EVENT_STREAMS
+        )
+
+    def is_complete(self) -> bool:
+        """Tell whether the whole answer came, whatever became of the stream after it."""
+        return self.end in ("", "complete") or (self.end != "error" and self.has_end_mark())
+
+    def has_end_mark(self) -> bool:
+        """Tell whether the body ends with the last event of a stream: ``[DONE]`` or its like."""
+        return _END_MARK.search(self.body()[-256:]) is not None
+
     def is_event_stream(self) -> bool:
         """Tell whether the body is a stream of server-sent events, also where no header says so."""
-        kind = self.content_type()
-        if kind:
-            return kind == "text/event-stream"
-        start = self.parts[0] if self.parts else b""
-        return start.startswith((b"event:", b"data:"))
+        if self.content_type() == "text/event-stream":
+            return True
+        return self.body()[:6].startswith((b"data:", b"event:"))
 
     def json(self) -> object:
         """Return the body as a JSON value, or ``None`` when it is none."""

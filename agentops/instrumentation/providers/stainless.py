@@ -9,11 +9,14 @@ responses, retries, requests by path, platform clients, methods that were bound 
 from collections.abc import Mapping
 from typing import cast
 
+from agentops import semconv
 from agentops.instrumentation.calls import LLMCall
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 
-__all__ = ["StainlessInstrumentation"]
+__all__ = ["StainlessInstrumentation", "sent_bytes"]
+
+_WIRE_BYTES_MAX = 1024 * 1024
 
 
 class StainlessInstrumentation(ProviderInstrumentation):
@@ -36,6 +39,15 @@ class StainlessInstrumentation(ProviderInstrumentation):
     def read_events(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Fill ``call`` from ``exchange.events()``; runs on the worker."""
         raise NotImplementedError
+
+    def take_request(self, call: LLMCall, exchange: HttpExchange) -> None:
+        """Let ``call`` have the request as the exchange tells it; runs on the worker.
+
+        By default it is the SDK's own copy: the program may have changed its lists by now, or they were
+        iterators.
+        """
+        if exchange.request is not None:
+            call.request = exchange.request
 
     def read_input(self, call: LLMCall) -> None:
         """Fill ``call`` from its request; runs on the worker, also when the call failed."""
@@ -67,20 +79,38 @@ class StainlessInstrumentation(ProviderInstrumentation):
             headers=answer.headers,
             response_type=type(answer),
             request=getattr(kwargs.get("options"), "json_data", None),
+            sent=sent_bytes(getattr(response, "request", None)),
+            is_event_stream_asked=bool(kwargs.get("stream")),
             retries=retries if isinstance(retries, int) else 0,
         )
 
     def read_response(self, call: LLMCall, response: object) -> None:
         """Read the request, then the answer by its media type."""
-        exchange = response if isinstance(response, HttpExchange) else None
-        if exchange is not None and exchange.request is not None:
-            # The SDK's own copy: the program may have changed its lists by now, or they were iterators.
-            call.request = exchange.request
+        if isinstance(response, HttpExchange):
+            self.take_request(call, response)
         self.read_input(call)
         if not isinstance(response, HttpExchange):
             return
+        if not response.is_complete():
+            call.attributes[semconv.AGENTOPS_STREAM_END] = response.end
         self.read_headers(call, response)
+        if response.status >= 400:
+            return
         if response.is_event_stream():
             self.read_events(call, response)
         else:
             self.read_body(call, response.json(), response)
+
+
+def sent_bytes(request: object) -> bytes:
+    """Return the JSON object that an HTTP request carries as its body, ``b""`` when it carries none.
+
+    Args:
+        request: An ``httpx`` or ``httpx2`` request.
+    """
+    content = getattr(
+        request, "_content", b""
+    )  # what .content returns; that one raises for streams
+    if isinstance(content, bytes) and content[:1] == b"{" and len(content) <= _WIRE_BYTES_MAX:
+        return content
+    return b""

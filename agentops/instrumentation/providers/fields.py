@@ -1,0 +1,48 @@
+"""How is a JSON value of unknown shape looked into? Instrumentation floor: typed looks that never fail."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, cast
+
+__all__ = ["Json", "count", "mapping", "mappings", "parsed", "text"]
+
+Json: TypeAlias = Mapping[str, object]
+"""A JSON object."""
+
+_NOTHING: Json = {}
+
+
+def text(body: Json, name: str) -> str:
+    """Return the text under ``name``, ``""`` when there is none."""
+    value = body.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def count(body: Json, name: str) -> int | None:
+    """Return the whole number under ``name``, ``None`` when there is none."""
+    value = body.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def mapping(body: Json, name: str) -> Json:
+    """Return the object under ``name``, an empty one when there is none."""
+    value = body.get(name)
+    return cast("Json", value) if isinstance(value, Mapping) else _NOTHING
+
+
+def mappings(body: Json, name: str) -> Sequence[Json]:
+    """Return the objects in the array under ``name``; what is no object is left out."""
+    value = body.get(name)
+    if not isinstance(value, list | tuple):
+        return ()
+    return [cast("Json", each) for each in value if isinstance(each, Mapping)]
+
+
+def parsed(value: object) -> object:
+    """Return the JSON value that a text spells, or ``value`` itself when it spells none."""
+    if not isinstance(value, str) or not value:
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value

@@ -1,0 +1,150 @@
+"""How are assistants, threads, runs and managed agents read? Part of what is known of openai."""
+
+from collections.abc import Iterable
+
+from agentops import semconv
+from agentops.instrumentation.calls import LLMCall, Message, Part
+from agentops.instrumentation.providers.fields import Json, mapping, mappings, parsed, text
+from agentops.instrumentation.providers.openai.chat import content_parts, tool_definition
+from agentops.instrumentation.providers.openai.reader import (
+    Reader,
+    read_error,
+    read_object,
+    read_parameters,
+    read_usage,
+)
+from agentops.instrumentation.providers.parts import text_part, tool_call, tool_result
+
+__all__ = ["AssistantReader", "RunReader"]
+
+_OVER = ("completed", "incomplete", "failed", "cancelled", "expired")
+_RUN_KNOWN_MAX = 4096
+
+
+class AssistantReader(Reader):
+    """Reads the making of an assistant or agent."""
+
+    def read_input(self, call: LLMCall, request: Json) -> None:
+        """Read name, instructions and tools."""
+        read_parameters(call, request)
+        _read_agent(call, request)
+
+    def read_body(self, call: LLMCall, body: Json) -> None:
+        """Read the id it was given."""
+        read_error(call, body)
+        _read_agent(call, {**body, "tools": None, "instructions": None})
+        if known := text(body, "id"):
+            call.attributes[semconv.GEN_AI_AGENT_ID] = known
+        call.response_model = text(body, "model")
+
+
+class RunReader(Reader):
+    """Reads runs of an assistant on a thread: made, polled, streamed.
+
+    A run tells its usage each time it is looked at after its end; it is counted the first time.
+    """
+
+    def __init__(self) -> None:
+        self._counted: dict[str, None] = {}
+
+    def read_input(self, call: LLMCall, request: Json) -> None:
+        """Read what the run starts with: assistant, instructions, messages, answers of tools."""
+        read_parameters(call, request)
+        if known := text(request, "assistant_id"):
+            call.attributes[semconv.GEN_AI_AGENT_ID] = known
+        _read_agent(call, {**request, "name": None})
+        given = mappings(request, "additional_messages") or mappings(
+            mapping(request, "thread"), "messages"
+        )
+        call.input_messages = [
+            {"role": text(each, "role"), "parts": content_parts(each.get("content"))}
+            for each in given
+        ]
+        answers = [
+            tool_result(text(each, "tool_call_id"), each.get("output"))
+            for each in mappings(request, "tool_outputs")
+        ]
+        if answers:
+            call.input_messages.append({"role": "tool", "parts": answers})
+
+    def read_body(self, call: LLMCall, body: Json) -> None:
+        """Read the run as it stands."""
+        read_object(call, {**body, "usage": None})
+        if known := text(body, "assistant_id"):
+            call.attributes[semconv.GEN_AI_AGENT_ID] = known
+        if thread := text(body, "thread_id"):
+            call.attributes[semconv.GEN_AI_CONVERSATION_ID] = thread
+        self._count(call, body)
+        if error := mapping(body, "last_error"):
+            read_error(call, {"error": error})
+        wanted = mapping(mapping(body, "required_action"), "submit_tool_outputs")
+        calls = [_call(each) for each in mappings(wanted, "tool_calls")]
+        if calls:
+            call.output_messages.append({"role": "assistant", "parts": calls})
+        if reason := _finish_reason(body):
+            call.finish_reasons = [reason]
+
+    def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
+        """Read the last state of the run and the messages it finished."""
+        run: Json = {}
+        messages: list[Message] = []
+        for name, data in events:
+            if not isinstance(data, dict):
+                continue
+            call.chunk_count += 1
+            if name == "error":
+                read_error(call, data if "error" in data else {"error": data})
+            elif name == "thread.message.completed":
+                messages.append(_message(data))
+            elif name.startswith("thread.run.") and not name.startswith("thread.run.step"):
+                run = data
+        call.output_messages = messages
+        self.read_body(call, run)
+
+    def _count(self, call: LLMCall, body: Json) -> None:
+        known, usage = text(body, "id"), mapping(body, "usage")
+        if not usage or known in self._counted:
+            return
+        if len(self._counted) >= _RUN_KNOWN_MAX:
+            del self._counted[next(iter(self._counted))]
+        self._counted[known] = None
+        read_usage(call.usage, usage)
+
+
+def _read_agent(call: LLMCall, body: Json) -> None:
+    for name, attribute in (
+        ("name", semconv.GEN_AI_AGENT_NAME),
+        ("description", semconv.GEN_AI_AGENT_DESCRIPTION),
+    ):
+        if told := text(body, name):
+            call.attributes[attribute] = told
+    for name in ("instructions", "additional_instructions"):
+        if told := text(body, name):
+            call.system_instructions.append(text_part(told))
+    call.tool_definitions += [tool_definition(each) for each in mappings(body, "tools")]
+
+
+def _message(message: Json) -> Message:
+    parts: list[Part] = []
+    for part in mappings(message, "content"):
+        said = mapping(part, "text")
+        parts.append(text_part(text(said, "value")) if said else dict(part))
+    return {"role": text(message, "role"), "parts": parts}
+
+
+def _call(call: Json) -> Part:
+    function = mapping(call, "function")
+    arguments = parsed(function.get("arguments"))
+    return tool_call(text(function, "name"), text(call, "id"), arguments)
+
+
+def _finish_reason(body: Json) -> str:
+    status = text(body, "status")
+    if status == "completed":
+        return "stop"
+    if status == "requires_action":
+        return "tool_call"
+    if status == "incomplete":
+        reason = text(mapping(body, "incomplete_details"), "reason")
+        return "length" if "tokens" in reason else reason or "error"
+    return "error" if status in _OVER else ""

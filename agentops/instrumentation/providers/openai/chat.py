@@ -1,0 +1,305 @@
+"""How are chat completions and text completions read? Part of what is known of the openai package."""
+
+from collections.abc import Iterable, Sequence
+
+from agentops import semconv
+from agentops.instrumentation.calls import LLMCall, Message, Part
+from agentops.instrumentation.providers.fields import Json, count, mapping, mappings, parsed, text
+from agentops.instrumentation.providers.openai.reader import (
+    Reader,
+    read_error,
+    read_parameters,
+    read_usage,
+)
+from agentops.instrumentation.providers.parts import (
+    blob,
+    file,
+    media,
+    reasoning,
+    text_part,
+    tool_call,
+    tool_result,
+)
+
+__all__ = [
+    "ChatReader",
+    "CompletionReader",
+    "content_parts",
+    "read_output_format",
+    "tool_definition",
+]
+
+_FINISH = {"tool_calls": "tool_call", "function_call": "tool_call"}
+
+
+class ChatReader(Reader):
+    """Reads ``/chat/completions``."""
+
+    def read_input(self, call: LLMCall, request: Json) -> None:
+        """Read parameters, messages and tools."""
+        call.attributes[semconv.OPENAI_API_TYPE] = "chat_completions"
+        read_parameters(call, request)
+        read_output_format(call, mapping(request, "response_format"))
+        modalities = request.get("modalities")
+        if isinstance(modalities, list) and "audio" in modalities:
+            call.attributes[semconv.GEN_AI_OUTPUT_TYPE] = "speech"
+        call.input_messages = [_message(each) for each in mappings(request, "messages")]
+        call.tool_definitions = [tool_definition(each) for each in mappings(request, "tools")]
+        call.tool_definitions += [
+            tool_definition({"type": "function", "function": each})
+            for each in mappings(request, "functions")
+        ]
+
+    def read_body(self, call: LLMCall, body: Json) -> None:
+        """Read a whole chat completion."""
+        _read_head(call, body)
+        read_usage(call.usage, mapping(body, "usage"))
+        _read_predictions(call, body)
+        read_error(call, body)
+        for choice in mappings(body, "choices"):
+            message = _message({"role": "assistant", **mapping(choice, "message")})
+            _finish(call, message, choice.get("finish_reason"))
+
+    def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
+        """Put the chunks of a streamed chat completion together."""
+        choices: dict[int, _Choice] = {}
+        for _, data in events:
+            if not isinstance(data, dict):
+                continue
+            call.chunk_count += 1
+            _read_head(call, data)
+            read_usage(call.usage, mapping(data, "usage"))
+            _read_predictions(call, data)
+            read_error(call, data)
+            for choice in mappings(data, "choices"):
+                index = count(choice, "index") or 0
+                choices.setdefault(index, _Choice()).add(choice)
+        for index in sorted(choices):
+            _finish(call, _message(choices[index].message()), choices[index].finish_reason)
+
+
+class _Choice:
+    """One choice of a stream, growing."""
+
+    def __init__(self) -> None:
+        self.finish_reason: object = None
+        self._role = "assistant"
+        self._texts: dict[str, list[str]] = {}
+        self._audio: dict[str, object] = {}
+        self._calls: dict[int, dict[str, object]] = {}
+
+    def add(self, choice: Json) -> None:
+        """Add what one chunk brings; pieces of tool calls are told apart by their index."""
+        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        delta = mapping(choice, "delta")
+        self._role = text(delta, "role") or self._role
+        for name in ("content", "refusal", "reasoning_content", "reasoning"):
+            if piece := text(delta, name):
+                self._texts.setdefault(name, []).append(piece)
+        for name, value in mapping(delta, "audio").items():
+            before = self._audio.get(name)
+            joined = isinstance(before, str) and isinstance(value, str) and name != "id"
+            self._audio[name] = f"{before}{value}" if joined else value
+        for position, called in enumerate(mappings(delta, "tool_calls")):
+            index = count(called, "index")
+            self._add_call(position if index is None else index, called)
+        if legacy := mapping(delta, "function_call"):
+            self._add_call(-1, {"type": "function", "function": legacy})
+
+    def _add_call(self, index: int, piece: Json) -> None:
+        whole = self._calls.setdefault(index, {})
+        for name in ("id", "type"):
+            whole[name] = text(piece, name) or whole.get(name)
+        for kind, grows in (("function", "arguments"), ("custom", "input")):
+            part = mapping(piece, kind)
+            if not part:
+                continue
+            known = whole.setdefault(kind, {})
+            if isinstance(known, dict):
+                known["name"] = text(part, "name") or known.get("name", "")
+                known[grows] = known.get(grows, "") + text(part, grows)
+
+    def message(self) -> Json:
+        """Return the message as it would stand in an answer that was not streamed."""
+        message: dict[str, object] = {
+            "role": self._role,
+            "tool_calls": [self._calls[index] for index in sorted(self._calls)],
+        }
+        message.update((name, "".join(pieces)) for name, pieces in self._texts.items())
+        if self._audio:
+            message["audio"] = self._audio
+        return message
+
+
+class CompletionReader(Reader):
+    """Reads ``/completions``, the text completions of old."""
+
+    def read_input(self, call: LLMCall, request: Json) -> None:
+        """Read parameters and prompts."""
+        read_parameters(call, request)
+        prompt = request.get("prompt")
+        prompts = prompt if isinstance(prompt, list) else [prompt]
+        for each in prompts:
+            if isinstance(each, str):
+                call.input_messages.append({"role": "user", "parts": [text_part(each)]})
+
+    def read_body(self, call: LLMCall, body: Json) -> None:
+        """Read a whole text completion."""
+        self.read_events(call, [("", body)])
+        call.chunk_count = 0
+
+    def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
+        """Put the chunks of a streamed text completion together."""
+        texts: dict[int, list[str]] = {}
+        reasons: dict[int, object] = {}
+        for _, data in events:
+            if not isinstance(data, dict):
+                continue
+            call.chunk_count += 1
+            _read_head(call, data)
+            read_usage(call.usage, mapping(data, "usage"))
+            read_error(call, data)
+            for choice in mappings(data, "choices"):
+                index = count(choice, "index") or 0
+                texts.setdefault(index, []).append(text(choice, "text"))
+                reasons[index] = choice.get("finish_reason") or reasons.get(index)
+        for index in sorted(texts):
+            parts = [text_part("".join(texts[index]))]
+            _finish(call, {"role": "assistant", "parts": parts}, reasons[index])
+
+
+def tool_definition(tool: Json) -> Part:
+    """Return a tool in the conventions' shape; what is not known of it stays as it was sent."""
+    kind = text(tool, "type") or "function"
+    inner = mapping(tool, kind)
+    if inner:
+        return {"type": kind, **inner}
+    return {"name": kind, **tool} if "name" not in tool else dict(tool)
+
+
+def read_output_format(call: LLMCall, chosen: Json) -> None:
+    """Read ``response_format`` or ``text.format``: the kind of output, and its schema as content."""
+    kind = text(chosen, "type")
+    if not kind:
+        return
+    call.attributes[semconv.GEN_AI_OUTPUT_TYPE] = "json" if kind.startswith("json") else "text"
+    if kind == "json_schema":
+        call.content[semconv.AGENTOPS_REQUEST_OUTPUT_SCHEMA] = chosen.get("json_schema") or {
+            k: v for k, v in chosen.items() if k != "type"
+        }
+
+
+def content_parts(content: object) -> list[Part]:
+    """Return the parts of a message's ``content``: text, or an array of typed parts."""
+    if isinstance(content, str):
+        return [text_part(content)]
+    if not isinstance(content, Sequence):
+        return []
+    return [_part(each) for each in content if isinstance(each, dict)]
+
+
+def _part(part: Json) -> Part:
+    kind = text(part, "type")
+    if kind == "text":
+        return text_part(text(part, "text"))
+    if kind == "image_url":
+        image = part.get("image_url")
+        url = image if isinstance(image, str) else text(mapping(part, "image_url"), "url")
+        return media("image", url)
+    if kind == "input_audio":
+        audio = mapping(part, "input_audio")
+        return blob("audio", _audio_type(text(audio, "format")), text(audio, "data"))
+    if kind == "file":
+        return _file(mapping(part, "file"))
+    if kind == "refusal":
+        return {"type": "refusal", "content": text(part, "refusal")}
+    return dict(part)
+
+
+def _file(given: Json) -> Part:
+    if file_id := text(given, "file_id"):
+        return file("document", file_id)
+    part = media("document", text(given, "file_data"))
+    if name := text(given, "filename"):
+        part["filename"] = name
+    return part
+
+
+def _audio_type(name: str) -> str:
+    return {"mp3": "audio/mpeg", "": ""}.get(name, f"audio/{name}")
+
+
+def _message(message: Json) -> Message:
+    """Return a message of the API in the conventions' shape."""
+    role = text(message, "role")
+    content = message.get("content")
+    parts: list[Part] = []
+    thoughts = (text(message, "reasoning_content"), text(message, "reasoning"))
+    parts += [reasoning(thought) for thought in thoughts if thought]
+    if role in ("tool", "function"):
+        parts.append(tool_result(text(message, "tool_call_id"), _result(content)))
+    else:
+        parts += content_parts(content)
+    if refusal := text(message, "refusal"):
+        parts.append({"type": "refusal", "content": refusal})
+    if audio := mapping(message, "audio"):
+        parts.append(_audio(audio))
+    parts += [_call(each) for each in mappings(message, "tool_calls")]
+    if legacy := mapping(message, "function_call"):
+        parts.append(tool_call(text(legacy, "name"), "", parsed(legacy.get("arguments"))))
+    shaped: Message = {"role": role, "parts": parts}
+    if name := text(message, "name"):
+        shaped["name"] = name
+    return shaped
+
+
+def _result(content: object) -> object:
+    """Return what a tool answered: its text, or its parts."""
+    return content if isinstance(content, str) else content_parts(content) or content
+
+
+def _audio(audio: Json) -> Part:
+    data = text(audio, "data")
+    part = blob("audio", "", data) if data else file("audio", text(audio, "id"))
+    if transcript := text(audio, "transcript"):
+        part["transcript"] = transcript
+    return part
+
+
+def _call(call: Json) -> Part:
+    custom = mapping(call, "custom")
+    if custom:
+        return tool_call(text(custom, "name"), text(call, "id"), custom.get("input"))
+    function = mapping(call, "function")
+    arguments = parsed(function.get("arguments"))
+    return tool_call(text(function, "name"), text(call, "id"), arguments)
+
+
+def _read_head(call: LLMCall, body: Json) -> None:
+    """Read what each chunk and each whole answer repeat."""
+    call.response_id = text(body, "id") or call.response_id
+    call.response_model = text(body, "model") or call.response_model
+    if tier := text(body, "service_tier"):
+        call.attributes[semconv.OPENAI_RESPONSE_SERVICE_TIER] = tier
+        call.price_context["service_tier"] = tier
+    if fingerprint := text(body, "system_fingerprint"):
+        call.attributes[semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT] = fingerprint
+
+
+def _read_predictions(call: LLMCall, body: Json) -> None:
+    """Read how many tokens of a predicted output were taken over."""
+    details = mapping(mapping(body, "usage"), "completion_tokens_details")
+    for name, attribute in (
+        ("accepted_prediction_tokens", semconv.AGENTOPS_ACCEPTED_PREDICTION_TOKENS),
+        ("rejected_prediction_tokens", semconv.AGENTOPS_REJECTED_PREDICTION_TOKENS),
+    ):
+        if told := count(details, name):
+            call.attributes[attribute] = told
+
+
+def _finish(call: LLMCall, message: Message, reason: object) -> None:
+    """Add a choice: its reason stands in the list as the provider gave it."""
+    told = reason if isinstance(reason, str) and reason else "error"
+    message["finish_reason"] = _FINISH.get(told, told)
+    call.output_messages.append(message)
+    call.finish_reasons.append(told)

@@ -1,0 +1,239 @@
+"""Where is the openai package hooked, and what does a client tell? Part of what is known of openai."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+from weakref import WeakKeyDictionary
+
+from agentops import semconv
+from agentops.instrumentation.calls import LLMCall
+from agentops.instrumentation.providers.base import Target
+from agentops.instrumentation.providers.http import HttpExchange
+from agentops.instrumentation.providers.openai.operations import (
+    Operation,
+    Operations,
+    path_template,
+)
+from agentops.instrumentation.providers.openai.request import ClientRequest
+from agentops.instrumentation.providers.parts import blob
+from agentops.instrumentation.providers.stainless import StainlessInstrumentation, sent_bytes
+
+if TYPE_CHECKING:
+    from agentops.telemetry.manager import TelemetryManager
+
+__all__ = ["OpenAIInstrumentation"]
+
+_HOSTS = {
+    "api.deepseek.com": "deepseek",
+    "api.groq.com": "groq",
+    "api.mistral.ai": "mistral_ai",
+    "api.moonshot.ai": "moonshot_ai",
+    "api.perplexity.ai": "perplexity",
+    "api.x.ai": "x_ai",
+    "generativelanguage.googleapis.com": "gcp.gemini",
+}
+_HOST_ENDS = {
+    ".openai.azure.com": "azure.ai.openai",
+    ".cognitiveservices.azure.com": "azure.ai.openai",
+    ".services.ai.azure.com": "azure.ai.openai",
+    ".amazonaws.com": "aws.bedrock",
+}
+_CLASSES = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}
+_RATE_LIMITS = (
+    "limit-requests",
+    "limit-tokens",
+    "remaining-requests",
+    "remaining-tokens",
+    "reset-requests",
+    "reset-tokens",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """What a client object tells; read again when its address was changed."""
+
+    base_url: object
+    provider: str
+    host: str
+    port: int | None
+
+
+class OpenAIInstrumentation(StainlessInstrumentation):
+    """Reads the calls of OpenAI's own SDK, its Azure and Bedrock clients included.
+
+    It hooks the client's ``request`` and not the methods above it: whatever the program calls, the call
+    passes there, once, with the body as it is sent.
+    """
+
+    module: str = "openai"
+    _targets: ClassVar[tuple[Target, ...]] = (
+        Target(module="openai", name="OpenAI.request"),
+        Target(module="openai", name="AsyncOpenAI.request", is_async=True),
+        Target(module="openai", name="OpenAI._process_response", role="response"),
+        Target(
+            module="openai", name="AsyncOpenAI._process_response", role="response", is_async=True
+        ),
+    )
+
+    def __init__(self, telemetry_manager: "TelemetryManager") -> None:
+        super().__init__(telemetry_manager)
+        self._clients: WeakKeyDictionary[object, _Client] = WeakKeyDictionary()
+        self._operations = Operations()
+
+    def targets(self) -> Sequence[Target]:
+        """Return the choke points every call of the SDK goes through."""
+        return self._targets
+
+    def client_call(self, client: object, options: object, stream: bool) -> LLMCall | None:
+        """Read a request that is about to be sent."""
+        known = self._client(client)
+        request = ClientRequest.of(options, stream)
+        operation = self._operations.find(request.method, request.path)
+        model = request.body.get("model")
+        template = "" if operation.name else path_template(request.path)
+        call = LLMCall(
+            operation=operation.name,
+            provider=known.provider,
+            model=model if isinstance(model, str) else "",
+            span_name=_span_name(operation, request, template),
+            span_kind=operation.kind,
+            server_address=known.host,
+            server_port=known.port,
+            request=request,
+        )
+        if request.is_stream:
+            call.start_attributes[semconv.GEN_AI_REQUEST_STREAM] = True
+        if template:
+            call.start_attributes[semconv.HTTP_REQUEST_METHOD] = request.method.upper()
+            call.start_attributes[semconv.URL_PATH] = request.path
+        return call
+
+    def take_request(self, call: LLMCall, exchange: HttpExchange) -> None:
+        """Let the request have its body as it was sent."""
+        _request(call).wire = exchange.sent
+
+    def read_input(self, call: LLMCall) -> None:
+        """Read the body of the request, and what the path tells."""
+        request = _request(call)
+        operation = self._operations.find(request.method, request.path)
+        operation.reader.read_input(call, request.sent())
+        _read_path(call, operation, request.path)
+
+    def read_body(self, call: LLMCall, body: object, exchange: HttpExchange) -> None:
+        """Read the answer of a call that was not streamed."""
+        if not isinstance(body, dict):
+            self._read_other(call, exchange)
+            return
+        request = _request(call)
+        self._operations.find(request.method, request.path).reader.read_body(call, body)
+
+    def _read_other(self, call: LLMCall, exchange: HttpExchange) -> None:
+        """Read an answer that is neither a JSON object nor events: speech, files, plain text."""
+        kind, _, subtype = exchange.content_type().partition("/")
+        body = exchange.body()
+        if not body or not call.operation:
+            return
+        part = (
+            {"type": "text", "content": body.decode("utf-8", "replace")}
+            if kind == "text" or subtype == "json"
+            else blob(kind, exchange.content_type(), body)
+        )
+        call.output_messages.append({"role": "assistant", "parts": [part]})
+
+    def read_events(self, call: LLMCall, exchange: HttpExchange) -> None:
+        """Read the answer of a streamed call."""
+        request = _request(call)
+        operation = self._operations.find(request.method, request.path)
+        operation.reader.read_events(call, exchange.events())
+
+    def read_headers(self, call: LLMCall, exchange: HttpExchange) -> None:
+        """Read status, request id, retries, rate limits and processing time."""
+        headers = exchange.headers
+        attributes = call.attributes
+        attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = exchange.status
+        if exchange.retries:
+            attributes[semconv.AGENTOPS_RETRY_COUNT] = exchange.retries
+        if request_id := headers.get("x-request-id") or headers.get("apim-request-id"):
+            attributes[semconv.AGENTOPS_REQUEST_ID] = request_id
+        for name in _RATE_LIMITS:
+            if value := headers.get(f"x-ratelimit-{name}"):
+                attribute = f"{semconv.AGENTOPS_RATE_LIMIT}.{name.replace('-', '_')}"
+                attributes[attribute] = int(value) if value.isdigit() else value
+        processing = headers.get("openai-processing-ms")
+        if processing and processing.isdigit():
+            attributes[semconv.AGENTOPS_PROCESSING_MS] = int(processing)
+
+    def read_error(self, call: LLMCall, error: BaseException) -> object:
+        """Read the provider's code, and keep the answer that the exception carries."""
+        code = getattr(error, "code", None) or getattr(error, "type", None)
+        call.error_type = code if isinstance(code, str) and code else type(error).__qualname__
+        request = getattr(error, "request", None)
+        response = getattr(error, "response", None)
+        if getattr(response, "status_code", None) is None:
+            _request(call).wire = sent_bytes(request)
+            return None
+        retries = getattr(request, "headers", {}).get("x-stainless-retry-count", "")
+        told = int(retries) if retries.isdigit() else 0
+        return self.read_exchange({"response": response, "retries_taken": told})
+
+    def _client(self, client: object) -> _Client:
+        base_url = getattr(client, "base_url", None)
+        known = self._clients.get(client)
+        if known is None or known.base_url is not base_url:
+            host = str(getattr(base_url, "host", ""))
+            port = getattr(base_url, "port", None)
+            known = _Client(base_url, _provider(client, host), host, port)
+            self._clients[client] = known
+        return known
+
+
+def _request(call: LLMCall) -> ClientRequest:
+    assert isinstance(call.request, ClientRequest)
+    return call.request
+
+
+def _provider(client: object, host: str) -> str:
+    """Return who serves the client: told by its class, else by its host."""
+    for base in type(client).__mro__:
+        name = base.__name__.removeprefix("Async")
+        if name in _CLASSES:
+            return _CLASSES[name]
+    for end, provider in _HOST_ENDS.items():
+        if host.endswith(end):
+            return provider
+    return _HOSTS.get(host, "openai")
+
+
+def _span_name(operation: Operation, request: ClientRequest, template: str) -> str:
+    if template:
+        return f"{request.method.upper()} {template}"
+    if operation.name == "fetch_response":
+        return operation.name
+    if operation.name == "create_agent":
+        name = request.body.get("name")
+        return f"{operation.name} {name}" if isinstance(name, str) else operation.name
+    if operation.name == "retrieval":
+        return f"{operation.name} {_segment(request.path, 'vector_stores')}"
+    return ""
+
+
+def _read_path(call: LLMCall, operation: Operation, path: str) -> None:
+    """Read the ids that stand in the path only."""
+    if operation.name == "fetch_response":
+        call.response_id = path.rpartition("/")[2].partition("?")[0]
+    elif operation.name == "retrieval":
+        call.attributes[semconv.GEN_AI_DATA_SOURCE_ID] = _segment(path, "vector_stores")
+    for name in ("threads", "conversations"):
+        known = _segment(path, name)
+        if known and known != "runs":
+            call.attributes[semconv.GEN_AI_CONVERSATION_ID] = known
+
+
+def _segment(path: str, after: str) -> str:
+    """Return the segment that follows ``after`` in ``path``, ``""`` when there is none."""
+    segments = path.partition("?")[0].split("/")
+    if after not in segments:
+        return ""
+    index = segments.index(after) + 1
+    return segments[index] if index < len(segments) else ""

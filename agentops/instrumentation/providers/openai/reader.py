@@ -1,0 +1,134 @@
+"""What do all readers of OpenAI's JSON share? Part of what is known of the openai package."""
+
+from collections.abc import Iterable
+
+from agentops import semconv
+from agentops.instrumentation.calls import LLMCall, Usage, merge_usage
+from agentops.instrumentation.providers.fields import Json, count, mapping, text
+
+__all__ = ["Reader", "read_error", "read_parameters", "read_usage"]
+
+_PARAMETERS = (
+    ("temperature", semconv.GEN_AI_REQUEST_TEMPERATURE),
+    ("top_p", semconv.GEN_AI_REQUEST_TOP_P),
+    ("frequency_penalty", semconv.GEN_AI_REQUEST_FREQUENCY_PENALTY),
+    ("presence_penalty", semconv.GEN_AI_REQUEST_PRESENCE_PENALTY),
+    ("seed", semconv.GEN_AI_REQUEST_SEED),
+    ("max_tokens", semconv.GEN_AI_REQUEST_MAX_TOKENS),
+    ("max_completion_tokens", semconv.GEN_AI_REQUEST_MAX_TOKENS),
+    ("max_output_tokens", semconv.GEN_AI_REQUEST_MAX_TOKENS),
+    ("max_prompt_tokens", semconv.AGENTOPS_REQUEST_MAX_INPUT_TOKENS),
+    ("reasoning_effort", semconv.GEN_AI_REQUEST_REASONING_LEVEL),
+    ("previous_response_id", semconv.GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID),
+    ("dimensions", semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT),
+)
+
+
+class Reader:
+    """Reads one family of endpoints; this one reads what is common to all of them."""
+
+    def read_input(self, call: LLMCall, request: Json) -> None:
+        """Read the body of the request."""
+        read_parameters(call, request)
+
+    def read_body(self, call: LLMCall, body: Json) -> None:
+        """Read the body of an answer that was not streamed."""
+        read_object(call, body)
+
+    def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
+        """Read the server-sent events of a streamed answer: the last object of each kind counts."""
+        for _, data in events:
+            if isinstance(data, dict):
+                read_object(call, data)
+                read_error(call, data)
+
+
+def read_object(call: LLMCall, body: Json) -> None:
+    """Read what any object of the API may tell: id, model, status, usage."""
+    call.response_id = text(body, "id") or call.response_id
+    call.response_model = text(body, "model") or call.response_model
+    if status := text(body, "status"):
+        call.attributes[semconv.GEN_AI_RESPONSE_STATUS] = status
+    read_usage(call.usage, mapping(body, "usage"))
+
+
+def read_parameters(call: LLMCall, request: Json) -> None:
+    """Read the parameters that endpoints share; what was not given is left out."""
+    attributes = call.attributes
+    for name, attribute in _PARAMETERS:
+        value = request.get(name)
+        if isinstance(value, str | int | float):
+            attributes[attribute] = value
+    stop = request.get("stop")
+    if stop:
+        attributes[semconv.GEN_AI_REQUEST_STOP_SEQUENCES] = (
+            [stop] if isinstance(stop, str) else stop
+        )
+    choices = count(request, "n")
+    if choices not in (None, 1):
+        attributes[semconv.GEN_AI_REQUEST_CHOICE_COUNT] = choices
+    tier = text(request, "service_tier")
+    if tier and tier != "auto":
+        attributes[semconv.OPENAI_REQUEST_SERVICE_TIER] = tier
+    if encoding := text(request, "encoding_format"):
+        attributes[semconv.GEN_AI_REQUEST_ENCODING_FORMATS] = [encoding]
+
+
+def read_usage(usage: Usage, told: Json) -> None:
+    """Read a ``usage`` object of any endpoint; the last one that tells a count wins."""
+    if not told:
+        return
+    given = told.get
+    merge_usage(
+        usage,
+        {
+            "input_tokens": given("input_tokens", given("prompt_tokens")),
+            "output_tokens": given("output_tokens", given("completion_tokens")),
+        },
+    )
+    taken = _first(told, "input_tokens_details", "prompt_tokens_details", "input_token_details")
+    if taken:
+        cached = mapping(taken, "cached_tokens_details")
+        merge_usage(
+            usage,
+            {
+                "cache_read_input_tokens": taken.get("cached_tokens"),
+                "cache_write_input_tokens": taken.get("cache_write_tokens"),
+                "text_input_tokens": taken.get("text_tokens"),
+                "image_input_tokens": taken.get("image_tokens"),
+                "audio_input_tokens": taken.get("audio_tokens"),
+                "text_cache_read_input_tokens": cached.get("text_tokens"),
+                "image_cache_read_input_tokens": cached.get("image_tokens"),
+                "audio_cache_read_input_tokens": cached.get("audio_tokens"),
+            },
+        )
+    made = _first(
+        told, "output_tokens_details", "completion_tokens_details", "output_token_details"
+    )
+    if made:
+        merge_usage(
+            usage,
+            {
+                "reasoning_output_tokens": made.get("reasoning_tokens"),
+                "text_output_tokens": made.get("text_tokens"),
+                "image_output_tokens": made.get("image_tokens"),
+                "audio_output_tokens": made.get("audio_tokens"),
+            },
+        )
+
+
+def read_error(call: LLMCall, body: Json) -> None:
+    """Read an ``error`` object in an answer whose HTTP status says nothing of it."""
+    error = mapping(body, "error")
+    if not error:
+        return
+    kind = error.get("code") or error.get("type") or "error"
+    call.error_type = call.error_type or str(kind)
+    call.error_message = call.error_message or text(error, "message")
+
+
+def _first(told: Json, *names: str) -> Json:
+    for name in names:
+        if found := mapping(told, name):
+            return found
+    return {}

@@ -1,0 +1,346 @@
+"""How is the Responses API read? Part of what is known of the openai package."""
+
+from collections.abc import Iterable, Sequence
+
+from agentops import semconv
+from agentops.instrumentation.calls import LLMCall, Message, Part
+from agentops.instrumentation.providers.fields import Json, count, mapping, mappings, parsed, text
+from agentops.instrumentation.providers.openai.chat import read_output_format, tool_definition
+from agentops.instrumentation.providers.openai.reader import (
+    Reader,
+    read_error,
+    read_parameters,
+    read_usage,
+)
+from agentops.instrumentation.providers.parts import (
+    blob,
+    file,
+    media,
+    reasoning,
+    text_part,
+    tool_call,
+    tool_result,
+)
+
+__all__ = ["CompactReader", "FetchReader", "ResponseReader", "TokenCountReader", "read_items"]
+
+_INCOMPLETE = {"max_output_tokens": "length", "max_tokens": "length"}
+_SCALARS = (str, int, float, bool)
+
+
+class ResponseReader(Reader):
+    """Reads ``/responses``: created, parsed and streamed ones."""
+
+    def read_input(self, call: LLMCall, request: Json) -> None:
+        """Read parameters, instructions, input items and tools."""
+        call.attributes[semconv.OPENAI_API_TYPE] = "responses"
+        read_parameters(call, request)
+        if effort := mapping(request, "reasoning").get("effort"):
+            call.attributes[semconv.GEN_AI_REQUEST_REASONING_LEVEL] = effort
+        _read_conversation(call, request.get("conversation"))
+        read_output_format(call, mapping(mapping(request, "text"), "format"))
+        _read_prompt(call, mapping(request, "prompt"))
+        call.system_instructions = _instructions(request.get("instructions"))
+        given = request.get("input")
+        if isinstance(given, str):
+            call.input_messages = [{"role": "user", "parts": [text_part(given)]}]
+        else:
+            call.input_messages = read_items(mappings(request, "input"), "user")
+        call.tool_definitions = [tool_definition(each) for each in mappings(request, "tools")]
+
+    def read_body(self, call: LLMCall, body: Json) -> None:
+        """Read a whole response."""
+        call.response_id = text(body, "id") or call.response_id
+        call.response_model = text(body, "model") or call.response_model
+        if tier := text(body, "service_tier"):
+            call.attributes[semconv.OPENAI_RESPONSE_SERVICE_TIER] = tier
+            call.price_context["service_tier"] = tier
+        _read_conversation(call, body.get("conversation"))
+        self.read_counts(call, body)
+        status = text(body, "status")
+        if status and status != "completed":
+            call.attributes[semconv.GEN_AI_RESPONSE_STATUS] = status
+        items = mappings(body, "output")
+        call.output_messages = read_items(items, "assistant")
+        reason = _finish_reason(body, items)
+        if reason:
+            call.finish_reasons = [reason]
+            for message in call.output_messages[-1:]:
+                message["finish_reason"] = reason
+        read_error(call, body)
+
+    def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
+        """Read the last state of the response; put it together where it was cut off before."""
+        last: Json = {}
+        pieces = _Pieces()
+        for name, data in events:
+            if not isinstance(data, dict):
+                continue
+            call.chunk_count += 1
+            last = mapping(data, "response") or last
+            if (text(data, "type") or name) == "error":
+                read_error(call, data if "error" in data else {"error": data})
+            pieces.add(data)
+        if not last and not pieces.items:
+            return
+        is_over = text(last, "status") not in ("", "queued", "in_progress")
+        self.read_body(call, last if is_over else {**last, "output": pieces.output()})
+
+    def read_counts(self, call: LLMCall, body: Json) -> None:
+        """Read the usage."""
+        read_usage(call.usage, mapping(body, "usage"))
+        searches = sum(text(item, "type") == "web_search_call" for item in mappings(body, "output"))
+        if searches:
+            call.priced_units["web_searches"] = searches
+
+
+class FetchReader(ResponseReader):
+    """Reads a response that was made earlier and is fetched: ``GET /responses/{id}``.
+
+    Its usage was told when it was made. Only where it was made in the background nobody was told: the
+    first fetch that sees it finished tells the usage, for each response once.
+    """
+
+    _KNOWN_MAX = 4096
+
+    def __init__(self) -> None:
+        self._counted: dict[str, None] = {}
+
+    def read_input(self, call: LLMCall, request: Json) -> None:
+        """Read where a stream is taken up again."""
+        call.attributes[semconv.OPENAI_API_TYPE] = "responses"
+        cursor = request.get("starting_after")
+        if isinstance(cursor, str | int):
+            call.attributes[semconv.GEN_AI_REQUEST_STREAM_CURSOR] = str(cursor)
+
+    def read_body(self, call: LLMCall, body: Json) -> None:
+        """Read the response as it stands now."""
+        super().read_body(call, body)
+        if status := text(body, "status"):
+            call.attributes[semconv.GEN_AI_RESPONSE_STATUS] = status
+
+    def read_counts(self, call: LLMCall, body: Json) -> None:
+        """Read the usage of a background response, once."""
+        known = text(body, "id")
+        if not body.get("background") or not mapping(body, "usage") or known in self._counted:
+            return
+        if len(self._counted) >= self._KNOWN_MAX:
+            del self._counted[next(iter(self._counted))]
+        self._counted[known] = None
+        super().read_counts(call, body)
+
+
+class CompactReader(ResponseReader):
+    """Reads ``/responses/compact``: a conversation made shorter, for tokens."""
+
+    def read_body(self, call: LLMCall, body: Json) -> None:
+        """Read the compacted conversation."""
+        super().read_body(call, body)
+        call.attributes[semconv.GEN_AI_CONVERSATION_COMPACTED] = True
+
+
+class TokenCountReader(ResponseReader):
+    """Reads ``/responses/input_tokens``: a count of tokens that are not used."""
+
+    def read_body(self, call: LLMCall, body: Json) -> None:
+        """Read the count; it is no usage."""
+        counted = count(body, "input_tokens")
+        if counted is not None:
+            call.attributes[semconv.AGENTOPS_TOKEN_COUNT] = counted
+
+
+class _Pieces:
+    """Items of a streamed response, as far as they came."""
+
+    def __init__(self) -> None:
+        self.items: dict[int, dict[str, object]] = {}
+
+    def add(self, event: Json) -> None:
+        """Add one event: an item's beginning or end, or a piece of its text or arguments."""
+        index = count(event, "output_index")
+        if index is None:
+            return
+        item = mapping(event, "item")
+        if item:
+            self.items[index] = dict(item)
+            return
+        kind, delta = text(event, "type"), text(event, "delta")
+        known = self.items.setdefault(index, {"type": "message", "role": "assistant"})
+        if kind in ("response.output_text.delta", "response.refusal.delta"):
+            known["text"] = f"{known.get('text', '')}{delta}"
+        elif kind == "response.function_call_arguments.delta":
+            known["arguments"] = f"{known.get('arguments') or ''}{delta}"
+        elif kind == "response.custom_tool_call_input.delta":
+            known["input"] = f"{known.get('input') or ''}{delta}"
+        elif kind in ("response.reasoning_summary_text.delta", "response.reasoning_text.delta"):
+            known["thought"] = f"{known.get('thought', '')}{delta}"
+
+    def output(self) -> list[Json]:
+        """Return the items in their order, with what came of those that did not end."""
+        output: list[Json] = []
+        for index in sorted(self.items):
+            item = self.items[index]
+            if "text" in item and not item.get("content"):
+                item["content"] = [{"type": "output_text", "text": item["text"]}]
+            if "thought" in item and not item.get("summary"):
+                item["summary"] = [{"type": "summary_text", "text": item["thought"]}]
+            output.append(item)
+        return output
+
+
+def read_items(items: Sequence[Json], role: str) -> list[Message]:
+    """Return items of the API as messages: neighbours of one role make one message.
+
+    Args:
+        items: Input or output items.
+        role: Role of an item that names none and implies none.
+    """
+    messages: list[Message] = []
+    is_open = False
+    for item in items:
+        shaped_role, parts = _item(item, role)
+        if not parts:
+            continue
+        joins = "role" not in item or role == "assistant"
+        if is_open and joins and messages[-1]["role"] == shaped_role:
+            known = messages[-1]["parts"]
+            if isinstance(known, list):
+                known.extend(parts)
+        else:
+            messages.append({"role": shaped_role, "parts": parts})
+        is_open = joins
+    return messages
+
+
+def _item(item: Json, role: str) -> tuple[str, list[Part]]:
+    """Return role and parts of one item."""
+    kind = text(item, "type")
+    if kind == "message" or (not kind and "content" in item):
+        return text(item, "role") or role, _content(item.get("content"))
+    if kind == "reasoning":
+        return "assistant", _thoughts(item)
+    if kind == "function_call":
+        arguments = parsed(item.get("arguments"))
+        return "assistant", [tool_call(text(item, "name"), text(item, "call_id"), arguments)]
+    if kind == "custom_tool_call":
+        given = item.get("input")
+        return "assistant", [tool_call(text(item, "name"), text(item, "call_id"), given)]
+    if kind.endswith("_call_output") or kind == "function_call_output":
+        output = item.get("output")
+        shaped = output if isinstance(output, str) else _content(output) or output
+        return "tool", [tool_result(text(item, "call_id"), shaped)]
+    if kind == "compaction":
+        return "assistant", [{"type": "compaction", "id": text(item, "id")}]
+    if kind == "image_generation_call":
+        return "assistant", [_image(item)]
+    if kind.endswith("_call"):
+        return "assistant", [_server_call(item, kind)]
+    return role, [dict(item)]
+
+
+def _content(content: object) -> list[Part]:
+    if isinstance(content, str):
+        return [text_part(content)]
+    if not isinstance(content, list):
+        return []
+    return [_part(each) for each in content if isinstance(each, dict)]
+
+
+def _part(part: Json) -> Part:
+    kind = text(part, "type")
+    if kind in ("input_text", "output_text", "text", "summary_text", "reasoning_text"):
+        return text_part(text(part, "text"))
+    if kind == "refusal":
+        return {"type": "refusal", "content": text(part, "refusal")}
+    if kind == "input_image":
+        if file_id := text(part, "file_id"):
+            return file("image", file_id)
+        return media("image", text(part, "image_url"))
+    if kind == "input_audio":
+        audio = mapping(part, "input_audio") or part
+        return blob("audio", f"audio/{text(audio, 'format')}".rstrip("/"), text(audio, "data"))
+    if kind == "input_file":
+        return _file(part)
+    if kind == "computer_screenshot":
+        return media("image", text(part, "image_url"))
+    return dict(part)
+
+
+def _file(part: Json) -> Part:
+    if file_id := text(part, "file_id"):
+        return file("document", file_id)
+    shaped = media("document", text(part, "file_data") or text(part, "file_url"))
+    if name := text(part, "filename"):
+        shaped["filename"] = name
+    return shaped
+
+
+def _thoughts(item: Json) -> list[Part]:
+    """Return the thoughts that can be read; one of which only the cipher came says so by its id."""
+    told = [
+        reasoning(text(each, "text"))
+        for each in (*mappings(item, "summary"), *mappings(item, "content"))
+    ]
+    return told or [{"type": "reasoning", "content": "", "id": text(item, "id")}]
+
+
+def _image(item: Json) -> Part:
+    result = text(item, "result")
+    if not result:
+        return _server_call(item, "image_generation_call")
+    return blob("image", f"image/{text(item, 'output_format') or 'png'}", result)
+
+
+def _server_call(item: Json, kind: str) -> Part:
+    """Return a tool that the provider ran by itself: all it tells but its own bookkeeping."""
+    told = {key: value for key, value in item.items() if key not in ("id", "type", "name")}
+    part: Part = {
+        "type": "server_tool_call",
+        "name": text(item, "name") or kind.removesuffix("_call"),
+        "server_tool_call": {"type": kind, **told},
+    }
+    if call_id := text(item, "call_id") or text(item, "id"):
+        part["id"] = call_id
+    return part
+
+
+def _instructions(given: object) -> list[Part]:
+    """Return the instructions: a text, or items of which only the parts matter."""
+    if isinstance(given, list):
+        items = [each for each in given if isinstance(each, dict)]
+        return [part for item in items for part in _item(item, "system")[1]]
+    return [text_part(given)] if isinstance(given, str) and given else []
+
+
+def _read_conversation(call: LLMCall, given: object) -> None:
+    known = (
+        given if isinstance(given, str) else text(given, "id") if isinstance(given, dict) else ""
+    )
+    if known:
+        call.attributes[semconv.GEN_AI_CONVERSATION_ID] = known
+
+
+def _read_prompt(call: LLMCall, prompt: Json) -> None:
+    """Read the name and version of a stored prompt; its variables are content."""
+    if name := text(prompt, "id"):
+        call.attributes[semconv.GEN_AI_PROMPT_NAME] = name
+    if version := text(prompt, "version"):
+        call.attributes[semconv.GEN_AI_PROMPT_VERSION] = version
+    for name, value in mapping(prompt, "variables").items():
+        if isinstance(value, _SCALARS):
+            call.content[f"{semconv.GEN_AI_PROMPT_VARIABLE}.{name}"] = value
+
+
+def _finish_reason(body: Json, items: Sequence[Json]) -> str:
+    """Return why the response ended, ``""`` while it has not."""
+    status = text(body, "status")
+    if status == "incomplete":
+        reason = text(mapping(body, "incomplete_details"), "reason")
+        return _INCOMPLETE.get(reason, reason or "error")
+    if status in ("failed", "cancelled"):
+        return "error"
+    if status in ("queued", "in_progress"):
+        return ""
+    if any(text(item, "type") in ("function_call", "custom_tool_call") for item in items):
+        return "tool_call"
+    return "stop" if items or status else ""
