@@ -123,20 +123,21 @@ __all__ = sorted(_HOME_OF)
 _HOME_OF |= {name: home for home, names in _OLDER_HOMES.items() for name in names.split()}
 
 
-def __getattr__(name: str) -> object:
-    """Load a public name on first use."""
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module 'agentops' has no attribute {name!r}")
-    if (
-        name == "session"
-    ):  # the verb and the package are one object: see agentops/session/__init__.py
-        return importlib.import_module("agentops.session")
-    value = getattr(importlib.import_module(home), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a checker that saw this would let every misspelt name pass
 
+    def __getattr__(name: str) -> object:
+        """Load a public name on first use."""
+        home = _HOME_OF.get(name)
+        if home is None:
+            raise AttributeError(f"module 'agentops' has no attribute {name!r}")
+        if (
+            name == "session"
+        ):  # the verb and the package are one object: see agentops/session/__init__.py
+            return importlib.import_module("agentops.session")
+        value = getattr(importlib.import_module(home), name)
+        globals()[name] = value
+        return value
 
-def __dir__() -> list[str]:
-    """Return the public names, loaded or not."""
-    return sorted({*globals(), *_HOME_OF})
+    def __dir__() -> list[str]:
+        """Return the public names, loaded or not."""
+        return sorted({*globals(), *_HOME_OF})

@@ -19,3 +19,12 @@ def _own_state(tmp_path_factory, monkeypatch):
         monkeypatch.setenv(name, str(home / name.lower()))
     for name in ("AGENTOPS_API_KEY", "AGENTOPS_CONFIG", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def recorded():
+    """AgentOps recording into memory, without an automatic session."""
+    from agentops.testing import recording
+
+    with recording() as what:
+        yield what

@@ -3,13 +3,16 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from agentops.session.context import context_session
 from agentops.session.session import Session, SessionOptions
 from agentops.session.state import EndState
 from agentops.session.summary import Tally
-from agentops.telemetry.manager import TelemetryManager
+
+if TYPE_CHECKING:
+    from agentops.telemetry.manager import TelemetryManager
 
 __all__ = ["SessionManager"]
 
@@ -29,7 +32,7 @@ class SessionManager:
 
     def __init__(
         self,
-        telemetry_manager: TelemetryManager,
+        telemetry_manager: "TelemetryManager",
         link: Callable[[Session], str | None] | None = None,
     ) -> None:
         self._telemetry_manager = telemetry_manager

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextvars import Token
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from opentelemetry import context as otel
@@ -21,7 +22,9 @@ from agentops.session.context import attach, bind_session, context_session, deta
 from agentops.session.state import EndState
 from agentops.telemetry.ambient import get_ambient, set_ambient
 from agentops.telemetry.completion import Completion
-from agentops.telemetry.manager import TelemetryManager
+
+if TYPE_CHECKING:
+    from agentops.telemetry.manager import TelemetryManager
 
 __all__ = ["Session", "SessionOptions"]
 
@@ -74,7 +77,7 @@ class Session:
 
     def __init__(
         self,
-        telemetry_manager: TelemetryManager,
+        telemetry_manager: "TelemetryManager",
         name: str = "session",
         options: SessionOptions | None = None,
     ) -> None:

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Token  # noqa: TC003 - as below
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import NAMESPACE_OID, uuid5
 
 from opentelemetry import context as otel
@@ -25,7 +25,9 @@ from agentops.session.context import attach, detach
 from agentops.session.session import is_orderly, tag_list
 from agentops.telemetry.ambient import set_ambient
 from agentops.telemetry.completion import Completion
-from agentops.telemetry.manager import TelemetryManager
+
+if TYPE_CHECKING:
+    from agentops.telemetry.manager import TelemetryManager
 
 __all__ = ["Arguments", "IdleRun", "StepKind", "StepRun", "StepSpec", "snapshot"]
 
@@ -173,7 +175,7 @@ class StepRun:
 
     def __init__(
         self,
-        telemetry_manager: TelemetryManager,
+        telemetry_manager: "TelemetryManager",
         spec: StepSpec,
         inputs: Arguments | None = None,
     ) -> None:

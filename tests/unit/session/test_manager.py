@@ -1,0 +1,113 @@
+"""The register knows which sessions are live and which is meant here."""
+
+import threading
+
+import agentops
+from agentops.session.state import EndState
+from agentops.testing import recording
+
+
+def in_thread(function):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(function()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_all_lists_live_sessions_the_oldest_first(recorded):
+    sessions = agentops.get_client().sessions
+    first, second = sessions.start("first"), sessions.start("second")
+
+    assert sessions.all() == [first, second]
+
+    first.end()
+
+    assert sessions.all() == [second]
+
+
+def test_a_session_is_found_by_id_in_any_form(recorded):
+    sessions = agentops.get_client().sessions
+    session = sessions.start("s")
+
+    assert sessions.get(session.id) is session
+    assert sessions.get(str(session.id)) is session
+    assert sessions.get("nothing") is None
+
+
+def test_end_without_a_session_ends_the_current_one(recorded):
+    sessions = agentops.get_client().sessions
+    session = sessions.start("s")
+
+    assert sessions.end(end_state="Fail")
+    assert session.end_state is EndState.FAIL
+    assert not sessions.end()
+
+
+def test_end_all_ends_each_as_indeterminate(recorded):
+    sessions = agentops.get_client().sessions
+    live = [sessions.start(str(number)) for number in range(5)]
+
+    assert sessions.end_all() == 5
+    assert {session.end_state for session in live} == {EndState.INDETERMINATE}
+    assert sessions.all() == []
+
+
+def test_the_only_live_session_counts_in_other_threads(recorded):
+    session = agentops.start_session("s")
+
+    assert in_thread(agentops.current_session) is session
+
+    agentops.start_session("another")
+
+    assert in_thread(agentops.current_session) is None
+
+
+def test_the_automatic_session_holds_what_is_outside_of_any_other():
+    with recording(auto_start=True) as recorded:
+        automatic = agentops.current_session()
+        with agentops.tool("here"):
+            pass
+        in_thread(lambda: agentops.tool(name="there")(lambda: 1)())
+        with agentops.session("explicit"), agentops.tool("inside"):
+            pass
+        event = agentops.record(agentops.ActionEvent("note"))
+
+    assert automatic.is_automatic
+    root = int(automatic.trace_id, 16), automatic.span.get_span_context().span_id
+    for name in ("execute_tool here", "execute_tool there"):
+        span = next(span for span in recorded_spans(recorded) if span.name == name)
+        assert (span.trace_id, span.parent_span_id) == root
+        assert span.session_id == str(automatic.id)
+    inside = next(s for s in recorded_spans(recorded) if s.name == "execute_tool inside")
+    explicit = next(s for s in recorded_spans(recorded) if s.name == "explicit")
+    assert explicit.parent_span_id == 0
+    assert inside.trace_id == explicit.trace_id != root[0]
+    assert event.session_id == str(automatic.id)
+
+
+def recorded_spans(recording):
+    return recording._exporter.spans
+
+
+def test_a_nested_step_in_the_automatic_session_is_a_child_of_the_step_above():
+    with recording(auto_start=True) as recorded:
+        with agentops.agent("a"), agentops.tool("t"):
+            pass
+        tool, agent = recorded.span("execute_tool t"), recorded.span("invoke_agent a")
+
+    assert tool.parent_span_id == agent.span_id
+    assert tool.session_id == agent.session_id != ""
+
+
+def test_a_span_of_the_programs_own_stays_the_parent():
+    from opentelemetry.sdk.trace import TracerProvider
+
+    own = TracerProvider(shutdown_on_exit=False).get_tracer("own")
+    with recording(auto_start=True) as recorded:
+        with own.start_as_current_span("request") as request, agentops.tool("t"):
+            pass
+        span = recorded.span("execute_tool t")
+
+    assert span.parent_span_id == request.get_span_context().span_id
+    assert span.session_id

@@ -1,0 +1,247 @@
+"""The composition root: starts once, ends bounded, and says one line at exit."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import agentops
+from agentops import client
+from agentops.errors import ConfigurationError
+from agentops.testing import recording
+
+MEMORY = {"exporters": [{"type": "memory"}], "spool": {"enabled": False}}
+INIT = f"import agentops; agentops.init(telemetry={MEMORY!r}, instrument=[])\n"
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    yield
+    agentops.shutdown()
+    client._state.closed = None
+    client._state.options = {}
+    client._state.behaviour = {}
+
+
+def run(code, **environment):
+    """Run a program of its own; return the finished process."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def init(**options):
+    return agentops.init(telemetry=MEMORY, instrument=[], **options)
+
+
+def test_init_starts_the_automatic_session_and_is_idempotent():
+    first = init(service_name="support-agent")
+    again = init(service_name="another")
+
+    assert first is again is agentops.current_session()
+    assert first.is_automatic
+    assert first.name == "support-agent"
+    assert agentops.get_client().config.service_name == "support-agent"
+
+
+def test_init_from_many_threads_makes_one_client():
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(init())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(set(map(id, found))) == 1
+
+
+def test_the_automatic_session_can_be_switched_off():
+    assert init(session={"auto_start": False}) is None
+    assert agentops.current_session() is None
+
+
+def test_an_unusable_setting_fails_init_with_its_path_and_nothing_runs():
+    with pytest.raises(ConfigurationError, match=r"telemetry\.sampling\.rate"):
+        agentops.init(telemetry={"sampling": {"rate": 7}})
+
+    assert agentops.get_client() is None
+
+
+def test_an_unknown_provider_fails_init_and_nothing_runs():
+    with pytest.raises(ConfigurationError, match="instrument"):
+        agentops.init(instrument=["no-such-vendor"], telemetry=MEMORY)
+
+    assert agentops.get_client() is None
+
+
+def test_an_unknown_keyword_fails_init():
+    with pytest.raises(TypeError, match="'colour'"):
+        agentops.init(colour="red")
+
+
+def test_shutdown_ends_sessions_and_init_starts_afresh():
+    first = init()
+    explicit = agentops.start_session("explicit")
+    agentops.shutdown()
+    agentops.shutdown()
+
+    assert not first.is_running
+    assert str(explicit.end_state) == "Indeterminate"
+    assert agentops.get_client() is None
+    assert init() is not first
+
+
+def test_after_shutdown_the_program_runs_on():
+    init()
+    agentops.shutdown()
+
+    with agentops.session("late") as session, agentops.tool("t"):
+        session.record(agentops.ActionEvent("note"))
+
+    assert agentops.get_client() is None
+    assert agentops.flush()
+
+
+def test_a_session_without_init_starts_agentops_by_configuration(monkeypatch, tmp_path):
+    path = tmp_path / "agentops.yaml"
+    path.write_text(f"instrument: []\ntelemetry: {json.dumps(MEMORY)}\n")
+    monkeypatch.setenv("AGENTOPS_CONFIG", str(path))
+
+    with agentops.session("s"):
+        assert agentops.get_client().config.telemetry.exporters[0].type == "memory"
+        assert agentops.get_client().sessions.automatic is None
+
+
+def test_record_outside_of_any_session_is_recorded_without_one(recorded):
+    event = agentops.record(agentops.ActionEvent("note"))
+
+    assert event.session_id is None
+    assert recorded.event("agentops.custom").event is event
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url"),
+    [
+        ("http://127.0.0.1:4320", "http://127.0.0.1:4320/s/{session.id}"),
+        ("http://me:pass@host:1/api", "http://host:1/s/{session.id}"),
+        (
+            "https://api.agentops.ai",
+            "https://app.agentops.ai/sessions?trace_id={session.trace_id}",
+        ),
+    ],
+)
+def test_the_address_of_a_session_follows_its_destination(endpoint, url):
+    exporter = {"type": "agentops", "endpoint": endpoint}
+    session = agentops.init(
+        instrument=[], telemetry={"exporters": [exporter], "spool": {"enabled": False}}
+    )
+
+    assert session.url == session.session_url == url.format(session=session)
+
+
+def test_without_an_agentops_destination_there_is_no_address():
+    assert init().url is None
+
+
+def test_at_exit_one_line_tells_what_was_recorded():
+    done = run(
+        INIT + "with agentops.session('support'), agentops.agent('planner'): pass\n"
+        "agentops.get_client().pages_url = 'http://127.0.0.1:4320'\n"
+    )
+
+    assert done.stdout == ""
+    assert done.stderr.startswith("agentops: support ok, ")
+    assert done.stderr.count("\n") == 1
+    assert "http://127.0.0.1:4320/s/" in done.stderr
+
+
+def test_at_exit_of_a_program_that_recorded_no_work_nothing_is_said():
+    done = run(INIT + "with agentops.session('support'): pass")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_line_can_be_switched_off():
+    done = run(
+        "import agentops\n"
+        f"agentops.init(telemetry={MEMORY!r}, instrument=[], log_session_replay_url=False)\n"
+        "with agentops.agent('planner'): pass"
+    )
+
+    assert done.stderr == ""
+
+
+def test_a_program_without_stderr_ends_in_peace():
+    done = run(INIT + "import sys\nwith agentops.agent('planner'): sys.stderr = None")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_uncaught_exception_fails_the_session_and_is_printed_as_ever():
+    code = "def work():\n    raise ValueError('boom')\nwith block(): work()"
+    ours = run(INIT.rstrip() + "; block = lambda: agentops.agent('planner')\n" + code)
+    bare = run("import contextlib; block = contextlib.nullcontext\n" + code)
+
+    assert ours.returncode == bare.returncode == 1
+    assert ours.stderr.startswith(bare.stderr)
+    assert "session failed" in ours.stderr.removeprefix(bare.stderr)
+
+
+def test_sys_exit_keeps_its_code():
+    assert run(INIT + "import sys\nwith agentops.agent('planner'): sys.exit(3)").returncode == 3
+
+
+def test_a_forked_child_neither_ends_the_session_nor_tells():
+    done = run(
+        INIT + "import os\n"
+        "with agentops.agent('planner'): pass\n"
+        "pid = os.fork()\n"
+        "if pid: os.waitpid(pid, 0)\n"
+    )
+
+    assert done.stderr.count("agentops: ") == 1
+
+
+def test_init_does_not_touch_the_process():
+    done = run(
+        "import sys, signal, builtins, threading, opentelemetry.trace as t\n"
+        "def state(): return (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM),"
+        " sys.excepthook, threading.excepthook, builtins.print, builtins.__import__, sys.stdout,"
+        " t._TRACER_PROVIDER)\n"
+        "before = state()\n" + INIT + "assert state() == before\nprint('same')"
+    )
+
+    assert done.stdout == "same\n", done.stderr
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "http://10.255.255.1:4320"])
+def test_an_unreachable_destination_delays_neither_start_nor_end(endpoint, tmp_path):
+    code = (
+        "import time, agentops\n"
+        "agentops.flush\n"
+        "started = time.monotonic()\n"
+        f"agentops.init(instrument=[], telemetry={{'exporters': [{{'type': 'agentops', 'endpoint': {endpoint!r}}}]}})\n"
+        "with agentops.agent('planner'): pass\n"
+        "print(time.monotonic() - started)\n"
+    )
+    started = time.monotonic()
+    done = run(code, XDG_STATE_HOME=str(tmp_path))
+    lasted = time.monotonic() - started
+
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 1.0
+    assert lasted < 4.0  # 2 s of exit, and the interpreter's own start
+
+
+def test_recording_refuses_to_replace_a_running_client(recorded):
+    with pytest.raises(agentops.AgentOpsError, match="runs already"), recording():
+        pass

@@ -1,0 +1,706 @@
+"""The verbs make spans and events and leave what they decorate as it was."""
+
+import asyncio
+import contextlib
+import functools
+import gc
+import inspect
+import pickle
+import time
+
+import pytest
+from opentelemetry import trace
+
+import agentops
+from agentops.testing import recording
+
+VERBS = ["session", "agent", "tool", "task", "operation", "workflow", "guardrail"]
+
+
+def plain(a: int, b: str = "x", *, c: float = 1.0) -> str:
+    """Say it."""
+    return f"{a}{b}{c}"
+
+
+async def coroutine(a):
+    return a
+
+
+def generator(n):
+    """Count."""
+    got = None
+    for number in range(n):
+        got = yield number
+    return got
+
+
+async def async_generator(n):
+    for number in range(n):
+        yield number
+
+
+decorated = agentops.tool(plain)
+
+
+@agentops.tool
+def importable(a):
+    return a
+
+
+class Planner:
+    def plan(self, question):
+        return self.refine(question) + "!"
+
+    def refine(self, question):
+        return question.upper()
+
+    async def later(self, question):
+        return question
+
+    def _private(self):
+        return 1
+
+    @staticmethod
+    def fixed():
+        return 2
+
+    @classmethod
+    def made(cls):
+        return cls()
+
+    @property
+    def size(self):
+        return 3
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_kind_of_a_function_is_kept(verb):
+    decorate = getattr(agentops, verb)
+    kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+
+    for function in (plain, coroutine, generator, async_generator):
+        for wrapped in (decorate(function), decorate(name="n")(function), decorate("n")(function)):
+            assert [kind(wrapped) for kind in kinds] == [kind(function) for kind in kinds]
+            assert inspect.isfunction(wrapped)
+            assert inspect.signature(wrapped) == inspect.signature(function)
+            assert wrapped.__wrapped__ is function
+            assert (wrapped.__name__, wrapped.__qualname__) == (
+                function.__name__,
+                function.__qualname__,
+            )
+            assert (wrapped.__module__, wrapped.__doc__) == (function.__module__, function.__doc__)
+            assert wrapped.__annotations__ == function.__annotations__
+
+
+def test_a_decorated_function_is_pickled_by_name():
+    # The module is imported by path in the test run, so the name is looked up in what is loaded.
+    assert pickle.loads(pickle.dumps(agentops.testing.recording)) is agentops.testing.recording
+    import sys
+
+    sys.modules.setdefault(importable.__module__, sys.modules[__name__])
+    assert pickle.loads(pickle.dumps(importable)) is importable
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_class_stays_the_same_class(verb):
+    class Local(Planner):
+        def plan(self, question):
+            return question
+
+    before = dict(vars(Local))
+    same = getattr(agentops, verb)(Local)
+
+    assert same is Local
+    assert isinstance(Local(), Planner)
+    assert vars(Local).keys() == before.keys()
+    assert Local().plan("a") == "a"
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "session"])
+def test_before_init_a_step_runs_plainly(verb):
+    decorate = getattr(agentops, verb)
+
+    assert decorate(plain)(1, c=2.0) == "1x2.0"
+    assert asyncio.run(decorate(coroutine)(1)) == 1
+    assert list(decorate(generator)(3)) == [0, 1, 2]
+
+    async def collect():
+        return [item async for item in decorate(async_generator)(3)]
+
+    assert asyncio.run(collect()) == [0, 1, 2]
+    with decorate("n") as run:
+        run.set_output(1)
+    assert agentops.get_client() is None
+
+
+@pytest.mark.parametrize(
+    ("verb", "name", "attributes"),
+    [
+        (
+            "agent",
+            "invoke_agent plain",
+            {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "plain"},
+        ),
+        (
+            "tool",
+            "execute_tool plain",
+            {
+                "gen_ai.operation.name": "execute_tool",
+                "gen_ai.tool.name": "plain",
+                "gen_ai.tool.type": "function",
+                "gen_ai.tool.call.arguments": '{"a":1,"b":"y"}',
+                "gen_ai.tool.call.result": "1y1.0",
+            },
+        ),
+        (
+            "workflow",
+            "invoke_workflow plain",
+            {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": "plain"},
+        ),
+        ("task", "plain", {"agentops.input": '{"a":1,"b":"y"}', "agentops.output": "1y1.0"}),
+        ("guardrail", "plain", {"agentops.input": '{"a":1,"b":"y"}'}),
+        ("session", "plain", {"agentops.input": '{"a":1,"b":"y"}', "agentops.output": "1y1.0"}),
+    ],
+)
+def test_each_kind_of_step_is_a_span_named_by_the_conventions(recorded, verb, name, attributes):
+    result = getattr(agentops, verb)(plain)(1, "y")
+
+    span = recorded.span(name)
+    assert result == "1y1.0"
+    assert span.attributes["agentops.span.kind"] == verb
+    assert attributes.items() <= span.attributes.items()
+    assert span.status_code == 0
+    assert span.kind == 1
+
+
+def test_operation_is_task(recorded):
+    agentops.operation(plain)(1)
+
+    assert recorded.span("plain").attributes["agentops.span.kind"] == "task"
+
+
+def test_keywords_describe_the_step(recorded):
+    agentops.tool(
+        name="search",
+        version="2",
+        description="finds",
+        tags=["slow"],
+        cost=0.01,
+        attributes={"k": 1},
+    )(plain)(1)
+    agentops.guardrail(spec="input")(plain)(1)
+    agentops.agent("planner", version="3")(plain)(1)
+
+    search, agent = recorded.span("execute_tool search"), recorded.span("invoke_agent planner")
+    assert search.attributes["gen_ai.tool.description"] == "finds"
+    assert search.attributes["agentops.step.version"] == "2"
+    assert list(search.attributes["agentops.tags"]) == ["slow"]
+    assert search.attributes["agentops.cost.usd"] == 0.01
+    assert search.attributes["k"] == 1
+    assert agent.attributes["gen_ai.agent.version"] == "3"
+    assert recorded.span("plain").attributes["agentops.guardrail.spec"] == "input"
+
+
+def test_an_unknown_keyword_is_refused():
+    with pytest.raises(TypeError, match=r"agent.* 'colour'"):
+        agentops.agent(colour="red")
+    with pytest.raises(TypeError, match=r"agent.* 'cost'"):
+        agentops.agent(cost=1)
+
+
+@pytest.mark.parametrize(
+    ("verb", "event"), [("tool", "agentops.tool"), ("agent", "agentops.action")]
+)
+def test_each_execution_makes_one_correlated_event(recorded, verb, event):
+    with agentops.session("s") as session:
+        getattr(agentops, verb)(plain)(1)
+
+    span = next(span for span in recorded.spans if span.parent_span_id)
+    record = recorded.event(event)
+    assert (record.trace_id, record.span_id) == (span.trace_id, span.span_id)
+    assert record.session_id == str(session.id)
+    assert record.event.params == {"a": 1}
+    assert record.event.returns == "1x1.0"
+    assert record.event.init_timestamp <= record.event.end_timestamp
+
+
+def test_what_runs_inside_an_agent_bears_its_name(recorded):
+    with agentops.session("s"), agentops.agent("planner"):
+        agentops.tool(plain)(1)
+
+    tool, agent = recorded.span("execute_tool plain"), recorded.span("invoke_agent planner")
+    assert tool.parent_span_id == agent.span_id
+    assert tool.attributes["gen_ai.agent.name"] == "planner"
+    assert tool.attributes["agentops.agent.id"] == agent.attributes["agentops.agent.id"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_exception_passes_through_by_identity_and_is_noted_once(recorded, verb):
+    error = ValueError("boom")
+
+    def failing():
+        raise error
+
+    with pytest.raises(ValueError, match="boom") as caught:
+        getattr(agentops, verb)(failing)()
+
+    span = recorded.spans[0]
+    assert caught.value is error
+    assert error.__cause__ is error.__context__ is None
+    assert span.status_code == 2
+    assert span.attributes["error.type"] == "ValueError"
+    assert [event.name for event in span.events] == ["exception"]
+    assert "failing" in traceback_names(caught.value)[-1]
+
+
+def traceback_names(error):
+    return [frame.name for frame in __import__("traceback").extract_tb(error.__traceback__)]
+
+
+@pytest.mark.parametrize("mode", ["none", "metadata"])
+def test_content_stays_out_unless_the_mode_is_full(mode):
+    with recording(telemetry={"content": mode}) as recorded:
+        agentops.tool(plain)(1, "secret")
+        agentops.task(plain)(1, "secret")
+        agentops.session(plain)(1, "secret")
+        with agentops.tool("manual") as run:
+            run.set_input("secret")
+            run.set_output("secret")
+        found = repr(recorded.records)
+
+    assert found.count("SpanRecord") == 4
+    assert "secret" not in found
+
+
+def test_a_step_may_keep_its_arguments_and_result_to_itself(recorded):
+    agentops.tool(capture_request=False, capture_response=False)(plain)(1, "secret")
+
+    assert "secret" not in repr(recorded.records)
+    assert recorded.span("execute_tool plain")
+
+
+def test_arguments_are_those_of_the_call_even_when_changed_afterwards(recorded):
+    @agentops.task
+    def grow(items):
+        items.append(99)
+        return items
+
+    items = [1, 2]
+    grow(items).append(100)
+
+    span = recorded.span("grow")
+    assert span.attributes["agentops.input"] == '{"items":[1,2]}'
+    assert span.attributes["agentops.output"] in ("[1,2,99]", [1, 2, 99])
+
+
+def test_arguments_that_do_not_fit_raise_what_they_always_raised(recorded):
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        decorated()
+
+    assert recorded.span("execute_tool plain").attributes["error.type"] == "TypeError"
+
+
+def test_methods_of_all_sorts_are_steps_without_self(recorded):
+    class Box:
+        @agentops.tool
+        def method(self, a):
+            return a
+
+        @agentops.tool
+        @staticmethod
+        def static(a):
+            return a
+
+        @staticmethod
+        @agentops.tool
+        def static_inside(a):
+            return a
+
+        @agentops.tool
+        @classmethod
+        def of_class(cls, a):
+            return cls.__name__, a
+
+    box = Box()
+
+    assert (box.method(1), Box.static(2), box.static_inside(3)) == (1, 2, 3)
+    assert Box.of_class(4) == ("Box", 4)
+    arguments = {
+        span.name: span.attributes["gen_ai.tool.call.arguments"] for span in recorded.spans
+    }
+    assert arguments == {
+        "execute_tool method": '{"a":1}',
+        "execute_tool static": '{"a":2}',
+        "execute_tool static_inside": '{"a":3}',
+        "execute_tool of_class": '{"a":4}',
+    }
+
+
+def test_other_callables_are_steps_too(recorded):
+    assert agentops.tool(functools.partial(plain, 1))("z") == "1z1.0"
+    assert [span.name for span in recorded.spans] == ["execute_tool partial"]
+    with pytest.raises(TypeError, match="expected a function"):
+        agentops.tool(3)
+
+
+def test_a_class_makes_one_span_for_each_outermost_call(recorded):
+    @agentops.agent
+    class Local(Planner):
+        def plan(self, question):
+            return self.refine(question) + "!"
+
+        def refine(self, question):
+            return question.upper()
+
+        async def later(self, question):
+            return self.refine(question)
+
+        @agentops.task
+        def step(self):
+            return 1
+
+    local = Local()
+    assert local.plan("why") == "WHY!"
+    assert asyncio.run(local.later("how")) == "HOW"
+    assert local.step() == 1
+    assert (local.size, local._private(), Local.fixed()) == (3, 1, 2)
+
+    names = [span.name for span in recorded.spans]
+    assert names == ["invoke_agent Local"] * 2 + ["step", "invoke_agent Local"]
+    step, agent = recorded.spans[2:]
+    assert step.parent_span_id == agent.span_id
+
+
+def test_each_method_of_a_class_of_tools_is_a_tool(recorded):
+    @agentops.tool
+    class Search:
+        def by_name(self, name):
+            return name
+
+        def __call__(self, query):
+            return query
+
+    Search().by_name("a")
+    Search()("b")
+
+    names = [span.name for span in recorded.spans]
+    assert names == ["execute_tool Search.by_name", "execute_tool Search"]
+
+
+def test_a_coroutine_runs_inside_its_span(recorded):
+    @agentops.agent
+    async def outer():
+        await asyncio.sleep(0)
+        return await inner(1)
+
+    @agentops.tool
+    async def inner(a):
+        return a
+
+    assert asyncio.run(outer()) == 1
+    assert (
+        recorded.span("execute_tool inner").parent_span_id
+        == recorded.span("invoke_agent outer").span_id
+    )
+
+
+def test_a_cancelled_coroutine_is_an_error_and_cancelled(recorded):
+    @agentops.task
+    async def slow():
+        await asyncio.Event().wait()
+
+    async def main():
+        running = asyncio.create_task(slow())
+        await asyncio.sleep(0)
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        return running.cancelled()
+
+    assert asyncio.run(main())
+    assert recorded.span("slow").attributes["error.type"] == "CancelledError"
+
+
+class TestGenerators:
+    def test_context_is_current_only_inside_a_step(self, recorded):
+        seen = []
+
+        @agentops.task
+        def numbers():
+            for number in range(2):
+                seen.append(trace.get_current_span().get_span_context().span_id)
+                yield number
+
+        for _ in numbers():
+            assert not trace.get_current_span().get_span_context().is_valid
+
+        assert set(seen) == {recorded.span("numbers").span_id}
+
+    def test_a_block_inside_survives_the_yield(self, recorded):
+        @agentops.agent
+        def work():
+            with agentops.task("inside"):
+                yield 1
+                with agentops.tool("deep"):
+                    yield 2
+            yield 3
+
+        with agentops.session("s"):
+            steps = work()
+            for number in steps:
+                with agentops.tool(f"outside {number}"):
+                    pass
+
+        parents = {span.span_id: span.name for span in recorded.spans}
+        tree = {span.name: parents.get(span.parent_span_id) for span in recorded.spans}
+        assert tree == {
+            "s": None,
+            "invoke_agent work": "s",
+            "inside": "invoke_agent work",
+            "execute_tool deep": "inside",
+            "execute_tool outside 1": "s",
+            "execute_tool outside 2": "s",
+            "execute_tool outside 3": "s",
+        }
+
+    def test_send_throw_and_return_work(self, recorded):
+        @agentops.task
+        def talk():
+            got = yield "ready"
+            try:
+                yield got * 2
+            except KeyError as error:
+                yield f"caught {error.args[0]}"
+            return "done"
+
+        steps = talk()
+        assert next(steps) == "ready"
+        assert steps.send(4) == 8
+        assert steps.throw(KeyError("k")) == "caught k"
+        with pytest.raises(StopIteration) as stopped:
+            next(steps)
+
+        assert stopped.value.value == "done"
+        span = recorded.span("talk")
+        assert span.status_code == 0
+        assert "caught k" in str(span.attributes["agentops.output"])
+
+    def test_closing_early_ends_the_span_without_error(self, recorded):
+        cleaned = []
+
+        @agentops.task
+        def numbers():
+            try:
+                yield 1
+                yield 2
+            finally:
+                cleaned.append(True)
+
+        steps = numbers()
+        next(steps)
+        steps.close()
+
+        assert cleaned == [True]
+        assert recorded.span("numbers").status_code == 0
+
+    def test_dropping_it_ends_the_span(self, recorded):
+        steps = agentops.task(generator)(3)
+        next(steps)
+        del steps
+        gc.collect()
+
+        assert recorded.span("generator").attributes["agentops.output"] in ("[0]", [0])
+
+    def test_an_error_inside_is_noted(self, recorded):
+        error = ValueError("boom")
+
+        @agentops.task
+        def numbers():
+            yield 1
+            raise error
+
+        with pytest.raises(ValueError, match="boom") as caught:
+            list(numbers())
+
+        assert caught.value is error
+        assert recorded.span("numbers").attributes["error.type"] == "ValueError"
+
+    def test_ignoring_close_is_the_error_it_always_was(self, recorded):
+        @agentops.task
+        def stubborn():
+            while True:
+                try:
+                    yield 1
+                except GeneratorExit:
+                    yield 2
+                    return
+
+        steps = stubborn()
+        next(steps)
+        with pytest.raises(RuntimeError, match="generator ignored GeneratorExit"):
+            steps.close()
+
+    def test_long_output_is_bounded(self, recorded):
+        list(agentops.task(generator)(10_000))
+
+        assert "and 9744 more" in str(recorded.span("generator").attributes["agentops.output"])
+
+
+class TestAsyncGenerators:
+    def test_it_steps_inside_its_span(self, recorded):
+        seen = []
+
+        @agentops.task
+        async def numbers():
+            for number in range(2):
+                await asyncio.sleep(0)
+                seen.append(trace.get_current_span().get_span_context().span_id)
+                yield number
+
+        async def main():
+            async for _ in numbers():
+                assert not trace.get_current_span().get_span_context().is_valid
+
+        asyncio.run(main())
+
+        assert set(seen) == {recorded.span("numbers").span_id}
+
+    def test_asend_athrow_and_aclose_work(self, recorded):
+        cleaned = []
+
+        @agentops.task
+        async def talk():
+            try:
+                got = yield "ready"
+                try:
+                    yield got * 2
+                except KeyError as error:
+                    yield f"caught {error.args[0]}"
+            finally:
+                await asyncio.sleep(0)
+                cleaned.append(True)
+
+        async def main():
+            steps = talk()
+            assert await steps.asend(None) == "ready"
+            assert await steps.asend(4) == 8
+            assert await steps.athrow(KeyError("k")) == "caught k"
+            await steps.aclose()
+
+        asyncio.run(main())
+
+        assert cleaned == [True]
+        assert recorded.span("talk").status_code == 0
+
+    def test_an_abandoned_one_is_ended_by_the_loop(self, recorded):
+        async def main():
+            steps = agentops.task(async_generator)(3)
+            await steps.__anext__()
+            del steps
+            gc.collect()
+            await asyncio.sleep(0)  # the loop closes it in a task of its own
+
+        asyncio.run(main())
+
+        assert recorded.span("async_generator").status_code == 0
+
+    def test_an_error_inside_is_noted(self, recorded):
+        @agentops.task
+        async def numbers():
+            yield 1
+            raise ValueError("boom")
+
+        async def main():
+            with pytest.raises(ValueError, match="boom"):
+                _ = [item async for item in numbers()]
+
+        asyncio.run(main())
+
+        assert recorded.span("numbers").attributes["error.type"] == "ValueError"
+
+
+class TestBlocks:
+    def test_a_block_is_a_step(self, recorded):
+        with agentops.tool("search") as run:
+            run.set_input({"query": "x"})
+            run.set_output(["y"])
+
+        span = recorded.span("execute_tool search")
+        assert span.attributes["gen_ai.tool.call.arguments"] == '{"query":"x"}'
+        assert "y" in str(span.attributes["gen_ai.tool.call.result"])
+
+    def test_an_async_block_is_a_step(self, recorded):
+        async def main():
+            async with agentops.agent("planner"):
+                await asyncio.sleep(0)
+
+        asyncio.run(main())
+
+        assert recorded.span("invoke_agent planner")
+
+    def test_an_exception_in_a_block_passes_on(self, recorded):
+        with pytest.raises(KeyError), agentops.tool("search"):
+            raise KeyError("k")
+
+        assert recorded.span("execute_tool search").attributes["error.type"] == "KeyError"
+
+    def test_one_verb_serves_many_tasks_at_once(self, recorded):
+        verb = agentops.tool("shared")
+
+        async def one(parent):
+            with agentops.task(parent), verb as run:
+                await asyncio.sleep(0)
+                run.set_output(parent)
+                await asyncio.sleep(0)
+
+        async def main():
+            await asyncio.gather(*(one(str(number)) for number in range(10)))
+
+        asyncio.run(main())
+
+        parents = {span.span_id: span.name for span in recorded.spans}
+        shared = [span for span in recorded.spans if span.name == "execute_tool shared"]
+        assert len(shared) == 10
+        assert all(
+            str(span.attributes["gen_ai.tool.call.result"]) == parents[span.parent_span_id]
+            for span in shared
+        )
+
+
+def test_a_decorated_session_is_new_on_each_call(recorded):
+    @agentops.session(tags=["t"])
+    def work():
+        return agentops.current_session()
+
+    first, second = work(), work()
+
+    assert first.id != second.id
+    assert [span.name for span in recorded.spans] == ["work", "work"]
+    assert agentops.current_session() is None
+
+
+def test_a_decorated_async_session_keeps_tasks_apart(recorded):
+    @agentops.session
+    async def work():
+        await asyncio.sleep(0)
+        return agentops.current_session()
+
+    async def main():
+        return await asyncio.gather(*(work() for _ in range(10)))
+
+    assert len({session.id for session in asyncio.run(main())}) == 10
+
+
+@pytest.mark.parametrize("verb", ["tool", "agent"])
+def test_a_decorated_call_costs_less_than_50_us(recorded, verb):
+    call = getattr(agentops, verb)(lambda value: value)
+    rounds = []
+    with agentops.session("s"):
+        for _ in range(10):
+            started = time.thread_time()
+            for _ in range(500):
+                call(1)
+            rounds.append((time.thread_time() - started) / 500)
+            agentops.flush()
+
+    assert min(rounds) < 50e-6
