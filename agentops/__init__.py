@@ -130,9 +130,7 @@ if not TYPE_CHECKING:  # a checker that saw this would let every misspelt name p
         home = _HOME_OF.get(name)
         if home is None:
             raise AttributeError(f"module 'agentops' has no attribute {name!r}")
-        if (
-            name == "session"
-        ):  # the verb and the package are one object: see agentops/session/__init__.py
+        if name == "session":  # verb and package are one: see agentops/session/__init__.py
             return importlib.import_module("agentops.session")
         value = getattr(importlib.import_module(home), name)
         globals()[name] = value
