@@ -1,7 +1,12 @@
-// Runs before the first paint, so that a stored theme never flashes in the other one.
-try {
-  const theme = localStorage.getItem("agentops.theme");
-  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
-} catch {
-  // Storage is off: the browser's own preference decides.
-}
+// Runs before the first paint, so that no theme ever flashes in the other's colours.
+(() => {
+  let stored = null;
+  try {
+    stored = localStorage.getItem("agentops.theme");
+  } catch {
+    // Storage is off: the browser's own preference decides.
+  }
+  const prefersDark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const isDark = stored ? stored === "dark" : prefersDark;
+  document.documentElement.dataset.theme = isDark ? "dark" : "light";
+})();

@@ -1,13 +1,6 @@
 /** Calls to our own server, and what its refusals mean. */
-import type {
-  ServerStatus,
-  SessionDetail,
-  SessionList,
-  SessionsSummary,
-  Skeleton,
-  SpanDetail,
-  Transcript,
-} from "~/api/types";
+import createClient from "openapi-fetch";
+import type { paths } from "~/api/schema";
 
 /** A refusal by the server, or no answer at all (`status` 0). */
 export class ApiError extends Error {
@@ -22,55 +15,92 @@ export class ApiError extends Error {
   }
 }
 
+/** Which sessions: filter text, and start times from `from` up to but without `to`, µs since the epoch. */
 export type SessionQuery = { q: string; from: number | undefined; to: number | undefined };
 
-type Parameters = Record<string, string | number | undefined>;
+const client = createClient<paths>({ baseUrl: location.origin, credentials: "same-origin" });
 
-async function get<T>(path: string, parameters: Parameters, signal: AbortSignal): Promise<T> {
-  const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(parameters)) {
-    if (value !== undefined && value !== "") search.set(key, String(value));
-  }
-  const query = search.size > 0 ? `?${search}` : "";
-  let response: Response;
+type Answer<T> = { data?: T; error?: unknown; response: Response };
+
+async function answer<T>(pending: Promise<Answer<T>>, signal: AbortSignal): Promise<T> {
+  let result: Answer<T>;
   try {
-    response = await fetch(`/api/v1/${path}${query}`, { signal, credentials: "same-origin" });
+    result = await pending;
   } catch (error) {
     if (signal.aborted) throw error;
     throw new ApiError(0, "The server does not answer.");
   }
-  if (!response.ok) throw await refusal(response);
-  return (await response.json()) as T;
-}
-
-async function refusal(response: Response): Promise<ApiError> {
-  const requestId = response.headers.get("x-request-id") ?? "";
-  const body: unknown = await response.json().catch(() => null);
-  return new ApiError(response.status, messageOf(body) ?? response.statusText, requestId);
+  if (result.data !== undefined) return result.data;
+  const { response, error } = result;
+  const message = messageOf(error) ?? (response.statusText || `status ${response.status}`);
+  throw new ApiError(response.status, message, response.headers.get("x-request-id") ?? "");
 }
 
 function messageOf(body: unknown): string | null {
+  if (typeof body === "string") return body || null;
   if (typeof body !== "object" || body === null) return null;
   const { error, message, detail } = body as Record<string, unknown>;
-  if (typeof error === "object") return messageOf(error);
-  const told = [message, detail, error].find((value) => typeof value === "string");
-  return (told as string | undefined) ?? null;
+  return messageOf(message) ?? messageOf(detail) ?? messageOf(error);
 }
 
-const segment = encodeURIComponent;
+/** Only what was asked for, so that an empty filter is no parameter. */
+function asked({ q, from, to }: SessionQuery) {
+  return {
+    ...(q && { q }),
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+  };
+}
+
+const PAGE = 100;
 
 export const api = {
   sessions: (query: SessionQuery, cursor: string | undefined, signal: AbortSignal) =>
-    get<SessionList>("sessions", { ...query, cursor, limit: 100 }, signal),
+    answer(
+      client.GET("/api/v1/sessions", {
+        params: { query: { ...asked(query), ...(cursor && { cursor }), limit: PAGE } },
+        signal,
+      }),
+      signal,
+    ),
   summary: (query: SessionQuery, signal: AbortSignal) =>
-    get<SessionsSummary>("sessions/summary", query, signal),
-  session: (id: string, signal: AbortSignal) =>
-    get<SessionDetail>(`sessions/${segment(id)}`, {}, signal),
-  skeleton: (id: string, signal: AbortSignal) =>
-    get<Skeleton>(`sessions/${segment(id)}/skeleton`, {}, signal),
-  transcript: (id: string, signal: AbortSignal) =>
-    get<Transcript>(`sessions/${segment(id)}/messages`, {}, signal),
-  span: (traceId: string, spanId: string, signal: AbortSignal) =>
-    get<SpanDetail>(`spans/${segment(traceId)}/${segment(spanId)}`, {}, signal),
-  status: (signal: AbortSignal) => get<ServerStatus>("status", {}, signal),
+    answer(
+      client.GET("/api/v1/sessions/summary", { params: { query: asked(query) }, signal }),
+      signal,
+    ),
+  session: (session_id: string, signal: AbortSignal) =>
+    answer(
+      client.GET("/api/v1/sessions/{session_id}", { params: { path: { session_id } }, signal }),
+      signal,
+    ),
+  skeleton: (session_id: string, signal: AbortSignal) =>
+    answer(
+      client.GET("/api/v1/sessions/{session_id}/skeleton", {
+        params: { path: { session_id } },
+        signal,
+      }),
+      signal,
+    ),
+  transcript: (session_id: string, signal: AbortSignal) =>
+    answer(
+      client.GET("/api/v1/sessions/{session_id}/messages", {
+        params: { path: { session_id } },
+        signal,
+      }),
+      signal,
+    ),
+  span: (trace_id: string, span_id: string, signal: AbortSignal) =>
+    answer(
+      client.GET("/api/v1/spans/{trace_id}/{span_id}", {
+        params: { path: { trace_id, span_id } },
+        signal,
+      }),
+      signal,
+    ),
+  trace: (trace_id: string, signal: AbortSignal) =>
+    answer(
+      client.GET("/api/v1/traces/{trace_id}", { params: { path: { trace_id } }, signal }),
+      signal,
+    ),
+  status: (signal: AbortSignal) => answer(client.GET("/api/v1/status", { signal }), signal),
 };

@@ -39,6 +39,11 @@ export const queries = {
       queryFn: ({ signal }) => api.span(traceId, spanId, signal),
       placeholderData: keepPreviousData,
     }),
+  trace: (traceId: string) =>
+    queryOptions({
+      queryKey: ["trace", traceId],
+      queryFn: ({ signal }) => api.trace(traceId, signal),
+    }),
   status: (refetchMs: number | false = false) =>
     queryOptions({
       queryKey: ["status"],

@@ -1,0 +1,106 @@
+import { describe, expect, it } from "vitest";
+import {
+  buildTree,
+  extent,
+  hasChildren,
+  isFolded,
+  readFolds,
+  setFolded,
+  visibleNodes,
+  writeFolds,
+} from "~/base/tree";
+
+/** Columns from [parent, start, duration, status] of each span. */
+function columns(spans: [number, number, number, number?][]) {
+  return {
+    origin_us: 0,
+    span_id: spans.map((_, i) => `span${i}000000000000`.slice(0, 16)),
+    trace_id: spans.map(() => "t"),
+    parent: spans.map(([parent]) => parent),
+    start_us: spans.map(([, start]) => start),
+    duration_us: spans.map(([, , duration]) => duration),
+    status: spans.map(([, , , status]) => status ?? 0),
+  };
+}
+
+describe("buildTree", () => {
+  it("orders parents before children and children by start", () => {
+    const tree = buildTree(
+      columns([
+        [-1, 0, 100],
+        [0, 50, 10],
+        [0, 20, 10],
+        [2, 22, 5, 2],
+      ]),
+    );
+    expect(Array.from(tree.order)).toEqual([0, 2, 3, 1]);
+    expect(Array.from(tree.depth)).toEqual([0, 1, 1, 2]);
+    expect(Array.from(tree.errorsBelow)).toEqual([1, 0, 1, 0]);
+    expect(tree.durationUs).toBe(100);
+  });
+
+  it("stands one node in for the parents that a trace misses", () => {
+    const tree = buildTree(
+      columns([
+        [-2, 10, 10],
+        [-2, 30, 20],
+      ]),
+    );
+    expect(tree.roots).toEqual([2]);
+    expect(Array.from(tree.order)).toEqual([2, 0, 1]);
+    expect([tree.startUs[2], tree.endUs[2]]).toEqual([10, 50]);
+  });
+
+  it("shows every span even where parents form a circle", () => {
+    const tree = buildTree(
+      columns([
+        [1, 0, 1],
+        [0, 1, 1],
+        [-1, 2, 1],
+      ]),
+    );
+    expect(Array.from(tree.order).sort()).toEqual([0, 1, 2]);
+    expect(visibleNodes(tree, () => false)).toHaveLength(3);
+  });
+
+  it("copes with a session that has no spans yet", () => {
+    const tree = buildTree(columns([]));
+    expect(visibleNodes(tree, () => true)).toEqual([]);
+    expect(tree.durationUs).toBe(0);
+  });
+});
+
+it("hides all that is below a folded node", () => {
+  const tree = buildTree(
+    columns([
+      [-1, 0, 9],
+      [0, 1, 1],
+      [1, 1, 1],
+      [0, 3, 1],
+    ]),
+  );
+  expect(visibleNodes(tree, (node) => node === 1)).toEqual([0, 1, 3]);
+  expect([hasChildren(tree, 1), hasChildren(tree, 3)]).toEqual([true, false]);
+});
+
+it("reaches over children that outlive their parent", () => {
+  const tree = buildTree(
+    columns([
+      [-1, 0, 9],
+      [0, 4, 2],
+      [1, 3, 40],
+    ]),
+  );
+  expect(extent(tree, 1)).toEqual([3, 43]);
+});
+
+it("keeps folds in the URL, some folded or all but some", () => {
+  const some = setFolded(readFolds(undefined), ["aaaaaaaa11111111"], true);
+  expect(writeFolds(some)).toBe("aaaaaaaa");
+  expect(isFolded(some, "aaaaaaaa11111111")).toBe(true);
+
+  const most = setFolded(readFolds("*"), ["bbbbbbbb11111111"], false);
+  expect(writeFolds(most)).toBe("*,bbbbbbbb");
+  expect([isFolded(most, "bbbbbbbb11111111"), isFolded(most, "cccccccc")]).toEqual([false, true]);
+  expect(writeFolds(setFolded(some, ["aaaaaaaa11111111"], false))).toBeUndefined();
+});

@@ -1,0 +1,167 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type CSSProperties, useEffect, useMemo, useRef } from "react";
+import type { Skeleton } from "~/api/types";
+import { formatTick, tickStep, ticks } from "~/base/axis";
+import { useNow, useSize } from "~/base/hooks";
+import { useHotkeys } from "~/base/hotkeys";
+import {
+  hasChildren,
+  isFolded,
+  readFolds,
+  type SpanTree,
+  setFolded,
+  visibleNodes,
+  writeFolds,
+} from "~/base/tree";
+import { FlowRow } from "./flow-row";
+import { type Change, nodeId } from "./flow-tools";
+import type { SessionSearch } from "./search";
+
+type FlowProps = {
+  tree: SpanTree;
+  skeleton: Skeleton;
+  search: SessionSearch;
+  isRunning: boolean;
+  onChange: Change;
+};
+
+const ROW_HEIGHT = 30;
+const TICK_WIDTH = 92;
+
+/** Tree and waterfall in the same rows; only the rows in sight exist. */
+export function Flow({ tree, skeleton, search, isRunning, onChange }: FlowProps) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const [axis, axisWidth] = useSize<HTMLDivElement>();
+  const now = useNow(1000, isRunning);
+  const folds = useMemo(() => readFolds(search.fold), [search.fold]);
+  const nodes = useMemo(
+    () => visibleNodes(tree, (node) => isFolded(folds, nodeId(skeleton, node))),
+    [tree, skeleton, folds],
+  );
+  const selected = skeleton.span_id.indexOf(search.span ?? "");
+  const whole = isRunning
+    ? Math.max(tree.durationUs, now - skeleton.origin_us)
+    : Math.max(1, tree.durationUs);
+  const from = search.t1 === undefined ? 0 : (search.t0 ?? 0);
+  const to = search.t1 ?? whole;
+  const position = nodes.indexOf(selected);
+
+  const virtualizer = useVirtualizer({
+    count: nodes.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_HEIGHT,
+    overscan: 10,
+    scrollPaddingStart: ROW_HEIGHT,
+  });
+
+  // A span that is selected from elsewhere comes into sight: its ancestors unfold and it is scrolled to.
+  const revealed = useRef(-1);
+  useEffect(() => {
+    if (selected < 0 || revealed.current === selected) return;
+    if (position >= 0) {
+      revealed.current = selected;
+      virtualizer.scrollToIndex(position, { align: "auto" });
+      return;
+    }
+    const above: string[] = [];
+    for (let at = tree.parent[selected] ?? -1; at >= 0; at = tree.parent[at] ?? -1) {
+      above.push(nodeId(skeleton, at));
+    }
+    onChange({ fold: writeFolds(setFolded(folds, above, false)) });
+  }, [selected, position, virtualizer, tree, skeleton, folds, onChange]);
+
+  const select = (index: number) => {
+    const node = nodes[Math.min(nodes.length - 1, Math.max(0, index))];
+    if (node !== undefined && node < tree.spanCount) onChange({ span: nodeId(skeleton, node) });
+  };
+  const fold = (node: number, folded: boolean) =>
+    onChange({ fold: writeFolds(setFolded(folds, [nodeId(skeleton, node)], folded)) });
+  const step = (by: number) =>
+    select(position < 0 ? (by > 0 ? 0 : nodes.length - 1) : position + by);
+  useHotkeys({
+    ArrowDown: () => step(1),
+    ArrowUp: () => step(-1),
+    j: () => step(1),
+    k: () => step(-1),
+    PageDown: () => step(15),
+    PageUp: () => step(-15),
+    Home: () => select(0),
+    End: () => select(nodes.length - 1),
+    ArrowRight: () => {
+      if (selected < 0) return false;
+      const isOpen = !isFolded(folds, nodeId(skeleton, selected));
+      if (hasChildren(tree, selected) && !isOpen) fold(selected, false);
+      else if (hasChildren(tree, selected)) step(1);
+    },
+    ArrowLeft: () => {
+      if (selected < 0) return false;
+      const isOpen = !isFolded(folds, nodeId(skeleton, selected));
+      if (hasChildren(tree, selected) && isOpen) fold(selected, true);
+      else select(nodes.indexOf(tree.parent[selected] ?? -1));
+    },
+  });
+
+  const ticksMax = Math.max(2, Math.floor(axisWidth / TICK_WIDTH));
+  const tickTimes = ticks(from, to, ticksMax);
+  const scale = axisWidth / Math.max(1, to - from);
+  const tickWidth = tickStep(to - from, ticksMax) * scale;
+  const grid = {
+    "--tick": `${tickWidth}px`,
+    "--tick-offset": `${((tickTimes[0] ?? from) - from) * scale}px`,
+  } as CSSProperties;
+  return (
+    <div
+      ref={scroller}
+      className="flow scroll"
+      role="treegrid"
+      aria-label="Spans"
+      aria-rowcount={nodes.length + 1}
+      aria-activedescendant={position >= 0 ? `span-${search.span}` : undefined}
+      tabIndex={0}
+      style={grid}
+    >
+      <div className="flow-header" role="row" aria-rowindex={1}>
+        <span role="columnheader">Span</span>
+        <span role="columnheader" className="num flow-tokens">
+          Tokens
+        </span>
+        <span role="columnheader" className="num flow-cost">
+          Cost
+        </span>
+        <span role="columnheader" className="num">
+          Duration
+        </span>
+        <div className="axis" ref={axis} role="columnheader" aria-label="Timeline">
+          {tickTimes.map((at) => (
+            <span key={at} className="num" style={{ left: (at - from) * scale }}>
+              {formatTick(at)}
+            </span>
+          ))}
+        </div>
+      </div>
+      <div className="flow-rows" style={{ height: virtualizer.getTotalSize() }}>
+        {virtualizer.getVirtualItems().map((item) => {
+          const node = nodes[item.index] ?? 0;
+          const id = nodeId(skeleton, node);
+          return (
+            <FlowRow
+              key={id}
+              tree={tree}
+              skeleton={skeleton}
+              node={node}
+              index={item.index}
+              top={item.start}
+              from={from}
+              to={to}
+              nowUs={isRunning ? now - skeleton.origin_us : null}
+              isFolded={isFolded(folds, id)}
+              isSelected={node === selected}
+              onSelect={() => select(item.index)}
+              onFold={(folded) => fold(node, folded)}
+            />
+          );
+        })}
+      </div>
+    </div>
+  );
+}
