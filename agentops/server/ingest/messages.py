@@ -42,6 +42,7 @@ _WRAPPERS: Final = frozenset(
     {"message", "message_content", "tool_call", "document", "prompt", "completion", "tool"}
 )
 _LISTS: Final = ("messages", "input_messages", "choices", "output", "generations", "input")
+_OWN: Final = frozenset({"role", "parts", "tool_calls", "function_call"})
 _NESTED: Final = ("messages", "input_messages", "choices", "message")
 _OLD_PARTS: Final = frozenset(
     {"thinking", "binary", "image-url", "audio-url", "video-url", "document-url"}
@@ -138,7 +139,7 @@ def _from_mapping(value: Mapping[str, Value], role: str, depth: int) -> list[Mes
             if value.get(name):
                 inner.setdefault("finish_reason", value[name])
         return _from_mapping(inner, role, depth + 1)
-    if "role" in value or "parts" in value:
+    if not _OWN.isdisjoint(value):
         return [_message(value, role)]
     for name in _LISTS:
         if isinstance(value.get(name), list) and value[name]:
