@@ -1,6 +1,9 @@
 """Answers of Anthropic's API as they come over the wire, and clients that get them."""
 
+import base64
 import json
+import struct
+import zlib
 
 import anthropic
 import httpx2
@@ -86,6 +89,32 @@ def event_bytes(pairs):
     return [f"event: {name}\ndata: {json.dumps(data)}\n\n".encode() for name, data in pairs]
 
 
+def aws_bytes(pairs):
+    """Return the same events in frames of Amazon's event stream encoding, one piece for each."""
+    return [
+        aws_frame({":event-type": "chunk", ":message-type": "event"}, data) for _, data in pairs
+    ]
+
+
+def aws_frame(headers, data):
+    """Return one frame: an event in base64, or the fault that ``headers`` name."""
+    headers = {":content-type": "application/json", **headers}
+    block = b"".join(
+        struct.pack(">B", len(name))
+        + name.encode()
+        + struct.pack(">BH", 7, len(value))
+        + value.encode()
+        for name, value in headers.items()
+    )
+    is_event = ":event-type" in headers
+    inner = base64.b64encode(json.dumps(data).encode()).decode()
+    payload = json.dumps({"bytes": inner, "p": "abc"} if is_event else data).encode()
+    prelude = struct.pack(">II", 16 + len(block) + len(payload), len(block))
+    prelude += struct.pack(">I", zlib.crc32(prelude))
+    frame = prelude + block + payload
+    return frame + struct.pack(">I", zlib.crc32(frame))
+
+
 class Pieces(httpx2.SyncByteStream, httpx2.AsyncByteStream):
     """A body that comes in pieces; it counts what was taken and notes its close.
 
@@ -143,14 +172,17 @@ class Wire:
             return httpx2.Response(200, json=answer, headers=HEADERS)
         body = json.loads(request.content or b"{}")
         if body.get("stream") or "stream" in request.url.path.lower():
-            return self._streamed()
+            return self.streamed(request)
         return httpx2.Response(200, json=self.message, headers=HEADERS)
 
-    def _streamed(self):
-        pieces = self.stream_pieces or event_bytes(events(self.message))
-        stream = Pieces(pieces)
+    def streamed(self, request):
+        """Answer with the message of this wire as a stream."""
+        is_aws = request.url.path.endswith("/invoke-with-response-stream")
+        encode = aws_bytes if is_aws else event_bytes
+        stream = Pieces(self.stream_pieces or encode(events(self.message)))
         self.streams.append(stream)
-        headers = {**HEADERS, "content-type": "text/event-stream; charset=utf-8"}
+        kind = "application/vnd.amazon.eventstream" if is_aws else "text/event-stream"
+        headers = {**HEADERS, "content-type": kind}
         return httpx2.Response(200, headers=headers, stream=stream)
 
     def client(self, kind=anthropic.Anthropic, **options):

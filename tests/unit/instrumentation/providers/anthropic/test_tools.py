@@ -144,7 +144,7 @@ def test_a_streaming_runner_makes_the_same_spans(manager):
 
     def answer(request):
         wire.message = messages.pop(0)
-        return wire._streamed()
+        return wire.streamed(request)
 
     wire.answers["/v1/messages"] = answer
     runner = wire.client().beta.messages.tool_runner(**REQUEST, tools=[weather], stream=True)

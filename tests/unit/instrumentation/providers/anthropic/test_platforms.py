@@ -1,0 +1,102 @@
+"""Claude on other platforms: their clients take functions over at import, yet each call is a span."""
+
+import anthropic
+import pytest
+from support.anthropic_wire import REQUEST, Wire, aws_frame, events
+
+pytestmark = pytest.mark.usefixtures("provider")
+
+OPTIONS = {
+    "AnthropicVertex": {"region": "us", "project_id": "p", "access_token": "t"},
+    "AnthropicBedrock": {"aws_region": "us-east-1", "api_key": "k"},
+    "AnthropicBedrockMantle": {"aws_region": "us-east-1", "api_key": "k"},
+    "AnthropicFoundry": {"resource": "r", "api_key": "k"},
+    "AnthropicAWS": {"aws_region": "us-east-1", "api_key": "k", "workspace_id": "w"},
+    "AnthropicGoogleCloud": {"project": "p", "workspace_id": "w", "token_provider": lambda: "t"},
+}
+PROVIDERS = {
+    "AnthropicVertex": "gcp.vertex_ai",
+    "AnthropicBedrock": "aws.bedrock",
+    "AnthropicBedrockMantle": "aws.bedrock",
+    "AnthropicFoundry": "azure.ai.inference",
+    "AnthropicAWS": "anthropic",
+    "AnthropicGoogleCloud": "anthropic",
+}
+
+
+def _client(wire, name):
+    if name == "AnthropicBedrock":
+        pytest.importorskip("botocore", reason="Bedrock's client needs it to read streams")
+    return wire.client(getattr(anthropic, name), **OPTIONS[name])
+
+
+def _async_client(wire, name):
+    if name == "AnthropicBedrock":
+        pytest.importorskip("botocore", reason="Bedrock's client needs it to read streams")
+    return wire.async_client(getattr(anthropic, f"Async{name}"), **OPTIONS[name])
+
+
+def _check(ended, name):
+    assert ended.name == "chat claude-opus-5"
+    assert ended["gen_ai.provider.name"] == PROVIDERS[name]
+    assert ended["gen_ai.request.model"] == "claude-opus-5"
+    assert ended["gen_ai.usage.input_tokens"] == 16
+    assert ended["gen_ai.usage.output_tokens"] == 7
+    assert ended["gen_ai.input.messages"][0]["parts"][0]["content"] == "Hi"
+    assert ended["gen_ai.output.messages"][0]["parts"][0]["content"] == "Hello there"
+    assert ended["gen_ai.response.finish_reasons"] == ["stop"]
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("is_beta", [False, True])
+def test_create_is_one_span(name, is_beta, manager, wire):
+    client = _client(wire, name)
+    (client.beta.messages if is_beta else client.messages).create(**REQUEST)
+
+    [ended] = manager.ended
+    _check(ended, name)
+    assert ended["server.address"] == wire.requests[0].url.host or name == "AnthropicGoogleCloud"
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("is_beta", [False, True])
+def test_a_stream_is_one_span(name, is_beta, manager, wire):
+    client = _client(wire, name)
+    with (client.beta.messages if is_beta else client.messages).stream(**REQUEST) as stream:
+        text = "".join(stream.text_stream)
+
+    [ended] = manager.ended
+    assert text == "Hello there"
+    assert ended["gen_ai.request.stream"] is True
+    assert ended["gen_ai.response.time_to_first_chunk"] > 0
+    _check(ended, name)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+async def test_async_create_and_stream_are_one_span_each(name, manager, wire):
+    client = _async_client(wire, name)
+    await client.messages.create(**REQUEST)
+    async with client.messages.stream(**REQUEST) as stream:
+        await stream.until_done()
+
+    for ended in manager.ended:
+        _check(ended, name)
+    assert len(manager.ended) == 2
+
+
+def test_a_fault_in_the_middle_of_a_bedrock_stream_has_its_code(manager):
+    wire = Wire()
+    client = _client(wire, "AnthropicBedrock")
+    started = [data for _, data in events(end=False)]
+    headers = {":exception-type": "throttlingException", ":message-type": "exception"}
+    wire.stream_pieces = [
+        *(aws_frame({":event-type": "chunk", ":message-type": "event"}, data) for data in started),
+        aws_frame(headers, {"message": "slow down"}),
+    ]
+    with pytest.raises(anthropic.APIStatusError):
+        list(client.messages.create(**REQUEST, stream=True))
+
+    [ended] = manager.ended
+    assert ended["error.type"] == "throttlingException"
+    assert ended["gen_ai.usage.input_tokens"] == 16
+    assert "gen_ai.usage.output_tokens" not in ended.attributes
