@@ -17,7 +17,14 @@ from agentops import client, semconv
 from agentops.guard import guarded
 from agentops.session.context import context_session
 from agentops.session.session import Session, SessionOptions, is_orderly
-from agentops.session.steps import Arguments, IdleRun, StepKind, StepRun, StepSpec
+from agentops.session.steps import (
+    Arguments,
+    IdleRun,
+    Parameters,
+    StepKind,
+    StepRun,
+    StepSpec,
+)
 from agentops.session.wrapping import Run, wrap
 from agentops.telemetry.completion import Completion
 
@@ -171,10 +178,11 @@ class StepVerb(_Verb[StepRun]):
 class _Steps:
     """Begins the executions of one decorated callable."""
 
-    __slots__ = ("_spec",)
+    __slots__ = ("_parameters", "_spec")
 
     def __init__(self, spec: StepSpec) -> None:
         self._spec = spec
+        self._parameters: Parameters | None = None
 
     def begin(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -183,8 +191,10 @@ class _Steps:
         if active is None:
             return None
         with guarded("beginning a step"):
-            takes = self._spec.takes_input and active.telemetry.content_mode == "full"
-            inputs = Arguments(function, args, kwargs) if takes else None
+            inputs = None
+            if self._spec.takes_input and active.telemetry.content_mode == "full":
+                self._parameters = self._parameters or Parameters(function)
+                inputs = Arguments(self._parameters, args, kwargs)
             return StepRun(active.telemetry, self._spec, inputs)
         return None
 
@@ -226,12 +236,14 @@ class SessionVerb(_Verb[Session]):
     def __call__(self, target: T) -> T:
         """Decorate a function, method or class: each call is a session."""
         name = self._name or _name(target)
+        parameters: dict[Callable[..., Any], Parameters] = {}
 
         def begin(
             function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
         ) -> Run | None:
             with guarded("beginning a session"):
-                return _SessionRun(name, self._options, Arguments(function, args, kwargs))
+                named = parameters.setdefault(function, Parameters(function))
+                return _SessionRun(name, self._options, Arguments(named, args, kwargs))
             return None
 
         return wrap(target, begin)
@@ -418,5 +430,6 @@ def _step(kind: StepKind, target: object, options: dict[str, Any]) -> object:
 
 
 def _name(target: object) -> str:
-    inner = getattr(target, "__func__", target)  # a static or class method bears its name inside
+    # Static and class methods, and partial functions, bear the name inside.
+    inner = getattr(target, "__func__", getattr(target, "func", target))
     return str(getattr(inner, "__name__", None) or type(target).__name__)

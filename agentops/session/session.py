@@ -1,6 +1,7 @@
 """What is one run of an agent? Session floor: holds a telemetry manager, owns no pipeline."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextvars import Token
 from dataclasses import dataclass
@@ -94,6 +95,7 @@ class Session:
         self._outer: Context | None = None
         self._token: Token[Context] | None = None
         self._running = True
+        self._ending = threading.Lock()
         self.span: Span = trace.INVALID_SPAN
         self.context: Context = otel.get_current()
         with guarded("starting a session"):
@@ -228,9 +230,10 @@ class Session:
             error: Exception that ended the session: the state is then ``FAIL``.
             complete: Resolved on the worker: what else belongs on the root span.
         """
-        if not self._running:
-            return
-        self._running = False
+        with self._ending:
+            if not self._running:
+                return
+            self._running = False
         self._duration_ns = monotonic_ns() - self._started_monotonic_ns
         self.leave()
         with guarded("ending a session"):

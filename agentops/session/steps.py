@@ -29,7 +29,7 @@ from agentops.telemetry.completion import Completion
 if TYPE_CHECKING:
     from agentops.telemetry.manager import TelemetryManager
 
-__all__ = ["Arguments", "IdleRun", "StepKind", "StepRun", "StepSpec", "snapshot"]
+__all__ = ["Arguments", "IdleRun", "Parameters", "StepKind", "StepRun", "StepSpec", "snapshot"]
 
 StepKind: TypeAlias = Literal["agent", "tool", "task", "workflow", "guardrail"]
 """The kinds of step; also the value of ``agentops.span.kind``."""
@@ -106,34 +106,57 @@ class StepSpec:
         )
 
 
+class Parameters:
+    """What the parameters of one callable are called; found out once, on the worker.
+
+    Args:
+        function: The callable.
+    """
+
+    __slots__ = ("_function", "_signature")
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._signature: inspect.Signature | None = None
+
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, object]:
+        """Return parameter name to value, without ``self`` and ``cls``.
+
+        A call that fits no signature, which raises in the callable, gives ``args`` and ``kwargs``.
+        """
+        try:
+            if self._signature is None:
+                self._signature = inspect.signature(self._function)
+            named = dict(self._signature.bind(*args, **kwargs).arguments)
+        except (TypeError, ValueError):
+            return {"args": list(args), "kwargs": dict(kwargs)}
+        first = next(iter(self._signature.parameters), "")
+        if first in ("self", "cls") and "." in getattr(self._function, "__qualname__", ""):
+            named.pop(first, None)
+        return named
+
+
 class Arguments:
     """The arguments of one call, taken by reference; they get their names on the worker.
 
     Args:
-        function: What was called.
+        parameters: Those of what was called.
         args: Positional arguments.
         kwargs: Keyword arguments.
     """
 
-    __slots__ = ("_args", "_function", "_kwargs")
+    __slots__ = ("_args", "_kwargs", "_parameters")
 
     def __init__(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, parameters: Parameters, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
-        self._function = function
+        self._parameters = parameters
         self._args = tuple(map(snapshot, args)) if args else args
         self._kwargs = {name: snapshot(value) for name, value in kwargs.items()}
 
     def named(self) -> dict[str, object]:
         """Return parameter name to value, without ``self`` and ``cls``."""
-        try:
-            bound = _signature(self._function).bind(*self._args, **self._kwargs)
-        except (TypeError, ValueError):  # no signature, or a call that raises for the same reason
-            return {"args": list(self._args), "kwargs": dict(self._kwargs)}
-        named = dict(bound.arguments)
-        if _is_method(self._function):
-            named.pop(next(iter(named), ""), None)
-        return named
+        return self._parameters.bind(self._args, self._kwargs)
 
 
 def snapshot(value: object) -> object:
@@ -146,16 +169,6 @@ def snapshot(value: object) -> object:
     if (kind is list or kind is dict or kind is set) and len(value) <= _SNAPSHOT_ITEMS_MAX:  # type: ignore[arg-type] # the three have a length
         return value.copy()  # type: ignore[attr-defined] # and a copy
     return value
-
-
-@functools.lru_cache(maxsize=1024)
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(function)
-
-
-def _is_method(function: Callable[..., Any]) -> bool:
-    first = next(iter(_signature(function).parameters), "")
-    return first in ("self", "cls") and "." in getattr(function, "__qualname__", "")
 
 
 class StepRun:
