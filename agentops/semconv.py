@@ -149,7 +149,6 @@ EXCEPTION_STACKTRACE: Final = "exception.stacktrace"  # string
 HTTP_REQUEST_METHOD: Final = "http.request.method"  # string
 HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"  # int
 HTTP_REQUEST_RESEND_COUNT: Final = "http.request.resend_count"  # int
-HTTP_RESPONSE_HEADER: Final = "http.response.header"  # prefix of string arrays
 URL_PATH: Final = "url.path"  # string
 CODE_FUNCTION_NAME: Final = "code.function.name"  # string
 CODE_FILE_PATH: Final = "code.file.path"  # string
@@ -189,9 +188,6 @@ AGENTOPS_REJECTED_PREDICTION_TOKENS: Final = (
 AGENTOPS_AUDIO_SECONDS: Final = "agentops.usage.audio_seconds"  # double, seconds
 AGENTOPS_INPUT: Final = "agentops.input"  # arguments of a decorated function, JSON text
 AGENTOPS_OUTPUT: Final = "agentops.output"  # result of a decorated function, JSON text
-AGENTOPS_OUTPUT_SCHEMA: Final = (
-    "agentops.request.output_schema"  # JSON schema a structured answer must follow
-)
 AGENTOPS_GUARDRAIL_SPEC: Final = "agentops.guardrail.spec"  # input or output
 AGENTOPS_STEP_VERSION: Final = "agentops.step.version"  # string, the program's own words
 AGENTOPS_EVENT_ID: Final = "agentops.event.id"  # string, UUID

@@ -17,6 +17,7 @@ __all__ = ["Prices"]
 
 _PROVIDERS = {
     "azure.ai.openai": "azure",
+    "azure.ai.inference": "azure",
     "aws.bedrock": "aws",
     "gcp.gemini": "google",
     "gcp.vertex_ai": "google",

@@ -7,6 +7,8 @@ known here becomes a part of the same type with all its fields, so that a new bl
 
 from collections.abc import Callable, Mapping
 
+from agentops.instrumentation.providers.parts import blob
+
 __all__ = ["field", "plain", "read_message", "read_parts", "read_tools"]
 
 _DEPTH_MAX = 16
@@ -187,7 +189,12 @@ def _media(block: object, modality: str, depth: int) -> dict[str, object]:
     kind = field(source, "type")
     part: dict[str, object]
     if kind == "base64":
-        part = {"type": "blob", "modality": modality, "content": field(source, "data")}
+        data, mime_type = field(source, "data"), field(source, "media_type")
+        return blob(
+            modality,
+            mime_type if isinstance(mime_type, str) else "",
+            data if isinstance(data, (str, bytes)) else "",
+        )
     elif kind == "url":
         part = {"type": "uri", "modality": modality, "uri": field(source, "url")}
     elif kind == "file":

@@ -62,7 +62,7 @@ _SESSION_STREAM_PATH: Final = re.compile(
     r"^/v1/sessions/([^/]+)(?:/threads/([^/]+))?/(?:events/)?stream$"
 )
 _IDENTIFIER: Final = re.compile(r"^(?=.*\d)[\w.:-]{12,}$")
-_KEPT_HEADERS: Final = re.compile(r"^anthropic-(?:\w+-)?ratelimit-|^retry-after$")
+_LIMITED: Final = ("requests", "tokens", "input-tokens", "output-tokens")
 
 
 class AnthropicInstrumentation(StainlessInstrumentation):
@@ -173,7 +173,7 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         if _is_path(call, _COUNT_PATH):
             tokens = body.get("input_tokens")
             if isinstance(tokens, int):
-                call.attributes[semconv.ANTHROPIC_COUNTED_INPUT_TOKENS] = tokens
+                call.attributes[semconv.AGENTOPS_TOKEN_COUNT] = tokens
             return
         identity, model = body.get("id"), body.get("model")
         if isinstance(identity, str):
@@ -190,11 +190,11 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         events = [event for _, event in stream_events(exchange)]
         for event in events:
             if field(event, "type") == "error":
-                kind = field(field(event, "error"), "type")
-                call.error_type = kind if isinstance(kind, str) else "error"
+                _read_fault(call, field(event, "error"))
         if call.operation == "chat":
             stream = MessageStream()
             stream.add(events)
+            call.chunk_count = stream.delta_count
             if not stream.is_empty:
                 read_answer(call, stream.message(), complete=stream.complete)
         elif call.operation == "text_completion":
@@ -265,9 +265,19 @@ def _read_http(call: LLMCall, status: int, headers: Mapping[str, str], retries: 
             call.attributes[name] = value
     if retries:
         call.attributes[semconv.AGENTOPS_RETRY_COUNT] = retries
-    for header, value in headers.items():
-        if _KEPT_HEADERS.match(header.lower()):
-            call.attributes[f"{semconv.HTTP_RESPONSE_HEADER}.{header.lower()}"] = [value]
+    for kind in _LIMITED:
+        for state in ("limit", "remaining", "reset"):
+            value = headers.get(f"anthropic-ratelimit-{kind}-{state}")
+            if value:
+                name = f"{semconv.AGENTOPS_RATE_LIMIT}.{state}_{kind.replace('-', '_')}"
+                call.attributes[name] = int(value) if value.isdigit() else value
+
+
+def _read_fault(call: LLMCall, fault: object) -> None:
+    """Read an error that came in the middle of a stream."""
+    kind, message = field(fault, "type"), field(fault, "message")
+    call.error_type = kind if isinstance(kind, str) else "error"
+    call.error_message = message if isinstance(message, str) else ""
 
 
 def _sent(request: object, body: object) -> object:

@@ -84,7 +84,7 @@ def _read_output_format(call: LLMCall, body: object) -> None:
     wanted = field(field(body, "output_config"), "format") or field(body, "output_format")
     if field(wanted, "type") == "json_schema":
         call.attributes[semconv.GEN_AI_OUTPUT_TYPE] = "json"
-        call.content[semconv.AGENTOPS_OUTPUT_SCHEMA] = plain(field(wanted, "schema"))
+        call.content[semconv.AGENTOPS_REQUEST_OUTPUT_SCHEMA] = plain(field(wanted, "schema"))
 
 
 def read_answer(call: LLMCall, message: object, *, complete: bool = True) -> None:
@@ -182,6 +182,9 @@ def _read_server_tools(call: LLMCall, uses: object) -> None:
         for name, count in counts.items():
             if _count(count):
                 call.attributes[f"{semconv.ANTHROPIC_SERVER_TOOL_USE}.{name}"] = count
+        searches = _count(counts.get("web_search_requests"))
+        if searches:
+            call.priced_units["web_searches"] = searches
 
 
 def _read_compactions(call: LLMCall, iterations: object) -> None:
@@ -207,12 +210,17 @@ def _count(value: object) -> int:
 class MessageStream:
     """The message that a stream's events make.
 
+    Attributes:
+        complete: Whether the event came that tells the final counts.
+        delta_count: Pieces of content that came.
+
     Blocks are kept by their index, for parallel tool calls arrive interleaved. Counts in
     ``message_delta`` are totals so far: they replace those of ``message_start``, they are never added.
     """
 
     def __init__(self) -> None:
         self.complete = False
+        self.delta_count = 0
         self._message: dict[str, object] = {}
         self._usage: dict[str, object] = {}
         self._blocks: dict[int, dict[str, object]] = {}
@@ -223,6 +231,7 @@ class MessageStream:
         for event in events:
             kind = field(event, "type")
             if kind == "content_block_delta":
+                self.delta_count += 1
                 self._add_delta(_count(field(event, "index")), field(event, "delta"))
             elif kind == "content_block_start":
                 block = plain(field(event, "content_block"))

@@ -18,7 +18,7 @@ def test_a_call_is_one_span_with_the_values_of_the_body(manager, wire):
     assert ended["gen_ai.response.id"] == "msg_1"
     assert ended["gen_ai.response.finish_reasons"] == ["stop"]
     assert ended["agentops.response.request_id"] == "req_1"
-    assert ended["http.response.header.anthropic-ratelimit-tokens-remaining"] == ["900"]
+    assert ended["agentops.response.rate_limit.remaining_tokens"] == 900
     assert "gen_ai.response.time_to_first_chunk" not in ended.attributes
 
 

@@ -99,7 +99,7 @@ def test_the_schema_of_a_structured_output_is_content(place):
     call = _call()
     read_request_body(call, body)
 
-    assert {"type": "object"} == call.content[semconv.AGENTOPS_OUTPUT_SCHEMA]
+    assert {"type": "object"} == call.content[semconv.AGENTOPS_REQUEST_OUTPUT_SCHEMA]
     assert "json" == call.attributes[semconv.GEN_AI_OUTPUT_TYPE]
 
 

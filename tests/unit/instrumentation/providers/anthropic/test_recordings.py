@@ -205,7 +205,7 @@ def test_a_recorded_exchange_gives_the_values_of_its_body(path, manager):
         if exchange.path == "/v1/messages":
             _check_message(exchange, ended)
         elif exchange.path == "/v1/messages/count_tokens":
-            counted = ended["anthropic.message.count_tokens.input_tokens"]
+            counted = ended["agentops.token_count"]
             assert counted == exchange.json()["input_tokens"]
             assert "gen_ai.usage.input_tokens" not in ended.attributes
         elif exchange.path == "/v1/complete":
