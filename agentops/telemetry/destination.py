@@ -36,6 +36,7 @@ _ADOPT_PAUSE_S = 30.0
 _DRAIN_PAUSE_S = 0.5
 _DRAIN_JITTER_S = 1.0
 _LOG_PAUSE_S = 60.0
+_REQUEST_BYTES_MAX = 60 * 1024 * 1024  # OTLP specification 1.11: never send more than 64 MiB
 
 
 def _now_s() -> float:
@@ -87,6 +88,8 @@ class Destination:
 
     def _reset(self) -> None:
         self._backoff = Backoff()
+        self._bytes_max = self._limits.bytes_max
+        self._too_large_bytes = _REQUEST_BYTES_MAX  # less once the receiver has refused less
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._is_threadless = False
@@ -239,7 +242,7 @@ class Destination:
                     return False
                 box.changed.wait(pause_s)
                 return True
-            taken = box.take(self._limits.items_max, self._limits.bytes_max, recovered=is_recovered)
+            taken = box.take(self._limits.items_max, self._bytes_max, recovered=is_recovered)
         if is_recovered:
             self._next_drain_s = _now_s() + _DRAIN_PAUSE_S
         self._attempt(taken, is_recovered, deadline_s)
@@ -275,6 +278,9 @@ class Destination:
     def _attempt(self, taken: list[Pending], is_recovered: bool, deadline_s: float | None) -> None:
         batch = self._box.load(taken)
         if batch is None:
+            return
+        is_oversized = _size_bytes(batch) >= self._too_large_bytes
+        if is_oversized and self._split(taken, batch, is_half=False):
             return
         limit_s = self._stop_at_s if self._stop_at_s is not None else deadline_s
         timeout_s = self._limits.timeout_s
@@ -318,7 +324,11 @@ class Destination:
             self._say("retry", text, self.name, result.reason, kept)
 
     def _on_too_large(self, taken: list[Pending], batch: Batch, result: ExportResult) -> None:
-        if not self._split(taken, batch, is_half=False):
+        size_bytes = _size_bytes(batch)
+        if self._split(taken, batch, is_half=False):
+            self._too_large_bytes = size_bytes
+            self._bytes_max = min(self._bytes_max, size_bytes // 2)
+        else:
             self._drop(taken, result)
 
     def _on_refused(self, taken: list[Pending], batch: Batch, result: ExportResult) -> None:
@@ -353,6 +363,10 @@ class Destination:
         self._said[kind] = now
         with guarded("logging"):
             logger.warning(text, *values)
+
+
+def _size_bytes(batch: Batch) -> int:
+    return sum(part.size_bytes for part in batch.parts())
 
 
 def _suppress_instrumentation() -> Token[otel_context.Context]:

@@ -257,14 +257,24 @@ class Pipeline:
     def _run(self) -> None:
         while True:
             self._is_idle = True  # before the look at the queue: whoever submits after it rings
-            if not self._queue and not self._is_flush_wanted():
+            if not self._queue and not self._is_flush_wanted() and not self._is_closed:
                 self._alarm.acquire(timeout=-1 if self._release is None else _RELEASE_PAUSE_S)
             self._is_idle = False
             if self._is_closed:
                 return
-            if not (self._is_flush_wanted() or self._is_batch_waiting()):
-                self._alarm.acquire(timeout=self._linger_s)
-            self._work(None)
+            if self._queue:
+                self._linger()
+            if self._queue or self._is_flush_wanted() or self._release is not None:
+                self._work(None)
+
+    def _linger(self) -> None:
+        """Wait for company for what is in the queue."""
+        until_s = _now_s() + self._linger_s
+        while not (self._is_flush_wanted() or self._is_closed or self._is_batch_waiting()):
+            left_s = until_s - _now_s()
+            if left_s <= 0:
+                return
+            self._alarm.acquire(timeout=left_s)
 
     def _is_flush_wanted(self) -> bool:
         return self._flushes_done < self._flushes_wanted

@@ -3,6 +3,7 @@
 import json
 from urllib.parse import urlsplit
 
+from agentops import __version__
 from agentops.errors import ConfigurationError
 from agentops.telemetry.config import ExporterConfig
 from agentops.telemetry.encoder import ENCODINGS, EncodingName, Part
@@ -72,7 +73,7 @@ class OtlpHttpExporter(Exporter):
         self._paths = {
             encoding: f"{base}/v1/{ENCODINGS[encoding].signal}" for encoding in self.encodings
         }
-        self._headers = dict(config.headers)
+        self._headers = {"User-Agent": f"agentops/{__version__}", **config.headers}
         if config.compression == "gzip" and not is_loopback(parts.hostname or ""):
             self._headers["Content-Encoding"] = "gzip"
         self.name = f"otlp {parts.scheme}://{parts.netloc}{base}"

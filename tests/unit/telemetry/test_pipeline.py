@@ -1,53 +1,17 @@
 import threading
 import time
 
-import pytest
-from support.collector import Collector, Reply, free_port
+from support.collector import Reply, free_port
 from support.records import event, span
 
-from agentops.telemetry.config import BatchConfig, ExporterConfig
-from agentops.telemetry.destination import connect
-from agentops.telemetry.pipeline import Pipeline
-
-QUICK = BatchConfig(delay_ms=20)
-
-
-def as_is(item):
-    return [item]
-
-
-@pytest.fixture
-def collector():
-    with Collector() as running:
-        yield running
-
-
-@pytest.fixture
-def pipeline_to():
-    made = []
-
-    def make(*exporters, prepare=as_is, batch=QUICK, **options):
-        configs = [
-            ExporterConfig(**exporter) if isinstance(exporter, dict) else exporter
-            for exporter in exporters
-        ]
-        made.append(Pipeline(connect(configs, batch=batch), prepare, batch=batch, **options))
-        return made[-1]
-
-    yield make
-    for pipeline in made:
-        pipeline.shutdown(500)
-
-
-def otlp(collector, **settings):
-    return {"type": "otlp", "endpoint": collector.url, **settings}
+from agentops.telemetry.config import BatchConfig
 
 
 def memory_of(pipeline):
     return pipeline.destinations[-1].exporter
 
 
-def test_submitted_spans_arrive_without_a_flush(collector, pipeline_to):
+def test_submitted_spans_arrive_without_a_flush(collector, otlp, pipeline_to):
     pipeline = pipeline_to(otlp(collector))
 
     for number in range(3):
@@ -56,7 +20,7 @@ def test_submitted_spans_arrive_without_a_flush(collector, pipeline_to):
     assert ["s0", "s1", "s2"] == collector.wait_for_spans(3)
 
 
-def test_spans_and_events_go_to_their_own_paths(collector, pipeline_to):
+def test_spans_and_events_go_to_their_own_paths(collector, otlp, pipeline_to):
     pipeline = pipeline_to(otlp(collector))
     pipeline.submit(span(1))
     pipeline.submit(event(1))
@@ -84,7 +48,7 @@ def test_full_queue_drops_newest_and_counts(pipeline_to):
     ]
 
 
-def test_dead_destination_does_not_hold_up_the_other(collector, pipeline_to):
+def test_dead_destination_does_not_hold_up_the_other(collector, otlp, pipeline_to):
     dead = {"type": "otlp", "endpoint": f"http://127.0.0.1:{free_port()}"}
     pipeline = pipeline_to(dead, otlp(collector))
 
@@ -93,7 +57,7 @@ def test_dead_destination_does_not_hold_up_the_other(collector, pipeline_to):
     assert ["s1"] == collector.wait_for_spans(1, timeout_s=1)
 
 
-def test_flush_returns_at_its_deadline_when_nobody_answers(collector, pipeline_to):
+def test_flush_returns_at_its_deadline_when_nobody_answers(collector, otlp, pipeline_to):
     collector.answer_always(Reply(hang=True))
     pipeline = pipeline_to(otlp(collector))
     pipeline.submit(span(1))
