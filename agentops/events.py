@@ -5,6 +5,7 @@ keep working; ``trace_id`` and ``span_id`` are new and are stamped by
 :meth:`agentops.telemetry.manager.TelemetryManager.record`.
 """
 
+import sys
 import traceback
 from dataclasses import dataclass, field, fields
 from enum import Enum
@@ -30,6 +31,13 @@ class EventType(Enum):
     API = "apis"
     TOOL = "tools"
     ERROR = "errors"
+
+
+def _text(error: object) -> str:
+    """Return the exception's own text; a placeholder where its ``__str__`` fails."""
+    if not isinstance(error, BaseException):  # programs of 0.3 may give anything
+        return repr(error)
+    return str(traceback.TracebackException(type(error), error, None))
 
 
 def _now() -> str:
@@ -134,7 +142,7 @@ class ErrorEvent(Event):
         error_type: Class name of the exception, or a text of the program's own.
         code: Error code of the program's own.
         details: Text of the error.
-        logs: Traceback text; by default that of the exception being handled.
+        logs: Traceback text; by default that of ``exception``, else of the exception being handled.
     """
 
     event_type: str = EventType.ERROR.value
@@ -143,13 +151,17 @@ class ErrorEvent(Event):
     error_type: str | None = None
     code: str | None = None
     details: object = None
-    logs: str | None = field(default_factory=traceback.format_exc)
+    logs: str | None = None
 
     def __post_init__(self) -> None:
         """Read the exception, then let go of it: it would keep its frames alive."""
-        if self.exception is not None:
-            self.error_type = self.error_type or type(self.exception).__name__
-            self.details = self.details or str(self.exception)
+        error = self.exception
+        traced = sys.exc_info()[1] if error is None else error
+        if self.logs is None and isinstance(traced, BaseException):
+            self.logs = "".join(traceback.format_exception(traced))
+        if error is not None:
+            self.error_type = self.error_type or type(error).__name__
+            self.details = self.details or _text(error)
             self.exception = None
         if self.end_timestamp is None:
             self.end_timestamp = _now()
