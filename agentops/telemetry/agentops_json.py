@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence, Set
 
+from agentops import semconv
+from agentops.clock import iso_from_ns
 from agentops.events import ErrorEvent, Event
 from agentops.telemetry.protobuf import DEPTH_MAX, NODES_MAX, clean_text
-from agentops.telemetry.records import EventRecord
+from agentops.telemetry.records import EventRecord, Record
 
-__all__ = ["event"]
+__all__ = ["event", "session", "tells_session"]
 
 
 def event(value: EventRecord) -> bytes:
@@ -21,6 +23,28 @@ def event(value: EventRecord) -> bytes:
     if isinstance(source, ErrorEvent):
         fields |= _trigger_fields(source)
     fields["session_id"] = value.session_id
+    plain = _plain(fields, DEPTH_MAX, [NODES_MAX])
+    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def tells_session(record: Record) -> bool:
+    """Return whether a record says that a session started or ended."""
+    names = (semconv.EVENT_SESSION_START, semconv.EVENT_SESSION_END)
+    return isinstance(record, EventRecord) and record.name in names and bool(record.session_id)
+
+
+def session(value: EventRecord) -> bytes:
+    """Return what a session's start or end tells, as fields of ``POST /v2/create_session``."""
+    told = value.attributes
+    at = iso_from_ns(value.time_ns)
+    is_end = value.name == semconv.EVENT_SESSION_END
+    fields = {
+        "session_id": value.session_id,
+        "end_timestamp" if is_end else "init_timestamp": at,
+        "end_state": told.get(semconv.AGENTOPS_SESSION_END_STATE) or "Indeterminate",
+        "end_state_reason": told.get(semconv.AGENTOPS_SESSION_END_REASON),
+        "tags": told.get(semconv.AGENTOPS_TAGS) or [],
+    }
     plain = _plain(fields, DEPTH_MAX, [NODES_MAX])
     return json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode()
 

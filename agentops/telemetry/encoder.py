@@ -24,6 +24,7 @@ EncodingName = Literal[
     "logs_json",
     "agentops_events",
     "agentops_logs",
+    "agentops_sessions",
 ]
 """Names of the encodings an exporter can ask for."""
 
@@ -305,6 +306,14 @@ ENCODINGS: Mapping[EncodingName, Encoding] = {
         "events",
         _is_agentops_event,
         agentops_json.event,
+        _no_resource,
+        _session_scope,
+        _frame_events,
+    ),
+    "agentops_sessions": Encoding(
+        "events",
+        agentops_json.tells_session,
+        agentops_json.session,
         _no_resource,
         _session_scope,
         _frame_events,

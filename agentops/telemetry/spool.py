@@ -53,6 +53,7 @@ _ENCODINGS: tuple[EncodingName, ...] = (  # their position is written to disk: a
     "logs_json",
     "agentops_events",
     "agentops_logs",
+    "agentops_sessions",
 )
 _SEGMENT_NAME = re.compile(r"([0-9a-f]{16})-(\d{8})\.seg")
 _LOCK_NAME = re.compile(r"([0-9a-f]{16})\.lock")
