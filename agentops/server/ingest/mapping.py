@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from agentops import semconv
+from agentops.pricing import Prices
 from agentops.server.ingest.content import fill_content
 from agentops.server.ingest.failures import read_failure
 from agentops.server.ingest.messages import as_json, unflatten
-from agentops.server.ingest.pricing import Prices
 from agentops.server.ingest.table import TABLE, finish_reason
 from agentops.server.ingest.values import Value
 from agentops.server.rows import EventRow, SpanRow

@@ -1,4 +1,4 @@
-"""What did a call cost, when the sender does not say? From the price table of ``genai-prices``.
+"""What did a call cost? Ground floor, shared with the server; from the price table of ``genai-prices``.
 
 The library takes about 130 µs for one price (0.2.3, measured), more than all the rest of decoding. So the
 rates of each model are asked once and kept; a model whose price is not a plain rate for each token
