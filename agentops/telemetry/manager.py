@@ -1,18 +1,23 @@
 """Who makes spans and events and sees them off? Telemetry floor: :class:`TelemetryManager`."""
 
+import logging
 import os
+import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from opentelemetry.context import Context, get_current
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import (
     Link,
+    NonRecordingSpan,
     Span,
     SpanContext,
     SpanKind,
+    Status,
+    StatusCode,
     TraceFlags,
     get_current_span,
     set_span_in_context,
@@ -25,24 +30,42 @@ from agentops.guard import guarded
 from agentops.telemetry.ambient import get_ambient, set_ambient
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import ContentMode, TelemetryConfig
+from agentops.telemetry.content import narrow
 from agentops.telemetry.destination import connect
-from agentops.telemetry.pending import Item, PendingEvent
+from agentops.telemetry.exceptions import exception_attributes
+from agentops.telemetry.head import Head, Verdict
+from agentops.telemetry.metrics import Metrics
+from agentops.telemetry.pending import CompletedSpan, Item, PendingEvent
 from agentops.telemetry.pipeline import Pipeline
-from agentops.telemetry.processors import Finisher
-from agentops.telemetry.recording import (
-    event_record,
-    pending_of_completion,
-    span_record,
-    take_completion,
+from agentops.telemetry.preparation import Preparation
+from agentops.telemetry.provider import (
+    Doorway,
+    OwnProvider,
+    StreetSampler,
+    become_global,
+    foreign_provider,
+    own_resource,
 )
-from agentops.telemetry.records import AnyValue, Record
+from agentops.telemetry.records import AnyValue
 from agentops.telemetry.spans import DeferredSpan, OwnIds, SpanHome
 from agentops.telemetry.stats import LossReport, Stats
-from agentops.telemetry.totals import Totals
+
+if TYPE_CHECKING:
+    from opentelemetry.util.types import Attributes
+
+    from agentops.telemetry.totals import Totals
 
 __all__ = ["TelemetryManager"]
 
-_SAMPLED = TraceFlags(TraceFlags.SAMPLED | TraceFlags.RANDOM_TRACE_ID)
+logger = logging.getLogger("agentops")
+
+
+class _Given(NamedTuple):
+    """What a span starts with."""
+
+    attributes: Mapping[str, AnyValue] | None
+    links: Sequence[Link]
+    start_ns: int | None
 
 
 class TelemetryManager:
@@ -55,12 +78,17 @@ class TelemetryManager:
         service_name: ``service.name`` of the resource; ``None``: ``OTEL_SERVICE_NAME`` or the SDK's own.
 
     Attributes:
+        config: As given.
         content_mode: How much of prompts and answers is recorded.
         tracer_provider: The OpenTelemetry TracerProvider in use.
         span_processor: Add it to a TracerProvider of your own to send its spans down the same street.
+        exporters: The destinations' exporters, in the order of the configuration.
         default_context: Context of the session that everything outside of any session belongs to, in
             every thread; ``None``: there is none.
-        totals: Sums over what the worker has seen so far.
+
+    Raises:
+        ConfigurationError: A destination cannot be made as configured, or there is no provider to
+            attach to.
     """
 
     def __init__(
@@ -68,25 +96,40 @@ class TelemetryManager:
     ) -> None:
         self.config = config or TelemetryConfig()
         self.content_mode: ContentMode = self.config.content
-        named = {} if service_name is None else {semconv.SERVICE_NAME: service_name}
-        resource = Resource.create(named)
-        self._ids = OwnIds()
-        os.register_at_fork(after_in_child=self._ids.reseed)
-        self._finish_record = Finisher(self.config.limits)
-        destinations = connect(
-            self.config.exporters, batch=self.config.batch, spool=self.config.spool
-        )
-        self.exporters = [destination.exporter for destination in destinations]
-        self._pipeline = Pipeline(destinations, self._prepare, batch=self.config.batch)
-        self.tracer_provider = TracerProvider(
-            resource=resource, shutdown_on_exit=False, id_generator=self._ids
-        )
-        self.span_processor: SpanProcessor = _Doorway(self._submit)
-        self.tracer_provider.add_span_processor(self.span_processor)
-        self._home = SpanHome(resource, self._submit, self.config.limits.attributes_max)
-        self._scopes: dict[str, InstrumentationScope] = {}
         self.default_context: Context | None = None
-        self.totals = Totals()
+        self._is_on = not self.config.disabled
+        self._ids = OwnIds()
+        metrics = Metrics()
+        self._head = Head(self.config.sampling, metrics)
+        self._preparation = Preparation(self.config, self._head, metrics)
+        exporters = self.config.exporters if self._is_on else ()
+        destinations = connect(exporters, batch=self.config.batch, spool=self.config.spool)
+        self.exporters = [destination.exporter for destination in destinations]
+        self._pipeline = Pipeline(
+            destinations, self._preparation, batch=self.config.batch, narrow=narrow
+        )
+        self._completions: dict[int, Completion] = {}
+        self.span_processor: SpanProcessor = Doorway(self._take_stock, self.flush)
+        self._own = OwnProvider(
+            own_resource(service_name),
+            StreetSampler(self._head.choose),
+            self._ids,
+            self.config.limits,
+        )
+        self._home = SpanHome(self._own.resource, self._submit, self.config.limits.attributes_max)
+        self.tracer_provider: TracerProvider = self._choose_provider()
+        self._scopes: dict[str, InstrumentationScope] = {}
+        _renew_in_children(self)
+
+    def _choose_provider(self) -> TracerProvider:
+        mode = self.config.provider if self._is_on else "private"
+        provider: TracerProvider = foreign_provider() if mode == "attach" else self._own
+        provider.add_span_processor(self.span_processor)
+        for each in self.config.processors if self._is_on else ():
+            provider.add_span_processor(each)  # type: ignore[arg-type] # checked by its use
+        if mode == "global" and not become_global(self._own):
+            logger.warning("agentops: the program has a global TracerProvider; ours stays private")
+        return provider
 
     def create_span(  # noqa: PLR0913 - all of it belongs to a span
         self,
@@ -115,21 +158,26 @@ class TelemetryManager:
             An OpenTelemetry span. End it with :meth:`end_span` or its own ``end``.
         """
         context = self._in_session(get_current() if parent is None else parent)
+        ambient = get_ambient(context)
         above: SpanContext | None = get_current_span(context).get_span_context()
-        if above is None or not above.is_valid:
+        if above is not None and not above.is_valid:
             above = None
-            trace_id = self._ids.generate_trace_id()
-        else:
-            trace_id = above.trace_id
+        trace_id = self._ids.generate_trace_id() if above is None else above.trace_id
+        verdict = self._head.judge(context, above, trace_id, name, ambient, attributes)
+        if not self._is_on or not verdict.is_recorded:
+            return self._silent_span(above, trace_id, verdict)
+        if self._is_shared():
+            given = _Given(attributes, links, start_ns)
+            return self._stock_span(name, kind, context, scope, given)
         own = SpanContext(
-            trace_id,
-            self._ids.generate_span_id(),
-            False,
-            _SAMPLED,
-            above.trace_state if above is not None else None,
+            trace_id, self._ids.generate_span_id(), False, verdict.flags, verdict.trace_state
         )
         span = DeferredSpan(name, kind, own, above, self._scope(scope), self._home)
-        span.begin(attributes, get_ambient(context), links, start_ns)
+        if verdict.decision is not None:
+            span.decision = verdict.decision
+            if verdict.is_first:
+                verdict.decision.root_span_id = own.span_id
+        span.begin(attributes, ambient, links, start_ns)
         return span
 
     def end_span(
@@ -144,16 +192,21 @@ class TelemetryManager:
 
         Args:
             span: What :meth:`create_span` returned. Ending it twice does nothing.
-            complete: Called once, off the caller's thread, for what the answer adds.
+            complete: Called once, off the caller's thread, for what the answer adds. Where processors
+                that are not ours see the span, it is called here, so that they see all of it.
             error: Sets status ERROR, ``error.type`` and an ``exception`` event.
             end_ns: End since the Unix epoch in ns; ``None``: now.
         """
         with guarded("ending a span"):
+            if not span.is_recording():
+                return
             if isinstance(span, DeferredSpan):
-                if error is not None and span.is_recording():
+                if error is not None:
                     span.fail(error)
                     span.raw.setdefault(semconv.ERROR_TYPE, type(error).__qualname__)
                 span.completion = complete
+            else:
+                self._complete_stock(span, complete, error)
             span.end(end_ns)
 
     def record(
@@ -174,12 +227,13 @@ class TelemetryManager:
             if pending.trace_id:
                 event.trace_id = f"{pending.trace_id:032x}"
                 event.span_id = f"{pending.span_id:016x}"
-            if event.session_id is None:
-                event.session_id = pending.ambient.get(semconv.SESSION_ID)  # type: ignore[assignment]
+            session_id = pending.ambient.get(semconv.SESSION_ID)
+            if event.session_id is None and session_id is not None:
+                event.session_id = str(session_id)
             if event.end_timestamp is None:
                 event.end_timestamp = iso_from_ns(pending.time_ns)
             pending.event = event
-            self._submit(pending)
+            self._submit_event(pending)
         return event
 
     def emit(
@@ -204,19 +258,28 @@ class TelemetryManager:
             pending = self._pending(context, None)
             pending.name, pending.body, pending.severity = name, body, severity
             pending.attributes = dict(attributes or {})
-            self._submit(pending)
+            self._submit_event(pending)
 
     def flush(self, timeout_ms: int = 5000) -> bool:
-        """Push out everything accepted so far; true only if it was delivered or spooled in time."""
+        """Push out everything accepted so far; true only if every receiver has it in time.
+
+        False means that some of it still waits; with a spool it waits on disk.
+        """
         return self._pipeline.flush(timeout_ms)
 
     def shutdown(self, timeout_ms: int = 2000) -> LossReport:
         """Deliver what is there and stop, within the time given. Idempotent; returns what was lost."""
+        self.span_processor.shutdown()
         return self._pipeline.shutdown(timeout_ms)
 
     def stats(self) -> Stats:
-        """Return what was accepted, sent, kept and dropped so far, for each destination."""
-        return self._pipeline.stats()
+        """Return what was accepted, sent, kept, left out and dropped so far, for each destination."""
+        return replace(self._pipeline.stats(), left_out=self._preparation.left_out)
+
+    @property
+    def totals(self) -> "Totals":
+        """Sums over what the worker has seen so far."""
+        return self._preparation.totals
 
     def _scope(self, name: str) -> InstrumentationScope:
         found = self._scopes.get(name)
@@ -234,54 +297,113 @@ class TelemetryManager:
             context = set_span_in_context(get_current_span(default), context)
         return set_ambient(context, {**get_ambient(default), **get_ambient(context)})
 
+    def _silent_span(self, above: SpanContext | None, trace_id: int, verdict: Verdict) -> Span:
+        """Return a span that records nothing; without anything recorded the caller's ids go on."""
+        if not self._is_on:
+            return NonRecordingSpan(above or SpanContext(0, 0, False))
+        span_id = self._ids.generate_span_id()
+        return NonRecordingSpan(
+            SpanContext(trace_id, span_id, False, verdict.flags, verdict.trace_state)
+        )
+
+    def _is_shared(self) -> bool:
+        """Whether processors that are not ours see the spans too."""
+        return self._own.has_strangers or self.tracer_provider is not self._own
+
+    def _stock_span(
+        self, name: str, kind: SpanKind, context: Context, scope: str, given: _Given
+    ) -> Span:
+        """Start a span that every processor understands, with what they may see."""
+        tracer = self.tracer_provider.get_tracer(scope, __version__, semconv.SCHEMA_URL)
+        shown = self._preparation.present(given.attributes or {})
+        return tracer.start_span(
+            name,
+            context=context,
+            kind=kind,
+            attributes=cast("Attributes", shown),
+            links=given.links,
+            start_time=given.start_ns,
+        )
+
+    def _complete_stock(
+        self,
+        span: Span,
+        complete: Callable[[], Completion] | None,
+        error: BaseException | None,
+    ) -> None:
+        present = self._preparation.present
+        if error is not None:
+            shown = cast("dict[str, str]", present(exception_attributes(error)))
+            span.add_event("exception", shown)
+            text = shown.get(semconv.EXCEPTION_MESSAGE, "")
+            span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {text}"))
+            span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
+        completion = None
+        if complete is not None:
+            with guarded("completing a span"):
+                completion = complete()
+        if completion is not None:
+            span.set_attributes(cast("dict[str, str]", present(completion.attributes)))
+            self._completions[span.get_span_context().span_id] = completion
+
+    def _take_stock(self, span: ReadableSpan) -> None:
+        """Let a span of a TracerProvider in."""
+        context = span.get_span_context()
+        if context is None:
+            return
+        completion = self._completions.pop(context.span_id, None)
+        if completion is not None:
+            self._submit(CompletedSpan(span, completion))
+        elif context.trace_flags.sampled or self._head.of(None, context.trace_id) is not None:
+            self._submit(span)
+
     def _pending(self, context: Context | None, span: Span | None) -> PendingEvent:
         current = self._in_session(get_current() if context is None else context)
         owner = get_current_span(current) if span is None else span
         ids = owner.get_span_context()
-        ambient = owner.ambient if isinstance(owner, DeferredSpan) else get_ambient(current)
+        ambient = get_ambient(current)
+        if isinstance(owner, DeferredSpan):
+            decision, ambient = owner.decision, owner.ambient
+        else:
+            decision = self._head.of(ambient.get(semconv.SESSION_ID), ids.trace_id)
         return PendingEvent(
             name="",
             time_ns=now_ns(),
             trace_id=ids.trace_id,
             span_id=ids.span_id,
             flags=int(ids.trace_flags),
+            trace_state=ids.trace_state.to_header() if ids.trace_state else "",
             ambient=ambient,
+            resource=self._home.resource.attributes,
+            decision=decision,
         )
+
+    def _submit_event(self, pending: PendingEvent) -> None:
+        is_left_out = pending.trace_id and not pending.flags & TraceFlags.SAMPLED
+        if self._is_on and not (is_left_out and pending.decision is None):
+            self._pipeline.submit(pending)
 
     def _submit(self, item: Item) -> None:
         self._pipeline.submit(item)
 
-    def _prepare(self, item: object) -> list[Record]:
-        """Make the records of one item; runs on the worker."""
-        records: list[Record] = []
-        if isinstance(item, PendingEvent):
-            records.append(event_record(item, self._home.resource.attributes))
-        elif isinstance(item, ReadableSpan):
-            completion = take_completion(item)
-            made = span_record(item, completion)
-            records.append(made)
-            if completion is not None:
-                records.extend(
-                    event_record(pending_of_completion(event, made), made.resource)
-                    for event in completion.events
-                )
-        for record in records:
-            self._finish_record(record)
-            self.totals.add(record)
-        return records
+    def _after_fork(self) -> None:
+        """Start afresh in a child process with what must not be shared with the parent."""
+        self._ids.reseed()
+        self._head.sampler.after_fork()
+        self._preparation.after_fork()
+        self._completions.clear()
+        self._home.resource = self._own.resource
 
 
-class _Doorway(SpanProcessor):
-    """Lets spans of any TracerProvider into the pipeline."""
+def _renew_in_children(manager: TelemetryManager) -> None:
+    """Tie a manager to forks of the process without keeping it alive."""
+    reference = weakref.ref(manager)
 
-    def __init__(self, submit: Callable[[ReadableSpan], None]) -> None:
-        self._submit = submit
+    def renew() -> None:
+        found = reference()
+        if found is not None:
+            with guarded("starting anew after fork"):
+                found._after_fork()
 
-    def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
-        """Stamp what rides in the context."""
-        for key, value in get_ambient(parent_context).items():
-            span.set_attribute(key, value)  # type: ignore[arg-type] # ambient values are AnyValues
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Hand the span over."""
-        self._submit(span)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=renew)

@@ -7,9 +7,11 @@ from typing import TypeAlias
 from opentelemetry.sdk.trace import ReadableSpan
 
 from agentops.events import Event
+from agentops.telemetry.completion import Completion
 from agentops.telemetry.records import AnyValue
+from agentops.telemetry.sampling import Decision
 
-__all__ = ["Item", "PendingEvent"]
+__all__ = ["CompletedSpan", "Item", "PendingEvent"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,6 +26,8 @@ class PendingEvent:
         event: The AgentOps event, ``None`` for a plain log record.
         is_full: Whether the record carries the event's content: true for what the program records
             itself, false where the content rides on the span of the same call.
+        resource: Attributes of the process.
+        decision: About its session; ``None``: it is kept.
     """
 
     name: str
@@ -38,6 +42,16 @@ class PendingEvent:
     ambient: Mapping[str, AnyValue] = field(default_factory=dict)
     event: Event | None = None
     is_full: bool = True
+    resource: Mapping[str, AnyValue] = field(default_factory=dict)
+    decision: Decision | None = None
 
 
-Item: TypeAlias = ReadableSpan | PendingEvent
+@dataclass(slots=True, frozen=True)
+class CompletedSpan:
+    """A stock span whose completion was resolved before it ended, because others see the span too."""
+
+    span: ReadableSpan
+    completion: Completion
+
+
+Item: TypeAlias = ReadableSpan | PendingEvent | CompletedSpan

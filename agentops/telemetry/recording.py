@@ -12,11 +12,12 @@ from typing import Final
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Link
 
-from agentops import semconv
+from agentops import __version__, semconv
 from agentops.clock import now_ns
 from agentops.events import Event, EventType
 from agentops.guard import guarded
 from agentops.telemetry.completion import Completion
+from agentops.telemetry.content import CONTENT_FIELDS, event_with, is_content_field
 from agentops.telemetry.pending import PendingEvent
 from agentops.telemetry.records import (
     AnyValue,
@@ -28,7 +29,7 @@ from agentops.telemetry.records import (
 )
 from agentops.telemetry.spans import DeferredSpan
 
-__all__ = ["event_record", "span_record", "take_completion"]
+__all__ = ["event_record", "pending_of_completion", "span_record", "take_completion"]
 
 _EVENT_NAMES: Final = {
     EventType.LLM.value: semconv.EVENT_AGENTOPS_LLM,
@@ -36,7 +37,7 @@ _EVENT_NAMES: Final = {
     EventType.TOOL.value: semconv.EVENT_AGENTOPS_TOOL,
     EventType.ERROR.value: semconv.EVENT_AGENTOPS_ERROR,
 }
-_SCOPE: Final = Scope("agentops")
+_SCOPE: Final = Scope("agentops", __version__, semconv.SCHEMA_URL)
 _IS_REMOTE_KNOWN: Final = 0x100
 _IS_REMOTE: Final = 0x200
 _ERROR: Final = 2
@@ -111,7 +112,7 @@ def _link_record(link: Link) -> LinkRecord:
     )
 
 
-def event_record(pending: PendingEvent, resource: Mapping[str, AnyValue]) -> EventRecord:
+def event_record(pending: PendingEvent) -> EventRecord:
     """Return the record of an event or log record, stamped with what rode in its context."""
     attributes: dict[str, AnyValue] = {**pending.ambient, **pending.attributes}
     event = pending.event
@@ -122,6 +123,8 @@ def event_record(pending: PendingEvent, resource: Mapping[str, AnyValue]) -> Eve
         attributes.update(event_attributes(event, pending.is_full))
         if event.session_id is not None:
             attributes[semconv.SESSION_ID] = str(event.session_id)
+        if not pending.is_full:
+            event = event_with(event, _without_content)
     return EventRecord(
         name=name,
         time_ns=pending.time_ns,
@@ -132,9 +135,14 @@ def event_record(pending: PendingEvent, resource: Mapping[str, AnyValue]) -> Eve
         body=pending.body,
         attributes={key: value for key, value in attributes.items() if value is not None},
         event=event,
-        resource=resource,
+        resource=pending.resource,
+        scope=_SCOPE,
         session_id=str(attributes.get(semconv.SESSION_ID) or ""),
     )
+
+
+def _without_content(name: str, value: object) -> object:
+    return value if name == "details" or not is_content_field(name) else None
 
 
 def event_attributes(event: Event, is_full: bool) -> dict[str, AnyValue]:
@@ -142,7 +150,8 @@ def event_attributes(event: Event, is_full: bool) -> dict[str, AnyValue]:
 
     Args:
         event: The event.
-        is_full: Whether its content (parameters, results, prompt, completion, logs) is included.
+        is_full: Whether its content (parameters, results, prompt, completion, logs) is included;
+            the text of an error always is.
     """
     values = event.to_fields()
     attributes: dict[str, AnyValue] = {
@@ -151,8 +160,8 @@ def event_attributes(event: Event, is_full: bool) -> dict[str, AnyValue]:
     }
     for field_name, attribute in _PLAIN_FIELDS.items():
         attributes[attribute] = values.get(field_name)
-    if is_full:
-        for field_name, attribute in _CONTENT_FIELDS.items():
+    for field_name, attribute in CONTENT_FIELDS.items():
+        if is_full or field_name == "details":
             attributes[attribute] = values.get(field_name)
     if event.agent_id is not None:
         attributes[semconv.AGENTOPS_AGENT_ID] = str(event.agent_id)
@@ -178,17 +187,6 @@ _PLAIN_FIELDS: Final = {
     "code": "agentops.error.code",
 }
 """Event field to attribute, where the value tells nothing of what was said."""
-
-_CONTENT_FIELDS: Final = {
-    "params": semconv.AGENTOPS_INPUT,
-    "returns": semconv.AGENTOPS_OUTPUT,
-    "prompt": semconv.GEN_AI_INPUT_MESSAGES,
-    "completion": semconv.GEN_AI_OUTPUT_MESSAGES,
-    "details": semconv.EXCEPTION_MESSAGE,
-    "logs": "agentops.event.logs",
-    "screenshot": "agentops.action.screenshot",
-}
-"""Event field to attribute, where the value is content."""
 
 
 def _seconds_between(start: str | None, end: str | None) -> float | None:
@@ -221,4 +219,29 @@ def pending_of_completion(event: Event, span: SpanRecord) -> PendingEvent:
         trace_state=span.trace_state,
         event=event,
         is_full=False,
+        resource=span.resource,
+        ambient=_shared(span.attributes),
     )
+
+
+def _shared(attributes: Mapping[str, AnyValue]) -> dict[str, AnyValue]:
+    return {name: attributes[name] for name in _SHARED if name in attributes}
+
+
+_SHARED: Final = (
+    semconv.SESSION_ID,
+    semconv.AGENTOPS_TAGS,
+    semconv.GEN_AI_AGENT_NAME,
+    semconv.GEN_AI_CONVERSATION_ID,
+    semconv.GEN_AI_OPERATION_NAME,
+    semconv.GEN_AI_PROVIDER_NAME,
+    semconv.GEN_AI_REQUEST_MODEL,
+    semconv.GEN_AI_RESPONSE_ID,
+    semconv.GEN_AI_RESPONSE_FINISH_REASONS,
+    semconv.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS,
+    semconv.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS,
+    semconv.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS,
+    semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
+    semconv.USER_ID,
+)
+"""What the event of an instrumented call repeats from its span: who and how much, never what was said."""

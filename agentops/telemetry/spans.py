@@ -22,6 +22,7 @@ from agentops.semconv import EXCEPTION_MESSAGE
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.exceptions import exception_attributes
 from agentops.telemetry.records import AnyValue
+from agentops.telemetry.sampling import Decision
 
 __all__ = ["DeferredSpan", "OwnIds", "RawAttributes", "SpanHome"]
 
@@ -111,11 +112,13 @@ class DeferredSpan(Span):
         completion: Called once by the worker; ``None`` when there is nothing to add.
         ambient: What rode in the context when it started.
         raw: The attributes, to be read and set by this package.
+        decision: About its session; ``None``: it is kept.
     """
 
     completion: Callable[[], Completion] | None
     ambient: Mapping[str, AnyValue]
     raw: RawAttributes
+    decision: Decision | None
 
     def __init__(
         self,
@@ -140,6 +143,7 @@ class DeferredSpan(Span):
         self._end_time: int | None = None
         self._dropped_events = 0
         self.completion = None
+        self.decision = None
 
     def begin(
         self,

@@ -38,12 +38,14 @@ class Stats:
     Attributes:
         accepted: Items that entered the queue.
         queued: Items still in it.
+        left_out: Records that sampling left out; not a loss.
         dropped: Items that never became records, ``{reason: items}``.
         destinations: Counters by name of the destination.
     """
 
     accepted: int = 0
     queued: int = 0
+    left_out: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     destinations: Mapping[str, DestinationStats] = field(default_factory=dict)
 

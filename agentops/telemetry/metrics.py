@@ -1,0 +1,150 @@
+"""Which metrics follow from a span? Telemetry floor; runs on the worker, before sampling.
+
+Instruments are those of the GenAI conventions, made with the OpenTelemetry metrics API when first
+needed. Who wants them sets a MeterProvider, as with any OpenTelemetry library; without one nothing is
+measured and nothing is imported.
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from agentops import __version__, semconv
+from agentops.guard import guarded
+from agentops.telemetry.completion import Completion
+from agentops.telemetry.records import AnyValue, SpanRecord
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter, MeterProvider
+
+__all__ = ["HISTOGRAMS", "Metrics"]
+
+_SECONDS: Final = tuple(0.01 * 2**n for n in range(14))
+_AGENT_SECONDS: Final = tuple(0.1 * 2**n for n in range(13))
+_WORKFLOW_SECONDS: Final = (1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
+_TOKENS: Final = tuple(float(4**n) for n in range(14))
+
+HISTOGRAMS: Final[Mapping[str, tuple[str, tuple[float, ...]]]] = {
+    "gen_ai.client.inference.duration": ("s", _SECONDS),
+    "gen_ai.client.inference.time_to_first_chunk": ("s", _SECONDS),
+    "gen_ai.client.inference.time_per_output_chunk": ("s", _SECONDS),
+    "gen_ai.client.inference.operation.input_tokens": ("{token}", _TOKENS),
+    "gen_ai.client.inference.operation.output_tokens": ("{token}", _TOKENS),
+    "gen_ai.client.operation.duration": ("s", _SECONDS),
+    "gen_ai.invoke_agent.duration": ("s", _AGENT_SECONDS),
+    "gen_ai.execute_tool.duration": ("s", _SECONDS),
+    "gen_ai.invoke_workflow.duration": ("s", _WORKFLOW_SECONDS),
+}
+"""Histograms by name: their unit and bucket boundaries."""
+
+_COUNTERS: Final[Mapping[str, str]] = {
+    semconv.GEN_AI_USAGE_INPUT_TOKENS: "gen_ai.client.inference.usage.input_tokens",
+    semconv.GEN_AI_USAGE_OUTPUT_TOKENS: "gen_ai.client.inference.usage.output_tokens",
+    semconv.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: "gen_ai.client.inference.usage.cache_read.input_tokens",
+    semconv.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS: "gen_ai.client.inference.usage.cache_write.input_tokens",
+    semconv.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS: "gen_ai.client.inference.usage.reasoning.output_tokens",
+}
+_PER_OPERATION: Final = {
+    semconv.GEN_AI_USAGE_INPUT_TOKENS: "gen_ai.client.inference.operation.input_tokens",
+    semconv.GEN_AI_USAGE_OUTPUT_TOKENS: "gen_ai.client.inference.operation.output_tokens",
+}
+_INFERENCE: Final = frozenset({"chat", "text_completion", "generate_content"})
+_DURATIONS: Final = {
+    "invoke_agent": "gen_ai.invoke_agent.duration",
+    "execute_tool": "gen_ai.execute_tool.duration",
+    "invoke_workflow": "gen_ai.invoke_workflow.duration",
+} | dict.fromkeys(_INFERENCE, "gen_ai.client.inference.duration")
+_CALL_DIMENSIONS: Final = (
+    semconv.GEN_AI_OPERATION_NAME,
+    semconv.GEN_AI_PROVIDER_NAME,
+    semconv.GEN_AI_REQUEST_MODEL,
+    semconv.GEN_AI_RESPONSE_MODEL,
+    semconv.SERVER_ADDRESS,
+    semconv.SERVER_PORT,
+    semconv.ERROR_TYPE,
+)
+_STEP_DIMENSIONS: Final = (
+    semconv.GEN_AI_OPERATION_NAME,
+    semconv.GEN_AI_AGENT_NAME,
+    semconv.GEN_AI_TOOL_NAME,
+    semconv.GEN_AI_WORKFLOW_NAME,
+    semconv.ERROR_TYPE,
+)
+_STEPS: Final = frozenset({"invoke_agent", "execute_tool", "invoke_workflow"})
+
+
+class Metrics:
+    """Measures spans. For one thread.
+
+    Args:
+        provider: Where the instruments are made; ``None``: the global MeterProvider.
+    """
+
+    def __init__(self, provider: "MeterProvider | None" = None) -> None:
+        self._provider = provider
+        self._meter: Meter | None = None
+        self._instruments: dict[str, object] = {}
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody listens: a MeterProvider was given, or the SDK's metrics have been loaded."""
+        return self._provider is not None or "opentelemetry.sdk.metrics" in sys.modules
+
+    def measure(self, record: SpanRecord, completion: Completion | None) -> None:
+        """Record what a span tells."""
+        operation = record.attributes.get(semconv.GEN_AI_OPERATION_NAME)
+        if not isinstance(operation, str) or not self.is_wanted:
+            return
+        with guarded("measuring a span"):
+            self._measure(operation, record, completion)
+
+    def _measure(self, operation: str, record: SpanRecord, completion: Completion | None) -> None:
+        attributes = record.attributes
+        names = _STEP_DIMENSIONS if operation in _STEPS else _CALL_DIMENSIONS
+        dimensions = {name: attributes[name] for name in names if name in attributes}
+        seconds = (record.end_ns - record.start_ns) / 1e9
+        self._record(
+            _DURATIONS.get(operation, "gen_ai.client.operation.duration"), seconds, dimensions
+        )
+        if operation in _INFERENCE:
+            self._tokens(attributes, dimensions)
+        for each in completion.measurements if completion is not None else ():
+            self._record(each.name, each.value, {**dimensions, **each.attributes})
+
+    def _tokens(self, attributes: Mapping[str, AnyValue], dimensions: dict[str, AnyValue]) -> None:
+        with_modality = {**dimensions, semconv.GEN_AI_TOKEN_MODALITY: "unknown"}
+        for name, counter in _COUNTERS.items():
+            value = attributes.get(name)
+            if isinstance(value, int):
+                self._add(counter, value, with_modality)
+        for name, histogram in _PER_OPERATION.items():
+            value = attributes.get(name)
+            if isinstance(value, int):
+                self._record(histogram, value, dimensions)
+        first = attributes.get(semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK)
+        if isinstance(first, (int, float)):
+            self._record("gen_ai.client.inference.time_to_first_chunk", first, dimensions)
+
+    def _record(self, name: str, value: float, dimensions: Mapping[str, AnyValue]) -> None:
+        found = self._instruments.get(name)
+        if found is None:
+            unit, buckets = HISTOGRAMS[name]
+            found = self._instruments[name] = self._own_meter().create_histogram(
+                name, unit=unit, explicit_bucket_boundaries_advisory=list(buckets)
+            )
+        found.record(value, attributes=dimensions)  # type: ignore[attr-defined] # a histogram
+
+    def _add(self, name: str, value: int, dimensions: Mapping[str, AnyValue]) -> None:
+        found = self._instruments.get(name)
+        if found is None:
+            found = self._instruments[name] = self._own_meter().create_counter(name, unit="{token}")
+        found.add(value, attributes=dimensions)  # type: ignore[attr-defined] # a counter
+
+    def _own_meter(self) -> "Meter":
+        if self._meter is None:
+            # Imported when the first span is measured: not every program has metrics.
+            from opentelemetry.metrics import get_meter_provider
+
+            provider = self._provider or get_meter_provider()
+            self._meter = provider.get_meter("agentops", __version__, semconv.SCHEMA_URL)
+        return self._meter

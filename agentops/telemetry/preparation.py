@@ -1,0 +1,126 @@
+"""How does an item of the queue become the records that leave? Telemetry floor: the worker's work.
+
+Completion, record, price, metrics, sampling, finishing: in this order, so that metrics know nothing of
+sampling and nothing leaves unfinished.
+"""
+
+from collections.abc import Mapping
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from agentops import semconv
+from agentops.events import LLMEvent
+from agentops.telemetry.completion import Completion
+from agentops.telemetry.config import TelemetryConfig
+from agentops.telemetry.head import Head
+from agentops.telemetry.masking import build_mask
+from agentops.telemetry.metrics import Metrics
+from agentops.telemetry.pending import CompletedSpan, PendingEvent
+from agentops.telemetry.processors import Finisher, Pricer, stamp_weight
+from agentops.telemetry.recording import (
+    event_record,
+    pending_of_completion,
+    span_record,
+    take_completion,
+)
+from agentops.telemetry.records import AnyValue, Record
+from agentops.telemetry.sampling import Decision, Fate, weight_in
+from agentops.telemetry.spans import DeferredSpan
+from agentops.telemetry.tail import Tail
+from agentops.telemetry.totals import Totals
+
+__all__ = ["Preparation"]
+
+
+class Preparation:
+    """Makes records of items. Called by the pipeline's worker only.
+
+    Args:
+        config: The user's wishes.
+        head: Knows the decisions.
+        metrics: Where spans are measured.
+
+    Attributes:
+        totals: Sums over what was seen so far.
+    """
+
+    def __init__(
+        self,
+        config: TelemetryConfig,
+        head: Head,
+        metrics: Metrics,
+    ) -> None:
+        self._config = config
+        self._head = head
+        self._find = head.find
+        self._mask = build_mask(config.mask)
+        self._keeps = config.sampling.keep.is_active
+        self._price = Pricer()
+        self._finish = Finisher(config.limits, config.content, self._mask)
+        self._tail = Tail(config.sampling.keep, head.sampler)
+        self._metrics = metrics
+        self.totals = Totals()
+
+    @property
+    def left_out(self) -> int:
+        """Records not sent because of sampling, so far."""
+        return self._tail.left_out
+
+    def after_fork(self) -> None:
+        """Forget, in a child process, what waits: it belongs to the parent."""
+        self._tail = Tail(self._config.sampling.keep, self._head.sampler)
+
+    def present(self, attributes: Mapping[str, AnyValue]) -> dict[str, AnyValue]:
+        """Return attributes as others may see them: reduced, masked, limited. For any thread."""
+        return Finisher(self._config.limits, self._config.content, self._mask).present(attributes)
+
+    def __call__(self, item: object) -> list[Record]:
+        """Return the records of one item, and of others that waited for it; often none or one."""
+        if isinstance(item, PendingEvent):
+            record = event_record(item)
+            if not self._is_left_out(item.decision, 1):
+                return self._pass([record], item.decision, item.trace_state)
+            return []
+        if isinstance(item, CompletedSpan):
+            return self._span(item.span, item.completion)
+        assert isinstance(item, ReadableSpan)
+        return self._span(item, take_completion(item))
+
+    def _span(self, span: ReadableSpan, completion: Completion | None) -> list[Record]:
+        record = span_record(span, completion)
+        self._price(record)
+        self.totals.add(record)
+        self._metrics.measure(record, completion)
+        events = [] if completion is None else completion.events
+        decision = span.decision if isinstance(span, DeferredSpan) else self._find(record)
+        if self._is_left_out(decision, 1 + len(events)):
+            return []
+        records: list[Record] = [record]
+        for event in events:
+            if isinstance(event, LLMEvent) and event.cost is None:
+                cost = record.attributes.get(semconv.AGENTOPS_COST_USD)
+                event.cost = cost if isinstance(cost, float) else None
+            records.append(event_record(pending_of_completion(event, record)))
+        if decision is not None:
+            records.reverse()  # the end of a session's first span closes it: its events go before
+        return self._pass(records, decision, record.trace_state)
+
+    def _is_left_out(self, decision: Decision | None, count: int) -> bool:
+        if decision is None or decision.fate is not Fate.LEFT_OUT or self._keeps:
+            return False
+        self._tail.left_out += count
+        return True
+
+    def _pass(
+        self, records: list[Record], decision: Decision | None, trace_state: str
+    ) -> list[Record]:
+        weight = weight_in(trace_state) if trace_state else None
+        for record in records:
+            self._finish(record)
+            stamp_weight(record, weight)
+        if decision is None:
+            return records
+        passed = [each for record in records for each in self._tail.pass_through(decision, record)]
+        for each in passed:
+            stamp_weight(each, decision.weight)
+        return passed

@@ -1,0 +1,161 @@
+"""Whose TracerProvider is used? Telemetry floor: our own by default, the program's where it wants that."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import Span as SdkSpan
+from opentelemetry.sdk.trace.sampling import Decision as OtelDecision
+from opentelemetry.sdk.trace.sampling import Sampler, SamplingResult
+from opentelemetry.trace import Link, SpanKind, TraceState
+from opentelemetry.util.types import Attributes
+
+from agentops.errors import ConfigurationError
+from agentops.guard import guarded, tolerated
+from agentops.semconv import SERVICE_NAME
+from agentops.telemetry.ambient import get_ambient
+from agentops.telemetry.config import LimitsConfig
+from agentops.telemetry.spans import OwnIds
+
+__all__ = ["Doorway", "OwnProvider", "StreetSampler", "foreign_provider", "own_resource"]
+
+_NAMELESS: Final = "unknown_service"
+
+Choose = Callable[[Context | None, int, str, Attributes], tuple[OtelDecision, TraceState | None]]
+"""From context, trace id, name and attributes of a span that starts to what becomes of it."""
+
+
+def own_resource(service_name: str | None) -> Resource:
+    """Return who is speaking: ``service_name`` over OpenTelemetry's variables over their defaults."""
+    named = {} if service_name is None else {SERVICE_NAME: service_name}
+    # The detectors named in the environment are other people's code.
+    return tolerated("resource detectors", Resource.create, named, otherwise=Resource(named))
+
+
+class StreetSampler(Sampler):
+    """Gives spans that the program makes on our provider the same decision as our own."""
+
+    def __init__(self, choose: Choose) -> None:
+        self._choose = choose
+
+    def should_sample(  # noqa: PLR0913 - OpenTelemetry's signature
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,  # noqa: ARG002
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,  # noqa: ARG002
+        trace_state: TraceState | None = None,  # noqa: ARG002
+    ) -> SamplingResult:
+        """Return the session's decision."""
+        with guarded("sampling a span"):
+            decision, state = self._choose(parent_context, trace_id, name, attributes)
+            return SamplingResult(decision, attributes, state)
+        return SamplingResult(OtelDecision.RECORD_AND_SAMPLE, attributes)
+
+    def get_description(self) -> str:
+        """Return a name for logs."""
+        return "AgentOpsSampler"
+
+
+class OwnProvider(TracerProvider):
+    """A TracerProvider of our own, which knows whether others look at its spans too.
+
+    Attributes:
+        has_strangers: Whether a processor that is not ours was added.
+    """
+
+    def __init__(
+        self, resource: Resource, sampler: Sampler, ids: OwnIds, limits: LimitsConfig
+    ) -> None:
+        self.has_strangers = False
+        super().__init__(
+            resource=resource,
+            sampler=sampler,
+            id_generator=ids,
+            shutdown_on_exit=False,
+            # All are given, so that none is read from the environment, where garbage raises.
+            span_limits=SpanLimits(
+                max_attributes=limits.attributes_max,
+                max_events=limits.events_max,
+                max_links=limits.links_max,
+                max_span_attributes=limits.attributes_max,
+                max_event_attributes=limits.attributes_max,
+                max_link_attributes=limits.attributes_max,
+                max_attribute_length=SpanLimits.UNSET,
+                max_span_attribute_length=SpanLimits.UNSET,
+            ),
+        )
+
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        """Add a processor; one that is not ours makes every span a stock one, complete when it ends."""
+        if not isinstance(span_processor, Doorway):
+            self.has_strangers = True
+        super().add_span_processor(span_processor)
+
+
+class Doorway(SpanProcessor):
+    """Lets the spans of a TracerProvider into the street.
+
+    Args:
+        submit: Takes a span that ended.
+        flush: Delivers within milliseconds.
+    """
+
+    def __init__(
+        self, submit: Callable[[ReadableSpan], None], flush: Callable[[int], bool]
+    ) -> None:
+        self._submit = submit
+        self._flush = flush
+        self._is_closed = False
+
+    def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
+        """Stamp what rides in the context."""
+        with guarded("starting a span"):
+            given = span.attributes or {}
+            for key, value in get_ambient(parent_context).items():
+                if key not in given:
+                    span.set_attribute(key, value)  # type: ignore[arg-type] # an AnyValue
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Hand the span over."""
+        if not self._is_closed:
+            with guarded("ending a span"):
+                self._submit(span)
+
+    def shutdown(self) -> None:
+        """Let nothing more in; the street itself stays open for its owner."""
+        self._is_closed = True
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Deliver what was let in."""
+        return self._flush(timeout_millis)
+
+
+def foreign_provider() -> TracerProvider:
+    """Return the program's global TracerProvider.
+
+    Raises:
+        ConfigurationError: It has none that takes processors.
+    """
+    found = trace.get_tracer_provider()
+    if not isinstance(found, TracerProvider):
+        raise ConfigurationError(
+            "provider",
+            "attach",
+            "a TracerProvider of the OpenTelemetry SDK, set with "
+            "opentelemetry.trace.set_tracer_provider before AgentOps starts",
+        )
+    return found
+
+
+def become_global(provider: TracerProvider) -> bool:
+    """Make ours the global provider unless the program has one; return whether it is now."""
+    if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        return False
+    trace.set_tracer_provider(provider)
+    return trace.get_tracer_provider() is provider
