@@ -344,6 +344,12 @@ class TelemetryManager:
                 completion = complete()
         if completion is not None:
             span.set_attributes(cast("dict[str, str]", present(completion.attributes)))
+            if completion.error is not None and error is None:
+                shown = cast(
+                    "dict[str, str]", present({semconv.EXCEPTION_MESSAGE: completion.error})
+                )
+                text = shown.get(semconv.EXCEPTION_MESSAGE, "")
+                span.set_status(Status(StatusCode.ERROR, text))
             self._completions[span.get_span_context().span_id] = completion
 
     def _take_stock(self, span: ReadableSpan) -> None:

@@ -125,7 +125,7 @@ def test_record_outside_of_any_session_is_recorded_without_one(recorded):
     event = agentops.record(agentops.ActionEvent("note"))
 
     assert event.session_id is None
-    assert recorded.event("agentops.custom").event is event
+    assert recorded.event("agentops.custom").event == event
 
 
 @pytest.mark.parametrize(

@@ -217,8 +217,7 @@ def test_each_execution_makes_one_correlated_event(recorded, verb, event):
     record = recorded.event(event)
     assert (record.trace_id, record.span_id) == (span.trace_id, span.span_id)
     assert record.session_id == str(session.id)
-    assert record.event.params == {"a": 1}
-    assert record.event.returns == "1x1.0"
+    assert (record.event.params, record.event.returns) == (None, None)  # they ride on the span
     assert record.event.init_timestamp <= record.event.end_timestamp
 
 

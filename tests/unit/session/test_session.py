@@ -257,7 +257,7 @@ def test_each_class_of_event_is_recorded(recorded, event):
     with agentops.session("s") as session:
         assert session.record(event) is event
 
-    records = [record for record in recorded.events if record.event is event]
+    records = [record for record in recorded.events if record.event == event]
     assert [record.session_id for record in records] == [str(session.id)]
     assert event.end_timestamp is not None
 
