@@ -6,12 +6,15 @@ import type { paths } from "~/api/schema";
 export class ApiError extends Error {
   readonly status: number;
   readonly requestId: string;
+  /** Index of the character of a filter where it went wrong. */
+  readonly position: number | undefined;
 
-  constructor(status: number, message: string, requestId = "") {
+  constructor(status: number, message: string, requestId = "", position?: number) {
     super(message);
     this.name = "ApiError";
     this.status = status;
     this.requestId = requestId;
+    this.position = position;
   }
 }
 
@@ -33,7 +36,10 @@ async function answer<T>(pending: Promise<Answer<T>>, signal: AbortSignal): Prom
   if (result.data !== undefined) return result.data;
   const { response, error } = result;
   const message = messageOf(error) ?? (response.statusText || `status ${response.status}`);
-  throw new ApiError(response.status, message, response.headers.get("x-request-id") ?? "");
+  const requestId = response.headers.get("x-request-id") ?? "";
+  const { position } = (error ?? {}) as { position?: unknown };
+  const at = typeof position === "number" ? position : undefined;
+  throw new ApiError(response.status, message, requestId, at);
 }
 
 function messageOf(body: unknown): string | null {

@@ -7,3 +7,14 @@ export function visible(text: string): string {
     return `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
   });
 }
+
+/** A line of Markdown without its marks, for previews: what it says, not how. */
+export function plain(markdown: string): string {
+  return markdown
+    .replace(/```\w*/g, " ")
+    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .replace(/(\*\*|__|`|~~)/g, "")
+    .replace(/(^|\n)\s*#{1,6}\s+/g, "$1")
+    .replace(/\s+/g, " ")
+    .trim();
+}

@@ -70,7 +70,12 @@ export function FlowRow(props: FlowRowProps) {
           <span className="flow-chevron" />
         )}
         <KindBadge type={type} />
-        <Name skeleton={skeleton} node={node} isMissing={isMissing} />
+        <Name
+          skeleton={skeleton}
+          node={node}
+          isMissing={isMissing}
+          isRunning={props.nowUs !== null}
+        />
         {isFolded && isParent && (
           <span className="flow-count num">{formatCount(tree.sizeBelow[node] ?? 0)}</span>
         )}
@@ -102,15 +107,17 @@ function Name({
   skeleton,
   node,
   isMissing,
+  isRunning,
 }: {
   skeleton: Skeleton;
   node: number;
   isMissing: boolean;
+  isRunning: boolean;
 }) {
   if (isMissing) {
     return (
       <span className="flow-missing truncate" title="Its children are here; it is not, or not yet">
-        parent not received
+        {isRunning ? "still running" : "parent not received"}
       </span>
     );
   }

@@ -2,7 +2,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { type CSSProperties, useEffect, useMemo, useRef } from "react";
 import type { Skeleton } from "~/api/types";
 import { formatTick, tickStep, ticks } from "~/base/axis";
-import { useNow, useSize } from "~/base/hooks";
+import { useSize } from "~/base/hooks";
 import { useHotkeys } from "~/base/hotkeys";
 import {
   hasChildren,
@@ -21,29 +21,27 @@ type FlowProps = {
   tree: SpanTree;
   skeleton: Skeleton;
   search: SessionSearch;
+  /** Length of the time axis, µs; grows while the session runs. */
+  wholeUs: number;
   isRunning: boolean;
   onChange: Change;
 };
 
 const ROW_HEIGHT = 30;
-const TICK_WIDTH = 92;
+const TICK_WIDTH = 66;
 
 /** Tree and waterfall in the same rows; only the rows in sight exist. */
-export function Flow({ tree, skeleton, search, isRunning, onChange }: FlowProps) {
+export function Flow({ tree, skeleton, search, wholeUs, isRunning, onChange }: FlowProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const [axis, axisWidth] = useSize<HTMLDivElement>();
-  const now = useNow(1000, isRunning);
   const folds = useMemo(() => readFolds(search.fold), [search.fold]);
   const nodes = useMemo(
     () => visibleNodes(tree, (node) => isFolded(folds, nodeId(skeleton, node))),
     [tree, skeleton, folds],
   );
   const selected = skeleton.span_id.indexOf(search.span ?? "");
-  const whole = isRunning
-    ? Math.max(tree.durationUs, now - skeleton.origin_us)
-    : Math.max(1, tree.durationUs);
   const from = search.t1 === undefined ? 0 : (search.t0 ?? 0);
-  const to = search.t1 ?? whole;
+  const to = search.t1 ?? wholeUs;
   const position = nodes.indexOf(selected);
 
   const virtualizer = useVirtualizer({
@@ -153,7 +151,7 @@ export function Flow({ tree, skeleton, search, isRunning, onChange }: FlowProps)
               top={item.start}
               from={from}
               to={to}
-              nowUs={isRunning ? now - skeleton.origin_us : null}
+              nowUs={isRunning ? wholeUs : null}
               isFolded={isFolded(folds, id)}
               isSelected={node === selected}
               onSelect={() => select(item.index)}

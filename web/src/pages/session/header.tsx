@@ -71,7 +71,9 @@ export function SessionHeader({ detail, onGoToSpan, onPage }: HeaderProps) {
           </IconButton>
         </span>
       </div>
-      {summary.error && <ErrorBanner error={summary.error} onGoToSpan={onGoToSpan} />}
+      {summary.status === "error" && summary.error && (
+        <ErrorBanner error={summary.error} onGoToSpan={onGoToSpan} />
+      )}
       <Totals detail={detail} />
     </header>
   );

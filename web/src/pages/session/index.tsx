@@ -5,7 +5,7 @@ import type { ApiError } from "~/api/client";
 import { useNews } from "~/api/live";
 import { queries } from "~/api/queries";
 import type { SessionDetail } from "~/api/types";
-import { useDelayed, useMedia, useThrottled } from "~/base/hooks";
+import { useDelayed, useMedia, useNow, useThrottled } from "~/base/hooks";
 import { useHotkeys } from "~/base/hotkeys";
 import { readPreference, writePreference } from "~/base/storage";
 import { buildTree } from "~/base/tree";
@@ -84,6 +84,13 @@ function Loaded({ detail }: { detail: SessionDetail }) {
   const tree = useMemo(() => skeleton.data && buildTree(skeleton.data), [skeleton.data]);
   const { summary } = detail;
   const view = search.v ?? preferredView(isNarrow);
+  const isRunning = summary.status === "running";
+  const now = useNow(1000, isRunning);
+  const wholeUs = Math.max(
+    1,
+    tree?.durationUs ?? 0,
+    isRunning && skeleton.data ? now - skeleton.data.origin_us : 0,
+  );
   const selected = skeleton.data?.span_id.indexOf(search.span ?? "") ?? -1;
 
   const change = (patch: Partial<Record<keyof SessionSearch, string | number | undefined>>) =>
@@ -123,6 +130,7 @@ function Loaded({ detail }: { detail: SessionDetail }) {
         <Minimap
           tree={tree}
           skeleton={skeleton.data}
+          wholeUs={wholeUs}
           window={search.t1 === undefined ? null : [search.t0 ?? 0, search.t1]}
           selected={selected}
           onWindow={(range) => change({ t0: range?.[0], t1: range?.[1] })}
@@ -159,7 +167,8 @@ function Loaded({ detail }: { detail: SessionDetail }) {
               tree={tree}
               skeleton={skeleton.data}
               search={search}
-              isRunning={summary.status === "running"}
+              wholeUs={wholeUs}
+              isRunning={isRunning}
               onChange={change}
             />
           ) : skeleton.error ? (

@@ -8,6 +8,7 @@ import type { SpanTree } from "~/base/tree";
 type MinimapProps = {
   tree: SpanTree;
   skeleton: Skeleton;
+  wholeUs: number;
   window: [number, number] | null;
   selected: number;
   onWindow: (range: [number, number] | null) => void;
@@ -15,16 +16,22 @@ type MinimapProps = {
 
 const HEIGHT = 46;
 const TICKS = 5;
-const LANE_MAX = 6;
+const LANE_MAX = 11;
 const BRUSH_MIN = 4;
 
 /** Every span at once, by depth; a drag zooms the view below, a double click shows all again. */
-export function Minimap({ tree, skeleton, window: range, selected, onWindow }: MinimapProps) {
+export function Minimap({
+  tree,
+  skeleton,
+  wholeUs: whole,
+  window: range,
+  selected,
+  onWindow,
+}: MinimapProps) {
   const [ref, width] = useSize<HTMLDivElement>();
   const canvas = useRef<HTMLCanvasElement>(null);
   const [brush, setBrush] = useState<[number, number] | null>(null);
   const [theme, setTheme] = useState(0);
-  const whole = Math.max(1, tree.durationUs);
 
   useEffect(() => {
     const changed = () => setTheme((count) => count + 1);
@@ -33,8 +40,9 @@ export function Minimap({ tree, skeleton, window: range, selected, onWindow }: M
   }, []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another theme has other colours
   useEffect(() => {
-    if (canvas.current && width > 0) paint(canvas.current, width, tree, skeleton, selected);
-  }, [width, tree, skeleton, selected, theme]);
+    const element = canvas.current;
+    if (element && width > 0) paint(element, width / whole, tree, skeleton, selected);
+  }, [width, whole, tree, skeleton, selected, theme]);
 
   const timeAt = (event: PointerEvent) => {
     const { left } = event.currentTarget.getBoundingClientRect();
@@ -85,12 +93,13 @@ export function Minimap({ tree, skeleton, window: range, selected, onWindow }: M
 
 function paint(
   canvas: HTMLCanvasElement,
-  width: number,
+  scale: number,
   tree: SpanTree,
   skeleton: Skeleton,
   selected: number,
 ): void {
   const ratio = window.devicePixelRatio || 1;
+  const width = canvas.parentElement?.clientWidth ?? 0;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(HEIGHT * ratio);
   canvas.style.width = `${width}px`;
@@ -102,7 +111,6 @@ function paint(
   const resolve = (color: string) => style.getPropertyValue(color.slice(4, -1)).trim();
   const colors = skeleton.types.map((type) => resolve(kindOf(type).color));
   const errorColor = style.getPropertyValue("--error").trim();
-  const scale = width / Math.max(1, tree.durationUs);
 
   let deepest = 0;
   for (let node = 0; node < tree.spanCount; node += 1) {

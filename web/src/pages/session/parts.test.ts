@@ -46,6 +46,13 @@ describe("readTranscript", () => {
     expect(blocks[0]?.results.get("c1")).toEqual({ output: "found", run: ran });
   });
 
+  it("shows a call once, even where another agent is told of it", () => {
+    const call = message("assistant", { type: "tool_call", id: "c1", name: "search" });
+    const said = message("assistant", { type: "text", content: "Done" });
+    const blocks = readTranscript([turn("a", [call]), turn("b", [call, said])]);
+    expect(blocks.map((block) => block.messages.length)).toEqual([1, 1]);
+  });
+
   it("keeps a result whose call was not recorded", () => {
     const answer = { type: "tool_call_response", id: "c9", response: { n: 1 } };
     const blocks = readTranscript([turn("b", [message("tool", answer)])]);

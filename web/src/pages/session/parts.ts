@@ -92,12 +92,15 @@ export type Block = {
 
 /**
  * A transcript ready to draw: what a tool gave back stands with the model's call of it, and turns without
- * anything of their own are left out. A second run of the same call (a retry) stays a turn.
+ * anything of their own are left out. A second run of the same call (a retry) stays a turn; a call that
+ * another agent is told of later is shown only where it was made.
  */
 export function readTranscript(turns: readonly TranscriptTurn[]) {
   const asked = collectCalls(turns.filter((turn) => turn.type !== "tool").flatMap(said));
   const results = collectResults(turns.flatMap(said));
   const blocks: Block[] = [];
+  const shown = new Set<string>();
+  const isNew = (part: Part) => part.kind !== "tool-call" || !part.id || !shown.has(part.id);
   for (const turn of turns) {
     if (turn.type === "tool") {
       const id = [...collectCalls(turn.messages)].find((call) => asked.has(call));
@@ -108,11 +111,15 @@ export function readTranscript(turns: readonly TranscriptTurn[]) {
     }
     const calls = turn.type === "tool" ? collectCalls(turn.messages) : asked;
     const own = turn.messages
-      .map((message) => ({ message, parts: ownParts(message, calls) }))
+      .map((message) => ({
+        message,
+        parts: ownParts(message, calls).filter(turn.type === "tool" ? Boolean : isNew),
+      }))
       .filter(({ parts }) => parts.length > 0);
     if (own.length === 0 && !turn.error) continue;
     const known = turn.type === "tool" ? collectResults(turn.messages) : results;
     blocks.push({ turn, messages: own, results: known });
+    if (turn.type !== "tool") for (const id of collectCalls(turn.messages)) shown.add(id);
   }
   return blocks;
 }

@@ -14,6 +14,7 @@ import { useLiveSessions } from "./live";
 import { isAbsolute, type SessionsSearch, toQuery } from "./search";
 import { SummaryStrip } from "./summary";
 import { Toolbar } from "./toolbar";
+import "./toolbar.css";
 import "./sessions.css";
 
 const route = getRouteApi("/sessions");
@@ -39,6 +40,9 @@ export function SessionsPage() {
   const summary = useQuery({ ...queries.summary(query), enabled: isReady });
   const live = useLiveSessions(query, isLive, isHeld);
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.sessions) ?? [], [list.data]);
+  // What was shown stays in sight while a filter is half typed.
+  const last = useRef<{ rows: typeof rows; summary: typeof summary.data }>(undefined);
+  if (list.data) last.current = { rows, summary: summary.data };
   const isSlow = useDelayed(list.isPending, 150);
 
   const change = (patch: SessionsSearch, replace = false) =>
@@ -64,6 +68,7 @@ export function SessionsPage() {
 
   const error = (list.error ?? everything.error) as ApiError | null;
   const isBadFilter = error?.status === 400;
+  const shown = isBadFilter && last.current ? last.current : { rows, summary: summary.data };
   const rangeLabel = isFitted ? presetLabel(fitted ?? "all") : undefined;
   return (
     <div className="sessions">
@@ -72,14 +77,14 @@ export function SessionsPage() {
         filterRef={filter}
         search={search}
         fittedLabel={rangeLabel}
-        problem={isBadFilter ? error.message : undefined}
+        problem={isBadFilter ? error : undefined}
         isLive={isLive}
         onToggleLive={toggleLive}
         onChange={change}
       />
-      {summary.data && !error && (
+      {shown.summary && (!error || isBadFilter) && (
         <SummaryStrip
-          summary={summary.data}
+          summary={shown.summary}
           onRange={(from, to) => change({ from, to })}
           onReset={isAbsolute(search) ? () => change({}) : undefined}
         />
@@ -93,9 +98,11 @@ export function SessionsPage() {
               void list.refetch();
             }}
           />
-        ) : list.isPending ? (
+        ) : list.isPending && !error ? (
           isSlow && <RowsSkeleton rows={12} height={58} />
-        ) : rows.length === 0 && !error ? (
+        ) : shown.rows.length === 0 && isBadFilter ? (
+          <Notice title="The filter is not understood" />
+        ) : shown.rows.length === 0 ? (
           <Notice
             title="No session matches"
             action={
@@ -117,9 +124,9 @@ export function SessionsPage() {
           </Notice>
         ) : (
           <SessionsList
-            rows={rows}
+            rows={shown.rows}
             waiting={live.waiting}
-            isStale={list.isPlaceholderData}
+            isStale={list.isPlaceholderData || isBadFilter}
             hasMore={list.hasNextPage}
             isLoadingMore={list.isFetchingNextPage}
             onMore={() => void list.fetchNextPage()}

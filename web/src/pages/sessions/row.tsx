@@ -9,6 +9,7 @@ import {
   formatExact,
   formatMoney,
 } from "~/base/format";
+import { plain, visible } from "~/base/visible";
 import { icons } from "~/components/icons";
 import { StatusIcon } from "~/components/status";
 
@@ -54,7 +55,7 @@ export const Row = memo(
               className="truncate"
               tabIndex={-1}
             >
-              {name}
+              {visible(name)}
             </Link>
             {row.tags.slice(0, TAGS_MAX).map((tag) => (
               <span key={tag} className="tag">
@@ -132,28 +133,38 @@ function Cost({ row }: { row: SessionRow }) {
 /** First input and last output; a failed session tells its deepest error instead of an output. */
 function Preview({ row }: { row: SessionRow }) {
   const { error, input_preview, output_preview } = row;
+  if (row.status === "error" && error) {
+    return (
+      <span className="line-2">
+        {input_preview && <span className="preview-input truncate">{line(input_preview)}</span>}
+        <span className="preview-output truncate">
+          <span className="preview-error">
+            <icons.alert size={13} />
+            {line(error.span_name)}: {line(error.type || "error")}
+          </span>{" "}
+          {line(error.message)}
+        </span>
+      </span>
+    );
+  }
+  if (!input_preview && !output_preview) {
+    return <span className="line-2 muted truncate">{row.service_name || row.session_id}</span>;
+  }
   return (
     <span className="line-2">
-      {input_preview && <span className="preview-input truncate">{input_preview}</span>}
-      {error ? (
-        <span className="preview-error truncate">
-          <icons.alert size={13} />
-          {error.span_name}: {error.type || "error"}
-          {error.message && <span className="preview-message"> {error.message}</span>}
+      {input_preview && <span className="preview-input truncate">{line(input_preview)}</span>}
+      {output_preview && (
+        <span className="preview-output truncate">
+          <span className="muted">→ </span>
+          {line(output_preview)}
         </span>
-      ) : (
-        output_preview && (
-          <span className="preview-output truncate">
-            <span className="muted">→ </span>
-            {output_preview}
-          </span>
-        )
-      )}
-      {!input_preview && !error && !output_preview && (
-        <span className="muted truncate">{row.service_name || row.session_id}</span>
       )}
     </span>
   );
+}
+
+function line(text: string): string {
+  return visible(plain(text));
 }
 
 /** How the time was spent: models, tools, everything else. */

@@ -20,11 +20,14 @@ const EXAMPLES: [string, string][] = [
 
 const COMMIT_MS = 500;
 
+/** Why a filter was refused, and at which of its characters. */
+export type FilterProblem = { message: string; position: number | undefined };
+
 type ToolbarProps = {
   filterRef: RefObject<HTMLInputElement | null>;
   search: SessionsSearch;
   fittedLabel: string | undefined;
-  problem: string | undefined;
+  problem: FilterProblem | undefined;
   isLive: boolean;
   onToggleLive: () => void;
   onChange: (patch: SessionsSearch, replace?: boolean) => void;
@@ -63,7 +66,7 @@ function FilterBox({
 }: {
   inputRef: RefObject<HTMLInputElement | null>;
   value: string;
-  problem: string | undefined;
+  problem: FilterProblem | undefined;
   onCommit: (q: string) => void;
 }) {
   const [text, setText] = useState(value);
@@ -122,7 +125,7 @@ function FilterBox({
       </div>
       {problem ? (
         <p className="filter-problem" id="filter-problem" role="alert">
-          {problem}
+          <Problem problem={problem} text={value} />
         </p>
       ) : (
         isFocused &&
@@ -145,6 +148,21 @@ function FilterBox({
         )
       )}
     </div>
+  );
+}
+
+function Problem({ problem, text }: { problem: FilterProblem; text: string }) {
+  const { position } = problem;
+  const message = problem.message.replace(/^at \d+: /, "");
+  if (position === undefined) return message;
+  return (
+    <>
+      {message}{" "}
+      <code>
+        {text.slice(0, position)}
+        <mark>{text.slice(position) || " "}</mark>
+      </code>
+    </>
   );
 }
 

@@ -56,7 +56,12 @@ export function WelcomePage() {
           {snippet && (
             <div className="snippet" key={snippet.key}>
               <p>{snippet.note}</p>
-              <CodeBlock code={snippet.code} language={snippet.language} />
+              {snippet.blocks.map((block) => (
+                <section key={block.title}>
+                  <h2>{block.title}</h2>
+                  <CodeBlock code={block.code} language={block.language} />
+                </section>
+              ))}
             </div>
           )}
         </section>
@@ -77,7 +82,10 @@ function Probe({ status }: { status: ServerStatus }) {
       </header>
       <ul className="probe-ports">
         {status.receivers.map((receiver) => (
-          <li key={`${receiver.protocol} ${receiver.endpoint}`}>
+          <li
+            key={`${receiver.protocol} ${receiver.endpoint}`}
+            className={receiver.is_listening ? "" : "probe-closed"}
+          >
             {receiver.is_listening ? <icons.check size={14} /> : <icons.close size={14} />}
             <span>{receiver.protocol}</span>
             <code>{receiver.endpoint}</code>

@@ -1,15 +1,18 @@
 /** What to paste to send a first session, with this server's own address filled in. */
-export type Snippet = { key: string; label: string; note: string; code: string; language: string };
+export type Block = { title: string; code: string; language: string };
+export type Snippet = { key: string; label: string; note: string; blocks: Block[] };
 
 const DEFAULT_ORIGIN = "http://127.0.0.1:4320";
 
-function agentops(origin: string): string {
-  const isDefault = origin === DEFAULT_ORIGIN;
-  const endpoint = isDefault ? "" : `export AGENTOPS_API_ENDPOINT=${origin}\n`;
-  return `${endpoint}pip install agentops openai
+function agentops(origin: string): Block[] {
+  const endpoint = origin === DEFAULT_ORIGIN ? "" : `\nexport AGENTOPS_API_ENDPOINT=${origin}`;
+  return [
+    { title: "In a shell", language: "bash", code: `pip install agentops openai${endpoint}` },
+    { title: "In your program", language: "python", code: PROGRAM },
+  ];
+}
 
-python - <<'END'
-import agentops
+const PROGRAM = `import agentops
 from openai import OpenAI
 
 agentops.init(tags=["first"])
@@ -17,9 +20,7 @@ agentops.init(tags=["first"])
 OpenAI().chat.completions.create(
     model="gpt-4o-mini",
     messages=[{"role": "user", "content": "Say hello"}],
-)
-END`;
-}
+)`;
 
 function opentelemetry(origin: string): string {
   return `export OTEL_EXPORTER_OTLP_ENDPOINT=${origin}
@@ -64,29 +65,25 @@ export function snippets(origin: string): Snippet[] {
       key: "agentops",
       label: "agentops",
       note: "The SDK finds this server by itself. Every call of the OpenAI and Anthropic packages becomes a span.",
-      code: agentops(origin),
-      language: "bash",
+      blocks: agentops(origin),
     },
     {
       key: "otel",
       label: "OpenTelemetry",
       note: "Any SDK in any language, over OTLP/HTTP. GenAI attributes become models, tokens and messages.",
-      code: opentelemetry(origin),
-      language: "bash",
+      blocks: [{ title: "In a shell", language: "bash", code: opentelemetry(origin) }],
     },
     {
       key: "curl",
       label: "curl",
       note: "One span by hand, to see that the way is clear.",
-      code: curl(origin),
-      language: "bash",
+      blocks: [{ title: "In a shell", language: "bash", code: curl(origin) }],
     },
     {
       key: "released",
       label: "agentops 0.3 / 0.4",
       note: "Programs with an older agentops stay as they are; only their environment changes.",
-      code: released(origin),
-      language: "bash",
+      blocks: [{ title: "In a shell", language: "bash", code: released(origin) }],
     },
   ];
 }
