@@ -13,6 +13,7 @@ class Ended:
 
     def __init__(self, span, completion, error):
         self.span = span
+        self.completion = completion
         self.name = span.name
         self.kind = span.kind
         self.attributes = {

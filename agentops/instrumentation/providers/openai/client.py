@@ -168,9 +168,15 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         """Read the provider's code, and keep the answer that the exception carries."""
         code = getattr(error, "code", None) or getattr(error, "type", None)
         call.error_type = code if isinstance(code, str) and code else type(error).__qualname__
+        if not hasattr(error, "body"):  # not one of the SDK's own, which know request and response
+            if type(error).__module__.startswith("httpx"):
+                # The SDK raises an error of its own from this one, after the stream was closed.
+                is_timeout = "Timeout" in type(error).__name__
+                call.error_type = "APITimeoutError" if is_timeout else "APIConnectionError"
+            return None
         request = getattr(error, "request", None)
         response = getattr(error, "response", None)
-        if getattr(response, "status_code", None) is None:
+        if response is None:
             _request(call).wire = sent_bytes(request)
             return None
         retries = getattr(request, "headers", {}).get("x-stainless-retry-count", "")

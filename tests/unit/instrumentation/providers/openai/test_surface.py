@@ -1,0 +1,65 @@
+"""Each way to use the SDK: the program sees the same with and without us, and each call is one span."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from support.openai_wire import Wire
+
+_SPEC = importlib.util.spec_from_file_location(
+    "openai_surface", Path(__file__).with_name("surface.py")
+)
+surface = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(surface)
+
+
+def _sent(wire):
+    return [
+        (
+            request.method,
+            str(request.url),
+            sorted(pair for pair in request.headers.items() if pair[0] != "content-type"),
+            _body(request),
+        )
+        for request in wire.requests
+    ]
+
+
+def _body(request):
+    """Return what was sent, without the random boundary between files."""
+    kind = request.headers.get("content-type", "")
+    if "boundary=" not in kind:
+        return request.content
+    return request.content.replace(kind.partition("boundary=")[2].encode(), b"BOUNDARY")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", surface.SYNC)
+def test_a_sync_program_sees_the_same_and_each_call_is_a_span(name, provider, manager):
+    function, spans = surface.SYNC[name]
+    provider.uninstall()
+    bare, watched = Wire(), Wire()
+    expected = function(bare)
+    provider.install()
+    actual = function(watched)
+
+    assert actual == expected
+    assert _sent(watched) == _sent(bare)
+    assert len(manager.ended) == spans
+    assert [s.closed for s in watched.streams] == [s.closed for s in bare.streams]
+    assert [s.read for s in watched.streams] == [s.read for s in bare.streams]
+
+
+@pytest.mark.parametrize("name", surface.ASYNC)
+async def test_an_async_program_sees_the_same_and_each_call_is_a_span(name, provider, manager):
+    function, spans = surface.ASYNC[name]
+    provider.uninstall()
+    bare, watched = Wire(), Wire()
+    expected = await function(bare)
+    provider.install()
+    actual = await function(watched)
+
+    assert actual == expected
+    assert _sent(watched) == _sent(bare)
+    assert len(manager.ended) == spans
+    assert [s.closed for s in watched.streams] == [s.closed for s in bare.streams]
