@@ -1,16 +1,11 @@
 """Each way to use the SDK: the program sees the same with and without us, and each call is one span."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
+from support import openai_endpoints, openai_surface
 from support.openai_wire import Wire
 
-_SPEC = importlib.util.spec_from_file_location(
-    "openai_surface", Path(__file__).with_name("surface.py")
-)
-surface = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(surface)
+SYNC, ASYNC = openai_surface.SYNC, openai_surface.ASYNC
+assert openai_endpoints  # it has put its ways to those of openai_surface
 
 
 def _sent(wire):
@@ -34,9 +29,9 @@ def _body(request):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("name", surface.SYNC)
+@pytest.mark.parametrize("name", SYNC)
 def test_a_sync_program_sees_the_same_and_each_call_is_a_span(name, provider, manager):
-    function, spans = surface.SYNC[name]
+    function, spans = SYNC[name]
     provider.uninstall()
     bare, watched = Wire(), Wire()
     expected = function(bare)
@@ -50,9 +45,9 @@ def test_a_sync_program_sees_the_same_and_each_call_is_a_span(name, provider, ma
     assert [s.read for s in watched.streams] == [s.read for s in bare.streams]
 
 
-@pytest.mark.parametrize("name", surface.ASYNC)
+@pytest.mark.parametrize("name", ASYNC)
 async def test_an_async_program_sees_the_same_and_each_call_is_a_span(name, provider, manager):
-    function, spans = surface.ASYNC[name]
+    function, spans = ASYNC[name]
     provider.uninstall()
     bare, watched = Wire(), Wire()
     expected = await function(bare)
