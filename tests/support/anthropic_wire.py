@@ -6,7 +6,9 @@ import struct
 import zlib
 
 import anthropic
-import httpx2
+
+_BASE = vars(anthropic._base_client)
+httpx2 = _BASE.get("httpx2") or _BASE["httpx"]  # what this version of the SDK stands on
 
 REQUEST = {
     "model": "claude-opus-5",

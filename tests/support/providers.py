@@ -23,6 +23,7 @@ class Ended:
         self.events = list(completion.events)
         self.measurements = list(completion.measurements)
         self.error = error
+        self.fault = completion.error
 
     def __getitem__(self, name):
         return self.attributes[name]

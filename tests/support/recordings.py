@@ -67,23 +67,29 @@ class Exchange:
                 values.append(json.loads(text))
         return values
 
-    def response(self):
-        """Return the answer for a mock transport: a stream comes in pieces that cut events anywhere."""
-        if self.is_stream:
-            return httpx2.Response(self.status, headers=self.headers, stream=_Pieces(self.body))
-        return httpx2.Response(self.status, headers=self.headers, content=self.body)
+    def response(self, http=httpx2):
+        """Return the answer for a mock transport: a stream comes in pieces that cut events anywhere.
+
+        Args:
+            http: ``httpx2``, or ``httpx`` for older SDKs.
+        """
+        if not self.is_stream:
+            return http.Response(self.status, headers=self.headers, content=self.body)
+        starts = range(0, len(self.body), _PIECE_BYTES)
+        pieces = [self.body[at : at + _PIECE_BYTES] for at in starts]
+        return http.Response(self.status, headers=self.headers, stream=_pieces(http, pieces))
 
 
-class _Pieces(httpx2.SyncByteStream, httpx2.AsyncByteStream):
-    def __init__(self, body):
-        self._pieces = [body[at : at + _PIECE_BYTES] for at in range(0, len(body), _PIECE_BYTES)]
+def _pieces(http, pieces):
+    class Pieces(http.SyncByteStream, http.AsyncByteStream):
+        def __iter__(self):
+            yield from pieces
 
-    def __iter__(self):
-        yield from self._pieces
+        async def __aiter__(self):
+            for piece in pieces:
+                yield piece
 
-    async def __aiter__(self):
-        for piece in self._pieces:
-            yield piece
+    return Pieces()
 
 
 def load_exchanges(path):

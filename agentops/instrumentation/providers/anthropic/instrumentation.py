@@ -208,7 +208,7 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         kind = field(field(body, "error"), "type")
         call.error_type = kind if isinstance(kind, str) else type(error).__name__
         response = getattr(error, "response", None)
-        request = getattr(error, "request", None)
+        request = _told(error, "request")
         headers = getattr(response, "headers", None)
         if headers is not None:
             retries = getattr(request, "headers", {}).get("x-stainless-retry-count", "")
@@ -280,12 +280,17 @@ def _read_fault(call: LLMCall, fault: object) -> None:
     call.error_message = message if isinstance(message, str) else ""
 
 
+def _told(value: object, name: str) -> object:
+    """Return an attribute of an object of httpx, which raises where it has nothing to tell."""
+    try:
+        return getattr(value, name, None)
+    except RuntimeError:
+        return None
+
+
 def _sent(request: object, body: object) -> object:
     """Return what was sent: the bytes where there are some, for the program may change its lists now."""
-    try:
-        content = getattr(request, "content", None)
-    except RuntimeError:  # httpx: the body was a stream
-        content = None
+    content = _told(request, "content")
     if isinstance(content, bytes) and content:
         return content
     messages = field(body, "messages")

@@ -8,10 +8,9 @@ import gc
 import json
 
 import anthropic
-import httpx2
 from anthropic import beta_tool
 from pydantic import BaseModel
-from support.anthropic_wire import HEADERS, MESSAGE, REQUEST, TOOL_MESSAGE
+from support.anthropic_wire import HEADERS, MESSAGE, REQUEST, TOOL_MESSAGE, httpx2
 
 SYNC, ASYNC = {}, {}
 """Name of the case -> (function, how many spans it makes)."""

@@ -4,9 +4,9 @@ import inspect
 import json
 
 import anthropic
-import httpx2
 import pytest
 from anthropic.resources.beta.messages import Messages
+from support.anthropic_wire import httpx2
 from support.recordings import load_exchanges, recording_params
 
 pytestmark = [
@@ -39,7 +39,7 @@ def _arguments(body, known):
 
 
 def _transport(exchange):
-    return httpx2.MockTransport(lambda request: exchange.response())
+    return httpx2.MockTransport(lambda request: exchange.response(httpx2))
 
 
 def _replay(exchange):

@@ -1,0 +1,254 @@
+"""However a call or a stream ends, its span ends once, with what was known by then."""
+
+import asyncio
+import gc
+
+import anthropic
+import pytest
+from support.anthropic_wire import MESSAGE, REQUEST, Pieces, event_bytes, events, httpx2
+
+pytestmark = pytest.mark.usefixtures("provider")
+
+FAULT = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+CUT = events(end=False)
+
+
+def _fault_midway(wire):
+    wire.stream_pieces = event_bytes([*CUT[:5], ("error", FAULT)])
+
+
+def _only(manager):
+    [ended] = manager.ended
+    return ended
+
+
+def _is_cut(ended):
+    """Tell that the input is known, and that nothing was made up about an output that never came."""
+    return (
+        ended["gen_ai.usage.input_tokens"] == 16
+        and "gen_ai.usage.output_tokens" not in ended.attributes
+        and "gen_ai.response.finish_reasons" not in ended.attributes
+    )
+
+
+def test_a_stream_that_was_read_is_complete(manager, wire):
+    list(wire.client().messages.create(**REQUEST, stream=True))
+
+    ended = _only(manager)
+    assert "agentops.response.stream_end" not in ended.attributes
+    assert (ended.error, ended.fault) == (None, None)
+    assert ended["gen_ai.usage.output_tokens"] == 7
+
+
+def test_closing_early_ends_the_span_without_an_error(manager, wire):
+    stream = wire.client().messages.create(**REQUEST, stream=True)
+    next(stream)
+    stream.close()
+    stream.close()
+    del stream
+    gc.collect()
+
+    ended = _only(manager)
+    assert _is_cut(ended)
+    assert ended["agentops.response.stream_end"] == "closed"
+    assert (ended.error, ended.fault) == (None, None)
+
+
+def test_leaving_the_with_block_early_ends_the_span(manager, wire):
+    with wire.client().messages.stream(**REQUEST) as stream:
+        next(stream)
+
+    assert _is_cut(_only(manager))
+
+
+def test_an_exception_of_the_program_ends_the_span_and_passes_on(manager, wire):
+    mine = ValueError("mine")
+
+    def program():
+        with wire.client().messages.stream(**REQUEST) as stream:
+            next(stream)
+            raise mine
+
+    with pytest.raises(ValueError, match="mine") as caught:
+        program()
+
+    assert caught.value is mine
+    assert _is_cut(_only(manager))
+
+
+def test_a_stream_that_is_dropped_ends_its_span(manager, wire):
+    stream = wire.client().messages.create(**REQUEST, stream=True)
+    next(stream)
+    del stream
+    gc.collect()
+
+    ended = _only(manager)
+    assert _is_cut(ended)
+    assert ended["agentops.response.stream_end"] in ("closed", "abandoned")
+
+
+def test_a_stream_that_was_never_read_ends_its_span_when_dropped(manager, wire):
+    wire.client().messages.create(**REQUEST, stream=True)
+    gc.collect()
+
+    assert _only(manager)["agentops.response.stream_end"] == "abandoned"
+
+
+def test_an_error_event_gives_the_providers_code_and_the_content_before_it(manager, wire):
+    _fault_midway(wire)
+    with pytest.raises(anthropic.APIStatusError, match="Overloaded"):
+        list(wire.client().messages.create(**REQUEST, stream=True))
+
+    ended = _only(manager)
+    assert ended["error.type"] == "overloaded_error"
+    assert ended.fault == "Overloaded"
+    assert ended["gen_ai.response.finish_reasons"] == ["error"]
+    assert ended["gen_ai.output.messages"][0]["parts"][0]["content"] == "Hello "
+
+
+def test_an_error_event_gives_the_same_through_the_stream_helper(manager, wire):
+    _fault_midway(wire)
+    with (
+        pytest.raises(anthropic.APIStatusError, match="Overloaded"),
+        wire.client().messages.stream(**REQUEST) as stream,
+    ):
+        stream.get_final_message()
+
+    assert _only(manager)["error.type"] == "overloaded_error"
+
+
+def test_a_connection_that_breaks_midway_is_the_error_of_the_span(manager, wire):
+    wire.stream_pieces = [*event_bytes(CUT), httpx2.ReadError("reset")]
+    with pytest.raises(httpx2.ReadError):
+        list(wire.client().messages.create(**REQUEST, stream=True))
+
+    ended = _only(manager)
+    assert type(ended.error) is httpx2.ReadError
+    assert ended["error.type"] == "ReadError"
+    assert ended["gen_ai.usage.input_tokens"] == 16
+
+
+def test_an_error_answer_gives_code_status_and_request_id(manager, wire):
+    error = {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}}
+    headers = {"request-id": "req_7", "anthropic-ratelimit-requests-remaining": "0"}
+    wire.answers["/v1/messages"] = httpx2.Response(429, json=error, headers=headers)
+    with pytest.raises(anthropic.RateLimitError) as caught:
+        wire.client().messages.create(**REQUEST)
+
+    ended = _only(manager)
+    assert ended.error is caught.value
+    assert ended["error.type"] == "rate_limit_error"
+    assert ended["http.response.status_code"] == 429
+    assert ended["agentops.response.request_id"] == "req_7"
+    assert ended["agentops.response.rate_limit.remaining_requests"] == 0
+    assert ended["gen_ai.input.messages"][0]["parts"][0]["content"] == "Hi"
+
+
+def test_an_error_without_a_code_has_the_name_of_the_exception(manager, wire):
+    wire.answers["/v1/messages"] = httpx2.Response(502, text="<html>")
+    with pytest.raises(anthropic.InternalServerError):
+        wire.client().messages.create(**REQUEST)
+
+    assert _only(manager)["error.type"] == "InternalServerError"
+
+
+def test_resends_are_counted_in_one_span(manager, wire):
+    wire.answers["/v1/messages"] = [httpx2.Response(529, headers={"retry-after-ms": "1"}), MESSAGE]
+    wire.client().with_options(max_retries=2).messages.create(**REQUEST)
+
+    ended = _only(manager)
+    assert ended["agentops.retry_count"] == 1
+    assert "error.type" not in ended.attributes
+
+
+def test_resends_that_failed_are_counted_too(manager, wire):
+    busy = [httpx2.Response(529, headers={"retry-after-ms": "1"}) for _ in range(2)]
+    wire.answers["/v1/messages"] = busy
+    with pytest.raises(anthropic.APIStatusError):
+        wire.client().with_options(max_retries=1).messages.create(**REQUEST)
+
+    assert _only(manager)["agentops.retry_count"] == 1
+
+
+def test_messages_a_program_adds_to_its_list_later_are_not_told_of_the_call_before(wire, manager):
+    messages = list(REQUEST["messages"])
+
+    client = wire.client()
+    client.messages.create(**{**REQUEST, "messages": messages})
+    call = manager.ended[0]
+    messages.append({"role": "assistant", "content": "later"})
+
+    assert len(call["gen_ai.input.messages"]) == 1
+
+
+class _Waiting(Pieces):
+    """A body that stops in the middle until it is cancelled."""
+
+    def __init__(self, pieces):
+        super().__init__(pieces)
+        self.reached = asyncio.Event()
+
+    async def __aiter__(self):
+        for piece in self.pieces:
+            yield piece
+        self.reached.set()
+        await asyncio.Event().wait()
+
+
+async def test_cancelling_a_task_that_reads_a_stream_ends_its_span(manager, wire):
+    body = _Waiting(event_bytes(CUT))
+    headers = {"content-type": "text/event-stream"}
+    wire.answers["/v1/messages"] = httpx2.Response(200, headers=headers, stream=body)
+
+    async def read():
+        async with wire.async_client().messages.stream(**REQUEST) as stream:
+            await stream.until_done()
+
+    task = asyncio.create_task(read())
+    await body.reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    ended = _only(manager)
+    assert type(ended.error) is asyncio.CancelledError
+    assert ended["gen_ai.usage.input_tokens"] == 16
+
+
+async def test_cancelling_a_task_that_waits_for_an_answer_ends_its_span(manager, wire):
+    reached = asyncio.Event()
+
+    async def hang(request):
+        reached.set()
+        await asyncio.Event().wait()
+
+    http = httpx2.AsyncClient(transport=httpx2.MockTransport(hang))
+    client = anthropic.AsyncAnthropic(api_key="x", http_client=http)
+    task = asyncio.create_task(client.messages.create(**REQUEST))
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    ended = _only(manager)
+    assert type(ended.error) is asyncio.CancelledError
+    assert ended["gen_ai.input.messages"][0]["parts"][0]["content"] == "Hi"
+
+
+async def test_an_async_stream_closed_early_ends_its_span(manager, wire):
+    stream = await wire.async_client().messages.create(**REQUEST, stream=True)
+    await stream.__anext__()
+    await stream.close()
+
+    assert _is_cut(_only(manager))
+
+
+async def test_an_async_stream_that_is_dropped_ends_its_span(manager, wire):
+    stream = await wire.async_client().messages.create(**REQUEST, stream=True)
+    await stream.__anext__()
+    del stream
+    gc.collect()
+    for _ in range(100):  # turns in which the loop closes the generators that were dropped
+        await asyncio.sleep(0)
+
+    assert _is_cut(_only(manager))
