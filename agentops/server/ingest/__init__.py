@@ -10,7 +10,6 @@ from agentops.server.ingest.limits import IngestLimits
 from agentops.server.ingest.refusal import Refusal
 from agentops.server.ingest.routes import routes
 from agentops.server.ingest.settings import IngestSettings
-from agentops.server.ingest.tokens import load_secret
 
 __all__ = [
     "Acceptor",
@@ -18,7 +17,6 @@ __all__ = [
     "IngestLimits",
     "IngestSettings",
     "Refusal",
-    "load_secret",
     "open_access",
     "routes",
 ]

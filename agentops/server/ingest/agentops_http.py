@@ -12,6 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from agentops.server.ingest.acceptor import Acceptor
 from agentops.server.ingest.agentops_events import (
@@ -72,26 +73,28 @@ class AgentOpsHttp:
             "/v2/create_thread": self._create_thread,
             "/v2/reauthorize_jwt": self._reauthorize,
             "/v2/developer_errors": self._developer_error,
-            "/v3/auth/token": self._token,
             "/v4/logs/upload": partial(self._upload, name="agentops.logs"),
             "/v4/logs/upload/": partial(self._upload, name="agentops.logs"),
             "/v4/objects/upload": partial(self._upload, name="agentops.object"),
             "/v4/objects/upload/": partial(self._upload, name="agentops.object"),
         }
+        routes = [
+            Route(path, _Endpoint(partial(self._answer, "POST", handler)))
+            for path, handler in posts.items()
+        ]
         return [
-            *(
-                Route(path, partial(self._answer, handler), methods=["POST"])
-                for path, handler in posts.items()
-            ),
-            Route("/v2/update_logs", partial(self._answer, self._update_logs), methods=["PUT"]),
-            Route("/v2/ttd/{identity}", self._no_time_travel, methods=["GET"]),
-            Route("/v3/auth/token", self._describe_token, methods=["GET"]),
+            *routes,
+            Route("/v2/update_logs", _Endpoint(partial(self._answer, "PUT", self._update_logs))),
+            Route("/v2/ttd/{identity}", _Endpoint(self._no_time_travel)),
+            Route("/v3/auth/token", _Endpoint(self._project_token)),
         ]
 
-    async def _answer(self, handler: _Handler, request: Request) -> Response:
+    async def _answer(self, method: str, handler: _Handler, request: Request) -> Response:
         """Read the body, call the handler, and turn a refusal into the protocol's own error."""
         try:
             headers = request.headers
+            if request.method != method:
+                raise Refusal(405, f"method {request.method}: expected {method}")
             content_type = headers.get("content-type", "").split(";", 1)[0].strip().lower()
             if content_type != "application/json":
                 raise Refusal(415, "expected Content-Type application/json")
@@ -214,7 +217,13 @@ class AgentOpsHttp:
         token = issue(self._secret, _PROJECT, claims, 30 * _DAY_S)
         return JSONResponse({"token": token, **claims})
 
-    async def _describe_token(self, request: Request) -> Response:
+    async def _project_token(self, request: Request) -> Response:
+        """Issue a token (POST) or say what it holds (GET)."""
+        if request.method == "GET":
+            return self._describe_token(request)
+        return await self._answer("POST", self._token, request)
+
+    def _describe_token(self, request: Request) -> Response:
         try:
             token = request.headers.get("authorization", "").partition(" ")[2]
             claims = verify(self._secret, _PROJECT, token.strip())
@@ -238,6 +247,17 @@ class AgentOpsHttp:
         await keep(self._acceptor, [row])
         url = self._session_url(trace_id) if trace_id else self._public_url
         return JSONResponse({"url": url, "size": len(text.encode())})
+
+
+class _Endpoint:
+    """An ASGI application of a handler that judges the method itself, whoever mounts it."""
+
+    def __init__(self, handler: Callable[[Request], Awaitable[Response]]) -> None:
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._handler(Request(scope, receive))
+        await response(scope, receive, send)
 
 
 def _section(body: Mapping[str, Value], name: str) -> Mapping[str, Value]:

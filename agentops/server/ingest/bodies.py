@@ -81,15 +81,17 @@ def inflate(data: bytes, encoding: str, limits: IngestLimits) -> bytes:
     allowed = min(
         limits.decoded_bytes_max, max(limits.ratio_free_bytes, limits.ratio_max * len(data))
     )
-    out = bytearray()
+    out: list[bytes] = []
+    size = 0
     try:
         for piece in pieces:
-            out += piece
-            if len(out) > allowed:
+            out.append(piece)
+            size += len(piece)
+            if size > allowed:
                 raise _too_large(f"a {name} body inflated beyond its bounds: it", allowed)
     except (zlib.error, zstandard.ZstdError, EOFError) as error:
         raise Refusal(400, f"the body is not valid {name}: {str(error)[:120]}") from None
-    return bytes(out)
+    return b"".join(out)
 
 
 def _zlib_pieces(data: bytes) -> Iterator[bytes]:

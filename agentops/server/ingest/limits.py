@@ -28,7 +28,7 @@ class IngestLimits(msgspec.Struct, frozen=True, kw_only=True):
     ratio_free_bytes: int = 1 << 20
     depth_max: int = 32
     records_max: int = 50_000
-    elements_max: int = 4_000_000
+    elements_max: int = 6_000_000
     scan_bytes_min: int = 4 << 20
     attributes_max: int = 1024
     events_max: int = 1024

@@ -12,8 +12,7 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What every protocol shares.
 
     Attributes:
-        secret: Key that signs the tokens of the AgentOps protocols, 32 bytes, the same after a restart:
-            :func:`agentops.server.ingest.tokens.load_secret`.
+        secret: Key that signs the tokens of the AgentOps protocols, 32 bytes, the same after a restart.
         public_url: Where people open the pages: senders are told the address of their session.
         limits: Bounds of a request.
         access: Who may send, and for which project.

@@ -6,10 +6,7 @@ They only tie requests to a session or project; who may send is decided by ``acc
 import base64
 import hashlib
 import hmac
-import os
-import secrets
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -18,32 +15,10 @@ from agentops.clock import now_ns
 from agentops.server.ingest.refusal import Refusal
 from agentops.server.ingest.values import Value
 
-__all__ = ["SECRET_BYTES", "issue", "load_secret", "verify"]
+__all__ = ["issue", "verify"]
 
-SECRET_BYTES: Final = 32
 _HEADER: Final = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
 _TOKEN_CHARS_MAX: Final = 4096
-
-
-def load_secret(path: Path) -> bytes:
-    """Return the signing key of this installation; make it, readable by its owner only, if it is missing.
-
-    Raises:
-        ValueError: The file holds something else.
-    """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(SECRET_BYTES))
-    secret = path.read_bytes()
-    if len(secret) != SECRET_BYTES:
-        raise ValueError(
-            f"{path} does not hold {SECRET_BYTES} bytes; remove it to have it made anew"
-        )
-    return secret
 
 
 def issue(secret: bytes, audience: str, claims: Mapping[str, Value], seconds: int) -> str:

@@ -31,6 +31,8 @@ Value: TypeAlias = Any
 Wire: TypeAlias = Any
 """A message of OTLP: protobuf's own, or the struct that stands for it when it came as JSON."""
 
+_ITEMS_MAX: Final = 65_536
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -123,7 +125,11 @@ def _read_double(value: Wire, _: int) -> float | str:
 
 
 def _read_array(value: Wire, depth_left: int) -> list[Value]:
-    return [read_value(item, depth_left - 1) for item in value.array_value.values or ()]
+    items = value.array_value.values or ()
+    read = [read_value(item, depth_left - 1) for item in items[:_ITEMS_MAX]]
+    if len(items) > _ITEMS_MAX:
+        read.append(f"...truncated, {len(items)} items")
+    return read
 
 
 def _read_map(value: Wire, depth_left: int) -> dict[str, Value]:

@@ -5,6 +5,8 @@ request can ask for gigabytes. These walks look at the framing only.
 """
 
 from collections.abc import Iterator
+from functools import cache
+from typing import TypeAlias
 
 from google.protobuf.descriptor import Descriptor
 
@@ -12,6 +14,8 @@ __all__ = ["WireError", "count_records", "repair_text", "scan"]
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _TYPE_STRING, _TYPE_MESSAGE = 9, 11
+
+_Shape: TypeAlias = "dict[int, _Shape]"
 
 
 class WireError(ValueError):
@@ -22,21 +26,24 @@ def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int
     """Yield ``(number, wire type, start of value, end of value)`` of each field in ``data[at:end]``."""
     while at < end:
         tag, at = _varint(data, at, end)
-        kind = tag & 7
-        if kind == _LENGTH:
-            size, start = _varint(data, at, end)
-            at = start + size
-        elif kind == _VARINT:
-            start = at
-            _, at = _varint(data, at, end)
-        elif kind in (_FIXED64, _FIXED32):
-            start = at
-            at += 8 if kind == _FIXED64 else 4
-        else:
-            raise WireError(f"wire type {kind} is not used by OTLP")
+        start, at = _value(data, tag & 7, at, end)
         if at > end:
             raise WireError("a field ends behind its message")
-        yield tag >> 3, kind, start, at
+        yield tag >> 3, tag & 7, start, at
+
+
+def _value(data: bytes, kind: int, at: int, end: int) -> tuple[int, int]:
+    """Return where the value of a field starts and ends, given its wire type."""
+    if kind == _LENGTH:
+        size, start = _varint(data, at, end)
+        return start, start + size
+    if kind == _VARINT:
+        return at, _varint(data, at, end)[1]
+    if kind == _FIXED64:
+        return at, at + 8
+    if kind == _FIXED32:
+        return at, at + 4
+    raise WireError(f"wire type {kind} is not used by OTLP")
 
 
 def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
@@ -74,19 +81,43 @@ def scan(data: bytes, descriptor: Descriptor, elements_max: int, depth_max: int)
         WireError: There are more fields or deeper messages than allowed, or the framing is broken.
     """
     left = elements_max
-    stack = [(descriptor, 0, len(data), 0)]
+    stack = [(0, len(data), _shape(descriptor), depth_max)]
     while stack:
-        message, at, end, depth = stack.pop()
-        if depth > depth_max:
+        at, end, inner, depth_left = stack.pop()
+        if depth_left < 0:
             raise WireError(f"messages are nested deeper than {depth_max}")
-        known = message.fields_by_number
-        for number, kind, start, stop in _fields(data, at, end):
+        while at < end:
             left -= 1
-            if left < 0:
-                raise WireError(f"there are more than {elements_max} fields")
-            field = known.get(number)
-            if kind == _LENGTH and field is not None and field.type == _TYPE_MESSAGE:
-                stack.append((field.message_type, start, stop, depth + 1))
+            tag = data[at]
+            # nearly every field of OTLP is a short text or message: one byte of tag, one of length
+            if tag < 128 and tag & 7 == _LENGTH and at + 1 < end and data[at + 1] < 128:
+                start = at + 2
+                at = start + data[at + 1]
+            else:
+                tag, at = _varint(data, at, end)
+                start, at = _value(data, tag & 7, at, end)
+            if at > end:
+                raise WireError("a field ends behind its message")
+            if tag in inner and start < at:
+                stack.append((start, at, inner[tag], depth_left - 1))
+        if left < 0:
+            raise WireError(f"there are more than {elements_max} fields")
+
+
+@cache  # one entry for each kind of request
+def _shape(descriptor: Descriptor) -> _Shape:
+    """Return which tags hold messages, and the same of each of them; shapes that recur are shared."""
+    shapes: dict[str, _Shape] = {}
+
+    def shape_of(message: Descriptor) -> _Shape:
+        if message.full_name not in shapes:
+            shape = shapes[message.full_name] = {}
+            for number, field in message.fields_by_number.items():
+                if field.type == _TYPE_MESSAGE:
+                    shape[number << 3 | _LENGTH] = shape_of(field.message_type)
+        return shapes[message.full_name]
+
+    return shape_of(descriptor)
 
 
 def repair_text(data: bytes, descriptor: Descriptor, depth_max: int = 100) -> bytes:

@@ -288,3 +288,13 @@ def test_overload_is_told_as_such(url, acceptor):
     answer = httpx.post(f"{url}/v2/create_session", json=body)
 
     assert (503, True) == (answer.status_code, int(answer.headers["retry-after"]) > 0)
+
+
+def test_another_method_is_refused(url):
+    assert httpx.get(f"{url}/v2/create_session").status_code == 405
+    assert httpx.post(f"{url}/v2/update_logs", json={}).status_code == 405
+    assert httpx.put(f"{url}/v3/auth/token", json={}).status_code == 405
+
+
+def test_time_travel_has_nothing_to_replay(url):
+    assert httpx.get(f"{url}/v2/ttd/x").json() == []
