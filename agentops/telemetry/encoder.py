@@ -263,11 +263,13 @@ def _is_event(record: Record) -> bool:
 
 
 def _is_agentops_event(record: Record) -> bool:
-    return isinstance(record, EventRecord) and record.event is not None
+    if not isinstance(record, EventRecord):
+        return False
+    return record.event is not None and bool(record.session_id)
 
 
 def _is_plain_log(record: Record) -> bool:
-    return isinstance(record, EventRecord) and record.event is None
+    return isinstance(record, EventRecord) and not _is_agentops_event(record)
 
 
 def _protobuf_scope(record: Record) -> bytes:

@@ -15,6 +15,7 @@ __all__ = [
     "from_http_success",
     "partial_success",
     "retry_after_s",
+    "retry_info_s",
 ]
 
 RETRY_AFTER_MAX_S = 300.0
@@ -58,19 +59,26 @@ def from_http_status(status: int, headers: Mapping[str, str], message: str) -> E
     return ExportResult(outcome=Outcome.REFUSED, reason=reason, message=message)
 
 
-def from_grpc_status(code: int, retry_info_s: float | None, message: str) -> ExportResult:
+def from_grpc_status(
+    code: int, asked_s: float | None, message: str, *, is_unreachable: bool = False
+) -> ExportResult:
     """Return what a gRPC status that is not OK means (OTLP specification, OTLP/gRPC Response).
 
     Args:
         code: Number of the status.
-        retry_info_s: Seconds of the ``RetryInfo`` in the trailers; ``None`` when there was none.
+        asked_s: Seconds of the ``RetryInfo`` in the trailers; ``None`` when there was none.
         message: The receiver's own words.
+        is_unreachable: Nobody listens there.
     """
     reason = f"grpc {code}"
-    wait = None if retry_info_s is None else min(max(retry_info_s, 0.0), RETRY_AFTER_MAX_S)
+    wait = None if asked_s is None else min(max(asked_s, 0.0), RETRY_AFTER_MAX_S)
     if code in _RETRYABLE_GRPC or (code == _RESOURCE_EXHAUSTED and wait is not None):
         return ExportResult(
-            outcome=Outcome.RETRY, reason=reason, message=message, retry_after_s=wait
+            outcome=Outcome.RETRY,
+            reason=reason,
+            message=message,
+            retry_after_s=wait,
+            is_unreachable=is_unreachable,
         )
     if code == _RESOURCE_EXHAUSTED and "larger than max" in message:
         return ExportResult(outcome=Outcome.TOO_LARGE, reason=reason, message=message)
@@ -101,6 +109,35 @@ def _partial_json(body: bytes) -> tuple[int, str]:
     counts = (found.get(name) for name in ("rejectedSpans", "rejectedLogRecords"))
     rejected = next((int(count) for count in counts if count), 0)
     return max(rejected, 0), str(found.get("errorMessage") or "")
+
+
+def retry_info_s(trailers: Mapping[str, object]) -> float | None:
+    """Return the seconds of a ``google.rpc.RetryInfo`` in gRPC trailers; ``None`` without one."""
+    try:
+        alone = trailers.get("google.rpc.retryinfo-bin")
+        if isinstance(alone, bytes):
+            return _duration_s(alone)
+        status = trailers.get("grpc-status-details-bin")
+        for number, detail in _fields(status) if isinstance(status, bytes) else ():
+            if number != 3 or not isinstance(detail, bytes):  # google.rpc.Status.details
+                continue
+            found = dict(_fields(detail))  # google.protobuf.Any: 1 type, 2 value
+            kind, value = found.get(1), found.get(2)
+            if isinstance(kind, bytes) and kind.endswith(b"google.rpc.RetryInfo"):
+                return _duration_s(value if isinstance(value, bytes) else b"")
+    except ValueError:
+        return None
+    return None
+
+
+def _duration_s(retry_info: bytes) -> float:
+    # RetryInfo: 1 retry_delay; Duration: 1 seconds, 2 nanoseconds
+    delay = dict(_fields(retry_info)).get(1, b"")
+    parts = dict(_fields(delay)) if isinstance(delay, bytes) else {}
+    seconds, nanos = parts.get(1, 0), parts.get(2, 0)
+    if not isinstance(seconds, int) or not isinstance(nanos, int) or seconds >= 1 << 63:
+        return 0.0
+    return seconds + nanos / 1e9
 
 
 def partial_success(body: bytes) -> tuple[int, str]:

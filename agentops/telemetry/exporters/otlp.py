@@ -100,5 +100,8 @@ def build(config: ExporterConfig) -> Exporter:
     endpoint = config.endpoint or _DEFAULT_ENDPOINT
     protocol = config.protocol or ("http/protobuf" if "://" in endpoint else "grpc")
     if protocol == "grpc":
-        raise ConfigurationError("protocol", "grpc", "http/protobuf or http/json")
+        # grpc is an extra and costs 185 ms to import.
+        from agentops.telemetry.exporters.otlp_grpc import OtlpGrpcExporter
+
+        return OtlpGrpcExporter(config)
     return OtlpHttpExporter(config)

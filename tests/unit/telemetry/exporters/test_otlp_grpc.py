@@ -1,0 +1,183 @@
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from support.collector import free_port
+from support.records import event, span
+
+from agentops.telemetry.config import ExporterConfig
+from agentops.telemetry.exporters import build
+from agentops.telemetry.exporters.base import Batch, Outcome
+
+_RETRY_IN_1_5_S = b"\x0a\x08\x08\x01\x10\x80\xca\xb5\xee\x01"
+
+
+class Receiver:
+    """A real gRPC server with both OTLP services; answers as planned, else OK."""
+
+    def __init__(self):
+        self.requests = []
+        self.metadata = []
+        self.plan = []
+        self.answer = ExportTraceServiceResponse()
+        self._lock = threading.Lock()
+        self._server = grpc.server(ThreadPoolExecutor(2))
+        for service, request in (
+            ("trace.v1.TraceService", ExportTraceServiceRequest),
+            ("logs.v1.LogsService", ExportLogsServiceRequest),
+        ):
+            handler = grpc.unary_unary_rpc_method_handler(
+                self._export,
+                request_deserializer=request.FromString,
+                response_serializer=lambda message: message.SerializeToString(),
+            )
+            name = f"opentelemetry.proto.collector.{service}"
+            handlers = grpc.method_handlers_generic_handler(name, {"Export": handler})
+            self._server.add_generic_rpc_handlers((handlers,))
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.start()
+
+    def _export(self, request, context):
+        with self._lock:
+            self.requests.append(request)
+            self.metadata.append(dict(context.invocation_metadata()))
+            planned = self.plan.pop(0) if self.plan else None
+        if planned is not None:
+            code, trailers, details = planned
+            context.set_trailing_metadata(trailers)
+            context.abort(code, details)
+        return self.answer
+
+    def stop(self):
+        self._server.stop(None).wait()
+
+
+@pytest.fixture
+def receiver():
+    running = Receiver()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def exporter(receiver):
+    made = build(ExporterConfig(type="otlp", endpoint=f"localhost:{receiver.port}"))
+    yield made
+    made.shutdown()
+
+
+def send(exporter, record, timeout_s=5):
+    encoding = exporter.encodings[0] if record.name.startswith("s") else exporter.encodings[1]
+    whole = Batch([record])
+    return exporter.export(Batch(parts={encoding: whole.part(encoding)}), timeout_s)
+
+
+def test_spans_and_events_arrive_at_their_services(receiver, exporter):
+    assert send(exporter, span(1)).outcome is Outcome.DELIVERED
+    assert send(exporter, event(1)).outcome is Outcome.DELIVERED
+
+    spans, logs = receiver.requests
+    assert "s1" == spans.resource_spans[0].scope_spans[0].spans[0].name
+    assert "e1" == logs.resource_logs[0].scope_logs[0].log_records[0].event_name
+
+
+def test_partial_success_is_read(receiver, exporter):
+    receiver.answer.partial_success.rejected_spans = 1
+    receiver.answer.partial_success.error_message = "no name"
+    result = send(exporter, span(1))
+
+    assert (Outcome.DELIVERED, 1, "no name") == (result.outcome, result.rejected, result.message)
+
+
+@pytest.mark.parametrize(
+    ("code", "trailers", "outcome", "wait_s"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, (), Outcome.RETRY, None),
+        (
+            grpc.StatusCode.UNAVAILABLE,
+            (("google.rpc.retryinfo-bin", _RETRY_IN_1_5_S),),
+            Outcome.RETRY,
+            1.5,
+        ),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, (), Outcome.REFUSED, None),
+        (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            (
+                (
+                    "grpc-status-details-bin",
+                    b"\x08\x08\x1a\x34\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x08"
+                    b"\x0a\x06\x08\x02\x10\x80\xca\xb5",
+                ),
+            ),
+            Outcome.REFUSED,  # a duration that ends too early is none
+            None,
+        ),
+        (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            (
+                (
+                    "grpc-status-details-bin",
+                    b"\x08\x08\x1a\x30\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x04"
+                    b"\x0a\x02\x08\x02",
+                ),
+            ),
+            Outcome.RETRY,
+            2.0,
+        ),
+        (grpc.StatusCode.DATA_LOSS, (), Outcome.RETRY, None),
+        (grpc.StatusCode.ABORTED, (), Outcome.RETRY, None),
+        (grpc.StatusCode.INVALID_ARGUMENT, (), Outcome.REFUSED, None),
+        (grpc.StatusCode.UNAUTHENTICATED, (), Outcome.REFUSED, None),
+        (grpc.StatusCode.UNIMPLEMENTED, (), Outcome.REFUSED, None),
+    ],
+)
+def test_statuses_mean_what_the_specification_says(
+    code, trailers, outcome, wait_s, receiver, exporter
+):
+    receiver.plan = [(code, trailers, "as planned")]
+    result = send(exporter, span(1))
+
+    assert outcome is result.outcome
+    assert wait_s == result.retry_after_s
+    assert "as planned" == result.message
+    assert send(exporter, span(2)).outcome is Outcome.DELIVERED
+
+
+def test_nobody_there_is_told_apart_and_ends_at_once():
+    exporter = build(ExporterConfig(type="otlp", endpoint=f"127.0.0.1:{free_port()}"))
+    started = time.monotonic()
+    result = send(exporter, span(1), timeout_s=5)
+
+    assert (Outcome.RETRY, True) == (result.outcome, result.is_unreachable)
+    assert time.monotonic() - started < 4
+    exporter.shutdown()
+
+
+def test_headers_are_metadata(receiver):
+    config = ExporterConfig(
+        type="otlp", endpoint=f"localhost:{receiver.port}", headers={"X-Tenant": "7"}
+    )
+    exporter = build(config)
+    send(exporter, span(1))
+    exporter.shutdown()
+
+    assert "7" == receiver.metadata[0]["x-tenant"]
+
+
+def test_plain_text_is_for_this_machine_only():
+    def is_plain(**settings):
+        return build(ExporterConfig(type="otlp", protocol="grpc", **settings))._is_plain
+
+    assert is_plain(endpoint="localhost:4317")
+    assert not is_plain(endpoint="collector.example:4317")
+    assert is_plain(endpoint="collector.example:4317", insecure=True)
+    assert not is_plain(endpoint="https://collector.example:4317")
