@@ -73,7 +73,6 @@ class Behaviour:
         session_id: UUID it takes over; ``None``: a new one.
         skips_auto_end: Whether ``end_session(is_auto_end=True)`` of a framework is ignored.
         pages_url: Where the pages are that links point to; ``None``: where the data goes.
-        prints_summary: Whether one line is written to stderr at exit.
     """
 
     auto_start: bool | None = None
@@ -81,7 +80,6 @@ class Behaviour:
     session_id: "UUID | str | None" = None
     skips_auto_end: bool = False
     pages_url: str | None = None
-    prints_summary: bool = True
 
 
 class Client:
@@ -171,7 +169,7 @@ class Client:
         from agentops.session.summary import summary  # as in the constructor
 
         self.shutdown(error=_last_error())
-        if self.behaviour.prints_summary and os.getpid() == self._pid:
+        if self.config.session.print_summary and os.getpid() == self._pid:
             pages = f"{self.pages_url}/sessions" if self.pages_url else None
             line = summary(self.sessions.tally, self.telemetry.totals, pages)
             if line and sys.stderr is not None:

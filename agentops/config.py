@@ -48,10 +48,12 @@ class SessionConfig:
     Attributes:
         auto_start: ``init`` starts a session for everything outside of any other.
         tags: On every session.
+        print_summary: One line about the sessions is written to stderr when the program ends.
     """
 
     auto_start: bool = True
     tags: tuple[str, ...] = ()
+    print_summary: bool = True
 
     def __post_init__(self) -> None:
         """Check the values."""

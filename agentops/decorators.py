@@ -281,7 +281,7 @@ class _SessionRun:
             semconv.AGENTOPS_INPUT: self._inputs.named(),
             semconv.AGENTOPS_OUTPUT: self._output,
         }
-        return Completion(attributes={name: value for name, value in told.items() if value})
+        return Completion(attributes={k: v for k, v in told.items() if v is not None})
 
 
 @overload

@@ -86,7 +86,7 @@ def recording(
     configured = {"spool": {"enabled": False}, **(telemetry or {}), "exporters": [exporter]}
     client.begin(
         {"instrument": [], **options, "telemetry": configured},
-        {"auto_start": auto_start, "prints_summary": False},
+        {"auto_start": auto_start},
     )
     try:
         yield Recording(exporter)

@@ -194,7 +194,9 @@ _MEANINGS: dict[str, Callable[[Options, Options, Any], object]] = {
     "inherited_session_id": _inherited,
     "instrument_llm_calls": _instrument,
     "log_level": _log_level,
-    "log_session_replay_url": lambda _, behaviour, value: behaviour.update(prints_summary=value),
+    "log_session_replay_url": lambda today, _, value: today.setdefault("session", {}).update(
+        print_summary=value
+    ),
     "max_queue_size": lambda today, _, value: _telemetry(today, "batch", "items_max", value=value),
     "max_wait_time": lambda today, _, value: _telemetry(today, "batch", "delay_ms", value=value),
     "parent_key": _parent_key,

@@ -15,9 +15,8 @@ from agentops import client, semconv
 from agentops.compat.options import configure
 from agentops.decorators import agent, task, tool
 from agentops.session.context import attach, detach
-from agentops.session.session import Session, SessionOptions
+from agentops.session.session import Session, SessionOptions, stable_agent_id
 from agentops.session.state import EndState
-from agentops.session.steps import agent_id as stable_agent_id
 
 __all__ = [
     "add_tags",

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["SessionManager"]
 
+_LIVE_MAX = 10_000
+
 
 class SessionManager:
     """The register of live sessions: many at once, each current only where it was entered.
 
-    Safe for use from any thread. Ended sessions are not kept.
+    Safe for use from any thread. Ended sessions are not kept, and of those that never end at most
+    10,000: the oldest are then ended as ``Indeterminate``.
 
     Args:
         telemetry_manager: Given to every session.
@@ -63,7 +66,16 @@ class SessionManager:
             self._telemetry_manager.default_context = session.context
         elif enter:
             session.enter()
+        self._end_forgotten()
         return session
+
+    def _end_forgotten(self) -> None:
+        """End the oldest sessions beyond the bound: nobody has so many at once and ends them."""
+        if len(self._live) <= _LIVE_MAX:
+            return
+        explicit = [session for session in self.all() if not session.is_automatic]
+        for session in explicit[: len(explicit) - _LIVE_MAX]:
+            session.end(EndState.INDETERMINATE, "too many sessions at once")
 
     def end(
         self,

@@ -1,5 +1,6 @@
 """What is one run of an agent? Session floor: holds a telemetry manager, owns no pipeline."""
 
+import html
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -7,7 +8,7 @@ from contextvars import Token
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 from opentelemetry import context as otel
 from opentelemetry import trace
@@ -323,6 +324,13 @@ class Session:
         state = "running" if self._running else self.end_state.value
         return f"<Session {self.name!r} {self.id} {state}>"
 
+    def _repr_mimebundle_(self, **_options: object) -> dict[str, str]:
+        """Return what a notebook shows."""
+        link = f' <a href="{html.escape(self.url)}">open</a>' if self.url else ""
+        state = "running" if self._running else self.end_state.value
+        told = f"<b>{html.escape(self.name)}</b> {state}, {self.duration_ns / 1e9:.3g} s"
+        return {"text/plain": repr(self), "text/html": f"{told} <code>{self.id}</code>{link}"}
+
     # Names of the older releases that programs read from a session.
 
     @property
@@ -354,11 +362,24 @@ class Session:
         """End the session, as agentops 0.3 spelled it; prefer :meth:`end`."""
         self.end(end_state, end_state_reason)
 
+    def create_agent(self, name: str, agent_id: str | None = None) -> str:
+        """Return the id under which the agent ``name`` is known; events may bear it as ``agent_id``."""
+        return agent_id or stable_agent_id(name)
+
+    def set_video(self, video: str) -> None:
+        """Set the address of a recording of the session."""
+        self.span.set_attribute(semconv.AGENTOPS_SESSION_VIDEO, video)
+
+
+def stable_agent_id(name: str) -> str:
+    """Return the id of the agent called ``name``: the same in every run and every process."""
+    return str(uuid5(NAMESPACE_OID, f"agentops:agent:{name}"))
+
 
 def is_orderly(error: BaseException | None) -> bool:
     """Whether ``error`` is no failure: nothing, a generator being closed, or ``sys.exit`` with success."""
     if isinstance(error, SystemExit):
-        return error.code in (None, 0)
+        return error.code is None or (type(error.code) is int and error.code == 0)
     return error is None or isinstance(error, GeneratorExit)
 
 

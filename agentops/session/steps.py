@@ -4,13 +4,11 @@ A step is an agent, a tool, a task, a workflow or a guardrail. On the caller's t
 are taken; names are bound to arguments and values made JSON on the pipeline's worker.
 """
 
-import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Token  # noqa: TC003 - as below
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-from uuid import NAMESPACE_OID, uuid5
 
 from opentelemetry import context as otel
 from opentelemetry import trace
@@ -22,7 +20,7 @@ from agentops.clock import iso_from_ns, monotonic_ns, now_ns
 from agentops.events import ActionEvent, Event, ToolEvent
 from agentops.guard import guarded
 from agentops.session.context import attach, detach
-from agentops.session.session import is_orderly, tag_list
+from agentops.session.session import is_orderly, stable_agent_id, tag_list
 from agentops.telemetry.ambient import set_ambient
 from agentops.telemetry.completion import Completion
 
@@ -98,7 +96,7 @@ class StepSpec:
         }
         told.pop("", None)
         if self.kind == "agent":
-            told[semconv.AGENTOPS_AGENT_ID] = agent_id(self.name)
+            told[semconv.AGENTOPS_AGENT_ID] = stable_agent_id(self.name)
         start = {name: value for name, value in told.items() if value is not None}
         object.__setattr__(self, "start_attributes", start)
         object.__setattr__(
@@ -272,14 +270,8 @@ class StepRun:
         if self._spec.kind == "tool":
             return ToolEvent(name=self._spec.name, **common)
         if self._spec.kind == "agent":
-            common["agent_id"] = agent_id(self._spec.name)
+            common["agent_id"] = self._spec.start_attributes[semconv.AGENTOPS_AGENT_ID]
         return ActionEvent(action_type=self._spec.name, **common)
-
-
-@functools.lru_cache(maxsize=1024)
-def agent_id(name: str) -> str:
-    """Return the id of the agent called ``name``: the same in every run and every process."""
-    return str(uuid5(NAMESPACE_OID, f"agentops:agent:{name}"))
 
 
 class IdleRun(StepRun):

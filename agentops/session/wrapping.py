@@ -238,7 +238,7 @@ class _Yielded:
         self._left_out = 0
 
     def add(self, item: object) -> None:
-        if isinstance(item, (str, bytes)):
+        if type(item) is str or type(item) is bytes:  # isinstance would run code of the item's own
             self._characters += len(item)
         if len(self._items) < self.ITEMS_MAX and self._characters <= self.CHARACTERS_MAX:
             self._items.append(item)

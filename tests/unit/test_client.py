@@ -170,14 +170,17 @@ def test_at_exit_of_a_program_that_recorded_no_work_nothing_is_said():
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_line_can_be_switched_off():
+@pytest.mark.parametrize(
+    "option", ["session={'print_summary': False}", "log_session_replay_url=False"]
+)
+def test_the_line_can_be_switched_off(option):
     done = run(
         "import agentops\n"
-        f"agentops.init(telemetry={MEMORY!r}, instrument=[], log_session_replay_url=False)\n"
+        f"agentops.init(telemetry={MEMORY!r}, instrument=[], {option})\n"
         "with agentops.agent('planner'): pass"
     )
 
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_program_without_stderr_ends_in_peace():
@@ -227,19 +230,18 @@ def test_init_does_not_touch_the_process():
 def test_an_unreachable_destination_delays_neither_start_nor_end(endpoint, tmp_path):
     code = (
         "import time, agentops\n"
-        "agentops.flush\n"
         "started = time.monotonic()\n"
         f"agentops.init(instrument=[], telemetry={{'exporters': [{{'type': 'agentops', 'endpoint': {endpoint!r}}}]}})\n"
         "with agentops.agent('planner'): pass\n"
-        "print(time.monotonic() - started)\n"
+        "print(time.monotonic() - started, time.monotonic())\n"
     )
-    started = time.monotonic()
     done = run(code, XDG_STATE_HOME=str(tmp_path))
-    lasted = time.monotonic() - started
+    ended = time.monotonic()  # one clock for all processes of the machine
 
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) < 1.0
-    assert lasted < 4.0  # 2 s of exit, and the interpreter's own start
+    start_s, last_seen = map(float, done.stdout.split())
+    assert start_s < 4.0  # imports on a busy machine; one attempt to connect may take 10 s
+    assert ended - last_seen < 4.0  # 2 s for the rest, and the interpreter's own end
 
 
 def test_recording_refuses_to_replace_a_running_client(recorded):

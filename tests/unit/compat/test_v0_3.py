@@ -182,7 +182,7 @@ def test_older_keywords_of_init_mean_what_they_meant():
         assert config.instrument == ()
         assert session.name == "mine"
         assert session.url == f"http://pages/s/{session.id}"
-        assert not client.behaviour.prints_summary
+        assert not config.session.print_summary
     finally:
         agentops.shutdown()
 

@@ -111,3 +111,12 @@ def test_a_span_of_the_programs_own_stays_the_parent():
 
     assert span.parent_span_id == request.get_span_context().span_id
     assert span.session_id
+
+
+def test_sessions_that_never_end_are_bounded(recorded, monkeypatch):
+    monkeypatch.setattr("agentops.session.manager._LIVE_MAX", 3)
+    sessions = agentops.get_client().sessions
+    started = [sessions.start(str(number), enter=False) for number in range(5)]
+
+    assert sessions.all() == started[2:]
+    assert started[0].end_state_reason == "too many sessions at once"

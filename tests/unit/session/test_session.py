@@ -298,3 +298,12 @@ def test_a_session_can_be_made_of_a_manager_alone(recorded):
         assert context_session() is session
 
     assert recorded.span("by hand").session_id == str(session.id)
+
+
+def test_a_notebook_shows_the_session_with_its_name_escaped(recorded):
+    session = agentops.start_session("<script>")
+    shown = session._repr_mimebundle_()
+
+    assert "<script>" not in shown["text/html"]
+    assert str(session.id) in shown["text/html"]
+    assert shown["text/plain"] == repr(session)
