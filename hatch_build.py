@@ -83,13 +83,10 @@ def build_ui(root: Path) -> None:
     """
     npm, environment = npm_command()
     web = root / "web"
-    lock = ["ci"] if (web / "package-lock.json").exists() else ["install"]
-    subprocess.run(
-        [*npm, *lock, "--ignore-scripts", "--no-audit", "--no-fund"],
-        cwd=web,
-        env=environment,
-        check=True,
-    )
+    # Not "npm ci": a lock file made where a registry lacks some platform's optional package is incomplete for
+    # it, and "ci" refuses. "install" takes locked versions, with their hashes, and fills in the platform's own.
+    install = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run([*npm, *install], cwd=web, env=environment, check=True)
     subprocess.run([*npm, "run", "build"], cwd=web, env=environment, check=True)
     if not (root / STATIC / "index.html").exists():
         raise FileNotFoundError(f"the web build ended without {STATIC / 'index.html'}")
