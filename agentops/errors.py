@@ -50,11 +50,13 @@ class MissingExtraError(AgentOpsError, ImportError):
     Args:
         part: What was asked for, in words.
         extra: Name of the extra that brings it: ``grpc``, ``server``.
+        missing: Module that was not found, where it is known.
     """
 
-    def __init__(self, part: str, extra: str) -> None:
+    def __init__(self, part: str, extra: str, missing: str | None = None) -> None:
+        found = f" ({missing} was not found)" if missing else ""
         super().__init__(
-            f"{part} needs packages that are not installed; run: pip install 'agentops[{extra}]'"
+            f"{part} needs packages that are not installed{found}; run: pip install 'agentops[{extra}]'"
         )
         self.part = part
         self.extra = extra

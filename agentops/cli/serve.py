@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         from agentops.server import app  # an extra, and heavy
     except ImportError as error:
-        raise MissingExtraError("The backend", "server") from error
+        raise MissingExtraError("The backend", "server", error.name) from error
     config = _config(options)
 
     def ready(told: "ServerFile") -> None:
