@@ -91,7 +91,7 @@ class Pipeline:
         self._alarm.acquire()
         self._is_idle = True
         self._settled = threading.Condition(threading.Lock())
-        self._processed = 0
+        self._handled = 0
         self._flushes_wanted = 0
         self._flushes_done = 0
         self._working = threading.Lock()
@@ -206,7 +206,7 @@ class Pipeline:
         self._ring()
         for destination in self.destinations:
             destination.stop(deadline_s)
-        unsent, spooled = len(self._queue), 0
+        unsent, spooled = self._accepted - self._handled, 0
         for destination in self.destinations:
             in_memory, on_disk = destination.join(deadline_s)
             unsent, spooled = unsent + in_memory, spooled + on_disk
@@ -232,7 +232,7 @@ class Pipeline:
         """Return the counters."""
         return Stats(
             accepted=self._accepted,
-            queued=len(self._queue),
+            queued=self._accepted - self._handled,
             dropped=dict(self._dropped),
             destinations={d.name: d.stats() for d in self.destinations},
         )
@@ -287,33 +287,42 @@ class Pipeline:
         """Turn everything in the queue into batches and hand them over."""
         with self._working:
             wanted = self._flushes_wanted
-            is_final = self._flushes_done < wanted
-            records: list[Record] = []
-            size = 0
+            is_final = self._is_flush_wanted()
             left = len(self._queue)
             while left > 0 and (deadline_s is None or _now_s() < deadline_s):
-                left -= 1
-                with self._entry:
-                    item, weight = self._queue.popleft()
-                    self._queued_bytes = self._queued_bytes - weight if self._queue else 0
-                size += weight
-                made: Sequence[Record] | None = None
-                with guarded("preparing a record"):
-                    made = self._prepare(item)
-                if made is None:
-                    self._dropped["not prepared"] += 1
-                else:
-                    records += made
-                if len(records) >= self._config.items_max or size >= self._config.bytes_max:
-                    self._pass_on(records)
-                    records, size = [], 0
+                records, taken = self._gather(left)
+                self._pass_on(records)
+                left -= taken
+                self._handled += taken
             if self._release is not None:
                 with guarded("releasing held back records"):
-                    records += self._release(is_final)
-            self._pass_on(records)
+                    released = self._release(is_final)
+                    for start in range(0, len(released), self._config.items_max):
+                        self._pass_on(released[start : start + self._config.items_max])
         with self._settled:
             self._flushes_done = max(self._flushes_done, wanted)
             self._settled.notify_all()
+
+    def _gather(self, left: int) -> tuple[list[Record], int]:
+        """Make the records of at most ``left`` items, one batch; return them and how many items they were."""
+        records: list[Record] = []
+        taken = size = 0
+        while (
+            taken < left and len(records) < self._config.items_max and size < self._config.bytes_max
+        ):
+            with self._entry:
+                item, weight = self._queue.popleft()
+                self._queued_bytes = self._queued_bytes - weight if self._queue else 0
+            taken += 1
+            size += weight
+            made: Sequence[Record] | None = None
+            with guarded("preparing a record"):
+                made = self._prepare(item)
+            if made is None:
+                self._dropped["not prepared"] += 1
+            else:
+                records += made
+        return records, taken
 
     def _pass_on(self, records: Sequence[Record]) -> None:
         """Make one batch for each content mode and give it to the destinations."""
