@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -32,10 +32,11 @@ from agentops.server.api.routes import ApiContext
 from agentops.server.api.routes import routes as api_routes
 from agentops.server.api.security import Gate, ScopedRoute, Tokens, load_token
 from agentops.server.config import LOOPBACK_HOSTS, ServerConfig, ServerFile, read_server_file
-from agentops.server.ingest import IngestLimits, IngestSettings
+from agentops.server.ingest import IngestLimits, IngestSettings, otlp_grpc
 from agentops.server.ingest import routes as ingest_routes
 from agentops.server.pipeline import Pipeline, PipelineConfig
 from agentops.server.query.sessions import session_rows
+from agentops.server.rows import Row
 from agentops.server.schemas import ReceiverStatus, ServerStatus, SessionRow
 from agentops.server.storage.base import Limits, Storage, StoredChange
 from agentops.server.storage.chdb import ChdbEngine
@@ -103,6 +104,8 @@ class _Parts:
     executor: ThreadPoolExecutor
     publisher: asyncio.Task[None]
     gate: Gate
+    settings: IngestSettings
+    grpc: otlp_grpc.GrpcServer | None = None
 
 
 class Backend:
@@ -166,15 +169,41 @@ class Backend:
             live=live,
             status=self._status,
         )
+        settings = IngestSettings(
+            public_url=self.public_url,
+            secret=hashlib.sha256(b"ingest" + self.token.encode()).digest(),
+            limits=IngestLimits(decoded_bytes_max=config.body_bytes_max),
+        )
         self._parts = _Parts(
             storage=storage,
             pipeline=pipeline,
             live=live,
             executor=executor,
             publisher=asyncio.create_task(live.publish_forever()),
-            gate=self._gate(context, pipeline),
+            gate=self._gate(context, pipeline, settings),
+            settings=settings,
         )
         pipeline.start()
+
+    async def open_grpc(self, host: str, port: int) -> None:
+        """Open the OTLP/gRPC port if it is free; ``/status`` tells about it either way."""
+        parts = self._parts
+        assert parts is not None
+        endpoint, note = f"{_netloc(host)}:{port}", ""
+        try:
+            acceptor = _Counting(parts.pipeline, self._requests)
+            parts.grpc = await otlp_grpc.start(acceptor, parts.settings, endpoint)
+            endpoint = f"{_netloc(host)}:{parts.grpc.port}"
+        except OSError:
+            note = "taken by another program"
+        self.receivers.append(
+            ReceiverStatus(
+                protocol="otlp/grpc",
+                endpoint=f"http://{endpoint}",
+                is_listening=parts.grpc is not None,
+                note=note,
+            )
+        )
 
     def end_streams(self) -> None:
         """End the event streams, which would otherwise hold up the stop. On the event loop."""
@@ -187,19 +216,16 @@ class Backend:
         if parts is not None:
             parts.live.close()
             parts.publisher.cancel()
+            if parts.grpc is not None:
+                await parts.grpc.stop(self._config.stops_after_s)
             timeout_ms = round(self._config.stops_after_s * 1_000)
             if not await asyncio.to_thread(parts.pipeline.stop, timeout_ms):
                 logger.warning("some rows stay in the write-ahead log until the next start")
             parts.executor.shutdown()
         self._open.close()
 
-    def _gate(self, context: ApiContext, pipeline: Pipeline) -> Gate:
+    def _gate(self, context: ApiContext, pipeline: Pipeline, settings: IngestSettings) -> Gate:
         config = self._config
-        settings = IngestSettings(
-            public_url=self.public_url,
-            secret=hashlib.sha256(b"ingest" + self.token.encode()).digest(),
-            limits=IngestLimits(decoded_bytes_max=config.body_bytes_max),
-        )
         taken = [
             ScopedRoute(route.path, _counted(route.app, self._requests), "ingest")
             for route in ingest_routes(pipeline, settings)
@@ -245,6 +271,19 @@ class Backend:
         await receive()
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+class _Counting:
+    """Counts what comes in where there is no HTTP request to count."""
+
+    def __init__(self, pipeline: Pipeline, requests: _Requests) -> None:
+        self._pipeline = pipeline
+        self._requests = requests
+
+    async def accept(self, rows: Sequence[Row]) -> None:
+        """See :meth:`Pipeline.accept`."""
+        self._requests.received += 1
+        await self._pipeline.accept(rows)
 
 
 def _storage(config: ServerConfig) -> Storage:
@@ -396,8 +435,13 @@ async def _run(
         await backend.start()
         task = asyncio.create_task(server.serve(sockets))
         await server.is_up.wait()
+        if config.otlp_grpc_port is not None:
+            await backend.open_grpc(config.host, config.otlp_grpc_port)
         told = ServerFile(
-            pid=os.getpid(), url=backend.public_url, otlp_http=_endpoint(backend, "otlp/http")
+            pid=os.getpid(),
+            url=backend.public_url,
+            otlp_http=_endpoint(backend, "otlp/http"),
+            otlp_grpc=_endpoint(backend, "otlp/grpc"),
         )
         with _server_file(config.data_dir / "server.json", told):
             ready(told)
