@@ -1,6 +1,6 @@
 """Rows of realistic multi-agent sessions, and a command that fills a data directory with them.
 
-    python -m tests.support.seed --data-dir DIR [--sessions 40] [--spans 0] [--running 1]
+    python tests/support/seed.py --data-dir DIR [--sessions 40] [--spans 0] [--running 1]
 
 ``--spans N`` adds one session of N spans for trying long lists. Times end now; the same seed number
 gives the same ids and texts.
@@ -8,6 +8,7 @@ gives the same ids and texts.
 
 import argparse
 import random
+import subprocess
 import sys
 from pathlib import Path
 
@@ -280,8 +281,18 @@ def seeded_rows(sessions: int, *, running: int = 1, spans: int = 0) -> list[Row]
     return rows
 
 
+def seed_directory(directory: Path, *, sessions: int = 40, running: int = 1, spans: int = 0) -> int:
+    """Write rows straight into the storage of a data directory that no server uses; count them.
+
+    In a process of its own, because the engine of a process can be opened for one directory only.
+    """
+    command = [sys.executable, __file__, "--data-dir", str(directory), "--sessions", str(sessions)]
+    command += ["--running", str(running), "--spans", str(spans)]
+    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
 def main() -> None:
-    """Write the rows straight into the storage of a data directory that no server uses."""
+    """Fill the data directory that the command line names; print how many rows."""
     from agentops.server.app import open_storage
     from agentops.server.config import ServerConfig
 
@@ -298,7 +309,7 @@ def main() -> None:
         for first in range(0, len(spans), 20_000):
             storage.write(spans[first : first + 20_000], [])
         storage.write([], events)
-    sys.stdout.write(f"{len(spans)} spans, {len(events)} events -> {options.data_dir}\n")
+    sys.stdout.write(f"{len(rows)}\n")
 
 
 if __name__ == "__main__":

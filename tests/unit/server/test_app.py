@@ -1,0 +1,39 @@
+import asyncio
+
+from support.backend import BackendProcess
+from support.storages import new_storage
+
+from agentops.server import app
+from agentops.server.api.security import ScopedRoute
+from agentops.server.app import Backend
+from agentops.server.config import ServerConfig
+
+
+def test_every_route_declares_who_may_use_it(tmp_path, monkeypatch):
+    made = {}
+
+    async def start():
+        backend = Backend(ServerConfig(data_dir=tmp_path / "data"))
+        await backend.start()
+        made["routes"] = backend._parts.gate._app.routes
+        await backend.stop()
+
+    with new_storage("chdb") as storage:
+        monkeypatch.setattr(app, "_storage", lambda config: storage)
+        asyncio.run(start())
+    routes = made["routes"]
+
+    assert all(isinstance(route, ScopedRoute) for route in routes)
+    assert {"public", "page", "read", "ingest"} == {route.declared_scope for route in routes}
+    assert ["/{path:path}"] == [r.path for r in routes if r.declared_scope == "page"]
+
+
+def test_server_says_where_it_is_and_that_it_is_gone(tmp_path):
+    backend = BackendProcess(tmp_path / "data", otlp_http_port=0, otlp_grpc_port=0)
+    receivers = backend.get("/api/v1/status")[2]["receivers"]
+
+    assert ["http", "otlp/http", "otlp/grpc"] == [r["protocol"] for r in receivers]
+    assert all(r["is_listening"] for r in receivers)
+    assert backend.told.otlp_grpc == receivers[2]["endpoint"]
+    assert 0 == backend.stop()
+    assert not (tmp_path / "data" / "server.json").exists()
