@@ -164,16 +164,14 @@ class Client:
         self.uninstall()
         self.telemetry.shutdown(timeout_ms)
 
-    def close_at_exit(self) -> None:
-        """Shut down because the process ends, and say in one line what was recorded."""
+    def summary(self) -> str | None:
+        """Return one line about what was recorded; ``None`` when there is nothing to tell."""
         from agentops.session.summary import summary  # as in the constructor
 
-        self.shutdown(error=_last_error())
-        if self.config.session.print_summary and os.getpid() == self._pid:
-            pages = f"{self.pages_url}/sessions" if self.pages_url else None
-            line = summary(self.sessions.tally, self.telemetry.totals, pages)
-            if line and sys.stderr is not None:
-                sys.stderr.write(line + "\n")
+        if not self.config.session.print_summary or os.getpid() != self._pid:
+            return None
+        pages = f"{self.pages_url}/sessions" if self.pages_url else None
+        return summary(self.sessions.tally, self.telemetry.totals, pages)
 
     def _link(self, session: "Session") -> str | None:
         if self.pages_url is None:
@@ -330,12 +328,13 @@ def shutdown(timeout_ms: int = _EXIT_MS) -> None:
 
 
 def _at_exit() -> None:
-    with _state.lock:
-        client, _state.client = _state.client, None
-        _state.closed = client or _state.closed
-    if client is not None:
-        with guarded("closing at exit"):
-            client.close_at_exit()
+    with guarded("closing at exit"):
+        if _state.client is not None:
+            _state.client.shutdown(error=_last_error())
+        client = _state.client or _state.closed
+        line = client.summary() if client is not None else None
+        if line and sys.stderr is not None:
+            sys.stderr.write(line + "\n")
 
 
 def _last_error() -> BaseException | None:

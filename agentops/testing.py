@@ -84,9 +84,9 @@ def recording(
         raise SessionError("agentops runs already; call agentops.shutdown() before recording()")
     exporter = MemoryExporter()
     configured = {"spool": {"enabled": False}, **(telemetry or {}), "exporters": [exporter]}
+    quiet = {"instrument": [], "session": {"print_summary": False}}
     client.begin(
-        {"instrument": [], **options, "telemetry": configured},
-        {"auto_start": auto_start},
+        client.merged(quiet, {**options, "telemetry": configured}), {"auto_start": auto_start}
     )
     try:
         yield Recording(exporter)

@@ -192,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     agentops.init(
         service_name="support-desk",
-        session={"auto_start": False},
+        session={"auto_start": False, "print_summary": False},
         telemetry={"exporters": [{"type": "agentops", "endpoint": arguments.endpoint}]},
     )
     desk = SupportDesk(arguments.shipping_url)

@@ -164,6 +164,12 @@ def test_at_exit_one_line_tells_what_was_recorded():
     assert "http://127.0.0.1:4320/s/" in done.stderr
 
 
+def test_the_line_comes_also_after_an_explicit_shutdown():
+    done = run(INIT + "with agentops.agent('planner'): pass\nagentops.shutdown()")
+
+    assert done.stderr.startswith("agentops: session ended, ")
+
+
 def test_at_exit_of_a_program_that_recorded_no_work_nothing_is_said():
     done = run(INIT + "with agentops.session('support'): pass")
 
