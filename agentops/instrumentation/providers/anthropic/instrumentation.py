@@ -61,6 +61,7 @@ _RESULTS_PATH: Final = re.compile(r"^/v1/messages/batches/[^/]+/results$")
 _SESSION_STREAM_PATH: Final = re.compile(
     r"^/v1/sessions/([^/]+)(?:/threads/([^/]+))?/(?:events/)?stream$"
 )
+_ORIGIN: Final = re.compile(r"^https?://[^/]*")
 _IDENTIFIER: Final = re.compile(r"^(?=.*\d)[\w.:-]{12,}$")
 _LIMITED: Final = ("requests", "tokens", "input-tokens", "output-tokens")
 
@@ -116,7 +117,7 @@ class AnthropicInstrumentation(StainlessInstrumentation):
     def client_call(self, client: object, options: object, stream: bool) -> LLMCall | None:
         """Read a request that is about to be sent."""
         method = str(getattr(options, "method", "")).lower()
-        path = str(getattr(options, "url", "")).partition("?")[0]
+        path = _ORIGIN.sub("", str(getattr(options, "url", ""))).partition("?")[0]
         body = getattr(options, "json_data", None)
         model = field(body, "model")
         base_url = getattr(client, "base_url", None)
@@ -228,15 +229,15 @@ def _provider(client: object) -> str:
 
 
 def _name_other(call: LLMCall, method: str, path: str, route: object) -> None:
-    """Name a call that is no model operation by its method and route; a session's stream is an agent's run."""
+    """Name a call that asks no model by its method and route; a session's stream is an agent's run."""
     session = _SESSION_STREAM_PATH.match(path) if method == "get" else None
     if session is not None:
-        call.span_name = "invoke_agent"
-        call.start_attributes[semconv.GEN_AI_OPERATION_NAME] = "invoke_agent"
-        call.start_attributes[semconv.AGENTOPS_SPAN_KIND] = "agent"
+        call.operation = call.span_name = "invoke_agent"
+        call.span_kind = "agent"
         call.start_attributes[semconv.GEN_AI_CONVERSATION_ID] = session[2] or session[1]
     else:
         call.span_name = f"{method.upper()} {route if isinstance(route, str) else _route(path)}"
+        call.span_kind = ""
     call.start_attributes[semconv.HTTP_REQUEST_METHOD] = method.upper()
     call.start_attributes[semconv.URL_PATH] = path
 

@@ -3,7 +3,9 @@
 Their work runs on Anthropic's side; the program follows it by events or fetches it when it is done.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Message, Usage
@@ -31,14 +33,10 @@ def read_session_input(call: LLMCall, body: object) -> None:
 
 def read_session_events(call: LLMCall, events: Iterable[object]) -> None:
     """Fill ``call`` from the events of a session: messages, tool calls, errors and what models used."""
-    total: dict[str, int] = {}
     for event in events:
         kind = field(event, "type")
         if kind == "span.model_request_end":
-            one = LLMCall(operation="", provider="", usage=Usage())
-            read_usage(one, field(event, "model_usage"))
-            for name, count in one.usage.to_attributes().items():
-                total[name] = total.get(name, 0) + int(str(count))
+            _add_usage(call.usage, field(event, "model_usage"))
         elif kind == "session.error":
             error = field(field(event, "error"), "type")
             call.error_type = error if isinstance(error, str) else "session_error"
@@ -51,7 +49,16 @@ def read_session_events(call: LLMCall, events: Iterable[object]) -> None:
             if message is not None and isinstance(kind, str):
                 own = kind.startswith(_SENT)
                 (call.input_messages if own else call.output_messages).append(message)
-    call.attributes.update(total)
+
+
+def _add_usage(total: Usage, usage: object) -> None:
+    """Add what one request of a model used to what those before it did."""
+    one = LLMCall(operation="", provider="")
+    read_usage(one, usage)
+    for each in fields(Usage):
+        count = getattr(one.usage, each.name)
+        if count is not None:
+            setattr(total, each.name, (getattr(total, each.name) or 0) + count)
 
 
 def _message(event: object) -> Message | None:
@@ -92,19 +99,17 @@ def read_batch_results(call: LLMCall, results: Iterable[object]) -> None:
     The sums stand under names of their own: a batch is billed at another price than a call, and its
     results can be fetched any number of times.
     """
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
+    used = Usage()
     for entry in results:
         result = field(entry, "result")
-        kind = field(result, "type")
-        _add(counts, f"{semconv.ANTHROPIC_BATCH_RESULTS}.{kind}", 1)
-        usage = field(field(result, "message"), "usage")
-        if usage is None:
-            continue
-        one = LLMCall(operation="", provider="")
-        read_usage(one, usage)
-        for name in ("input_tokens", "output_tokens"):
-            _add(counts, f"{semconv.ANTHROPIC_BATCH_USAGE}.{name}", getattr(one.usage, name) or 0)
+        counts[f"{semconv.ANTHROPIC_BATCH_RESULTS}.{field(result, 'type')}"] += 1
+        _add_usage(used, field(field(result, "message"), "usage"))
     call.attributes.update(counts)
+    for name in ("input_tokens", "output_tokens"):
+        count = getattr(used, name)
+        if count is not None:
+            call.attributes[f"{semconv.ANTHROPIC_BATCH_USAGE}.{name}"] = count
 
 
 def read_batch(call: LLMCall, batch: Mapping[str, object]) -> None:
@@ -117,7 +122,3 @@ def read_batch(call: LLMCall, batch: Mapping[str, object]) -> None:
         for name, count in counts.items():
             if isinstance(count, int):
                 call.attributes[f"{semconv.ANTHROPIC_BATCH_REQUESTS}.{name}"] = count
-
-
-def _add(counts: dict[str, int], name: str, more: int) -> None:
-    counts[name] = counts.get(name, 0) + more

@@ -1,0 +1,197 @@
+"""Calls that are no messages: batches, managed sessions, counts, lists, and what no table names."""
+
+import pytest
+from support.anthropic_wire import MESSAGE, REQUEST, event_bytes, httpx2
+
+pytestmark = pytest.mark.usefixtures("provider")
+
+
+def _event(kind, **fields):
+    return kind, {"type": kind, "id": f"evt_{kind}", **fields}
+
+
+def _usage(inputs, outputs, read=0):
+    return _event(
+        "span.model_request_end",
+        model_request_start_id="evt_0",
+        model_usage={
+            "input_tokens": inputs,
+            "output_tokens": outputs,
+            "cache_read_input_tokens": read,
+            "cache_creation_input_tokens": 0,
+        },
+    )
+
+
+def _text(text):
+    return [{"type": "text", "text": text}]
+
+
+RUN = [
+    _event("user.message", content=_text("What is the weather?")),
+    _event("agent.custom_tool_use", name="weather", input={"city": "Oslo"}),
+    _usage(5, 2),
+    _event("user.custom_tool_result", custom_tool_use_id="evt_1", content=_text("rain")),
+    _event("agent.message", content=_text("It rains.")),
+    _usage(9, 4, read=3),
+    _event("session.status_idle", stop_reason={"type": "end_turn"}),
+]
+
+
+def _only(manager):
+    [ended] = manager.ended
+    return ended
+
+
+def test_a_sessions_stream_is_an_agents_run_with_the_sums_of_its_model_requests(manager, wire):
+    wire.stream_pieces = event_bytes(RUN)
+    list(wire.client().beta.sessions.events.stream("sesn_1"))
+
+    ended = _only(manager)
+    assert ended.name == "invoke_agent"
+    assert ended["gen_ai.operation.name"] == "invoke_agent"
+    assert ended["gen_ai.conversation.id"] == "sesn_1"
+    assert ended["gen_ai.usage.input_tokens"] == 5 + 9 + 3
+    assert ended["gen_ai.usage.output_tokens"] == 6
+    assert ended["gen_ai.usage.cache_read.input_tokens"] == 3
+    assert ended["gen_ai.response.finish_reasons"] == ["stop"]
+    assert [m["role"] for m in ended["gen_ai.input.messages"]] == ["user", "tool"]
+    call, answer = (m["parts"][0] for m in ended["gen_ai.output.messages"])
+    assert (call["type"], call["name"]) == ("tool_call", "weather")
+    assert answer["content"] == "It rains."
+
+
+def test_a_sessions_error_is_the_error_of_its_stream(manager, wire):
+    fault = {"type": "model_overloaded_error", "message": "busy"}
+    wire.stream_pieces = event_bytes([_event("session.error", error=fault)])
+    list(wire.client().beta.sessions.events.stream("sesn_1"))
+
+    assert _only(manager)["error.type"] == "model_overloaded_error"
+
+
+def test_a_threads_stream_names_the_thread_as_the_conversation(manager, wire):
+    wire.stream_pieces = event_bytes(RUN)
+    list(wire.client().beta.sessions.threads.events.stream("sthr_2", session_id="sesn_1"))
+
+    assert _only(manager)["gen_ai.conversation.id"] == "sthr_2"
+
+
+def test_events_sent_into_a_session_are_the_input(manager, wire):
+    wire.answers["/v1/sessions/sesn_1/events"] = {"data": []}
+    event = {"type": "user.message", "content": _text("go")}
+    wire.client().beta.sessions.events.send("sesn_1", events=[event])
+
+    ended = _only(manager)
+    assert ended.name == "POST /v1/sessions/{session_id}/events"
+    assert ended["gen_ai.input.messages"][0]["parts"] == [{"type": "text", "content": "go"}]
+
+
+def test_results_of_a_batch_are_counted_and_summed_apart_from_usage(manager, wire):
+    lines = (
+        b'{"custom_id":"b","result":{"type":"errored","error":{}}}\n',
+        httpx2.Response(
+            200, json={"custom_id": "a", "result": {"type": "succeeded", "message": MESSAGE}}
+        ).content,
+    )
+    headers = {"content-type": "application/x-jsonl"}
+    results = httpx2.Response(200, headers=headers, content=b"".join(lines))
+    path = "/v1/messages/batches/msgbatch_1"
+    wire.answers[path] = {
+        "id": "msgbatch_1",
+        "type": "message_batch",
+        "processing_status": "ended",
+        "results_url": f"https://api.anthropic.com{path}/results",
+    }
+    wire.answers[f"{path}/results"] = results
+    list(wire.client().messages.batches.results("msgbatch_1"))
+
+    ended = manager.ended[-1]
+    assert ended.name == "GET /v1/messages/batches/{message_batch_id}/results"
+    assert ended["anthropic.batch.results.succeeded"] == 1
+    assert ended["anthropic.batch.results.errored"] == 1
+    assert ended["anthropic.batch.usage.input_tokens"] == 16
+    assert ended["anthropic.batch.usage.output_tokens"] == 7
+    assert "gen_ai.usage.input_tokens" not in ended.attributes
+
+
+def test_a_batch_tells_how_many_requests_it_holds(manager, wire):
+    wire.answers["/v1/messages/batches"] = {"id": "msgbatch_1", "type": "message_batch"}
+    requests = [{"custom_id": name, "params": REQUEST} for name in "abc"]
+    wire.client().messages.batches.create(requests=requests)
+
+    assert _only(manager)["anthropic.batch.size"] == 3
+
+
+def test_counted_tokens_are_no_usage_and_no_event(manager, wire):
+    wire.answers["/v1/messages/count_tokens"] = {"input_tokens": 9}
+    wire.client().messages.count_tokens(
+        model=REQUEST["model"], messages=REQUEST["messages"], system="Be brief."
+    )
+
+    ended = _only(manager)
+    assert ended.name == "POST /v1/messages/count_tokens"
+    assert ended["agentops.token_count"] == 9
+    assert ended["gen_ai.system_instructions"][0]["content"] == "Be brief."
+    assert "gen_ai.usage.input_tokens" not in ended.attributes
+    assert ended.events == []
+
+
+def test_an_endpoint_that_no_table_names_is_a_span_with_model_and_usage(manager, wire):
+    usage = {"input_tokens": 4, "output_tokens": 3, "cache_read_input_tokens": 1}
+    wire.answers["/v1/news/item_0123456789ab"] = {"id": "n", "model": "m-1", "usage": usage}
+    wire.client().post("/v1/news/item_0123456789ab", body={"model": "m"}, cast_to=object)
+
+    ended = _only(manager)
+    assert ended.name == "POST /v1/news/{id}"
+    assert ended["gen_ai.request.model"] == "m"
+    assert ended["gen_ai.response.model"] == "m-1"
+    assert ended["gen_ai.usage.input_tokens"] == 5
+    assert ended["http.response.status_code"] == 200
+
+
+def test_a_download_is_a_span_and_its_bytes_are_not_kept(manager, wire):
+    headers = {"content-type": "application/octet-stream"}
+    wire.answers["/v1/files/file_1/content"] = httpx2.Response(
+        200, headers=headers, content=bytes(100_000)
+    )
+    read = wire.client().beta.files.download("file_1").read()
+
+    assert len(read) == 100_000
+    assert len(repr(_only(manager).attributes)) < 1_000
+
+
+def test_images_that_are_large_are_told_by_their_digest(manager, wire):
+    import base64
+    import hashlib
+
+    data = bytes(range(256)) * 1_000
+    source = {
+        "type": "base64",
+        "media_type": "image/png",
+        "data": base64.b64encode(data).decode(),
+    }
+    messages = [{"role": "user", "content": [{"type": "image", "source": source}]}]
+    wire.client().messages.create(**{**REQUEST, "messages": messages})
+
+    part = _only(manager)["gen_ai.input.messages"][0]["parts"][0]
+    assert part["sha256"] == hashlib.sha256(data).hexdigest()
+    assert part["size_bytes"] == len(data)
+    assert part["content"] == ""
+
+
+def test_searches_of_the_server_are_priced(manager, wire):
+    usage = {**MESSAGE["usage"], "server_tool_use": {"web_search_requests": 2}}
+    client = wire.client()
+    client.messages.create(**REQUEST)
+    wire.message = {**MESSAGE, "usage": usage}
+    client.messages.create(**REQUEST)
+
+    plain, searching = (ended["agentops.cost.usd"] for ended in manager.ended)
+    assert searching - plain == pytest.approx(0.02)
+
+
+def test_an_unknown_model_has_no_cost(manager, wire):
+    wire.message = {**MESSAGE, "model": "claude-unheard-of-0"}
+    wire.client().messages.create(**{**REQUEST, "model": "claude-unheard-of-0"})
+
+    assert "agentops.cost.usd" not in _only(manager).attributes
