@@ -11,7 +11,7 @@ from typing import Final
 from agentops.guard import tolerated
 from agentops.telemetry.config import Mask
 
-__all__ = ["HIDDEN", "WITHHELD", "build_mask"]
+__all__ = ["HIDDEN", "WITHHELD", "Masks"]
 
 HIDDEN: Final = "***"
 """What stands where a pattern matched."""
@@ -27,24 +27,41 @@ _PROVIDER_KEYS: Final = re.compile(
     r"|AKIA[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{30,}|xox[abprs]-[A-Za-z0-9-]{10,}"
     r")"
 )
-_SIGNS: Final = ("-", "_", "AIza", "AKIA")
+_KEY_LENGTH_MIN: Final = 15
 
 
-def build_mask(masks: Sequence[Mask]) -> Callable[[str], str]:
-    """Return one function that applies the keys of known providers and then ``masks``, in order."""
-    steps = [_hide_keys, *(_step(mask) for mask in masks)]
+class Masks:
+    """Hides the keys of known providers and what the program's own masks hide, in this order.
 
-    def apply(text: str) -> str:
-        for step in steps:
+    Args:
+        masks: Regular expressions, and functions from text to text.
+
+    Attributes:
+        length_min: No mask changes a text that is shorter.
+    """
+
+    __slots__ = ("_steps", "length_min")
+
+    def __init__(self, masks: Sequence[Mask] = ()) -> None:
+        self._steps = [_step(mask) for mask in masks]
+        self.length_min = 0 if masks else _KEY_LENGTH_MIN
+
+    def __call__(self, text: str) -> str:
+        """Return the text as it may leave."""
+        text = _hide_keys(text)
+        for step in self._steps:
             text = step(text)
         return text
 
-    return apply
-
 
 def _hide_keys(text: str) -> str:
-    """Replace keys of known providers, also half hidden ones as providers echo them."""
-    return _PROVIDER_KEYS.sub(HIDDEN, text) if any(sign in text for sign in _SIGNS) else text
+    """Replace keys of known providers, also half hidden ones as providers echo them.
+
+    Looking for the letters that every such key contains takes a tenth of the time of the pattern.
+    """
+    if "k-" in text or "_" in text or "x-" in text or "ai-" in text or "xo" in text or "AI" in text:
+        return _PROVIDER_KEYS.sub(HIDDEN, text)
+    return _PROVIDER_KEYS.sub(HIDDEN, text) if "AKIA" in text else text
 
 
 def _step(mask: Mask) -> Callable[[str], str]:

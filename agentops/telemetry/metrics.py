@@ -101,7 +101,7 @@ class Metrics:
     def _measure(self, operation: str, record: SpanRecord, completion: Completion | None) -> None:
         attributes = record.attributes
         names = _STEP_DIMENSIONS if operation in _STEPS else _CALL_DIMENSIONS
-        dimensions = {name: attributes[name] for name in names if name in attributes}
+        dimensions = {name: attributes[name] for name in names if attributes.get(name) is not None}
         seconds = (record.end_ns - record.start_ns) / 1e9
         self._record(
             _DURATIONS.get(operation, "gen_ai.client.operation.duration"), seconds, dimensions

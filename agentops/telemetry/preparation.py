@@ -13,7 +13,7 @@ from agentops.events import LLMEvent
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import TelemetryConfig
 from agentops.telemetry.head import Head
-from agentops.telemetry.masking import build_mask
+from agentops.telemetry.masking import Masks
 from agentops.telemetry.metrics import Metrics
 from agentops.telemetry.pending import CompletedSpan, PendingEvent
 from agentops.telemetry.processors import Finisher, Pricer, stamp_weight
@@ -53,10 +53,10 @@ class Preparation:
         self._config = config
         self._head = head
         self._find = head.find
-        self._mask = build_mask(config.mask)
+        self._masks = Masks(config.mask)
         self._keeps = config.sampling.keep.is_active
         self._price = Pricer()
-        self._finish = Finisher(config.limits, config.content, self._mask)
+        self._finish = Finisher(config.limits, config.content, self._masks)
         self._tail = Tail(config.sampling.keep, head.sampler)
         self._metrics = metrics
         self.totals = Totals()
@@ -72,7 +72,7 @@ class Preparation:
 
     def present(self, attributes: Mapping[str, AnyValue]) -> dict[str, AnyValue]:
         """Return attributes as others may see them: reduced, masked, limited. For any thread."""
-        return Finisher(self._config.limits, self._config.content, self._mask).present(attributes)
+        return Finisher(self._config.limits, self._config.content, self._masks).present(attributes)
 
     def __call__(self, item: object) -> list[Record]:
         """Return the records of one item, and of others that waited for it; often none or one."""

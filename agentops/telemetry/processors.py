@@ -4,7 +4,7 @@ In this order: content is reduced to the mode, values are cleaned, masked and cu
 become JSON text, and what went beyond a limit is marked and counted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agentops import semconv
@@ -18,6 +18,7 @@ from agentops.telemetry.content import (
     is_left_out,
     reduced_value,
 )
+from agentops.telemetry.masking import Masks
 from agentops.telemetry.records import AnyValue, EventRecord, Record, SpanRecord
 from agentops.telemetry.values import Cleaner, json_text
 
@@ -26,6 +27,7 @@ __all__ = ["Finisher", "Pricer", "stamp_weight"]
 _SCALARS: Final = (str, bool, int, float, bytes)
 _PRICED: Final = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
 _ATTRIBUTE_KEY_MAX: Final = 256
+_SHORT_MAX: Final = 4096
 
 
 class Pricer:
@@ -37,12 +39,12 @@ class Pricer:
     def __call__(self, record: SpanRecord) -> None:
         """Price one span, in place."""
         attributes = record.attributes
+        if attributes.get(semconv.GEN_AI_OPERATION_NAME) not in _PRICED:
+            return
         model = attributes.get(semconv.GEN_AI_RESPONSE_MODEL) or attributes.get(
             semconv.GEN_AI_REQUEST_MODEL
         )
-        if semconv.AGENTOPS_COST_USD in attributes or not isinstance(model, str):
-            return
-        if attributes.get(semconv.GEN_AI_OPERATION_NAME) not in _PRICED:
+        if attributes.get(semconv.AGENTOPS_COST_USD) is not None or not isinstance(model, str):
             return
         tokens = tuple(_count(attributes.get(key)) for key in _TOKENS)
         if not any(tokens):
@@ -80,21 +82,23 @@ class Finisher:
     Args:
         limits: Bounds of values and of their number.
         mode: How much content stays.
-        mask: Hides what must not leave; sees every text.
+        masks: Hide what must not leave; see every text.
     """
 
-    def __init__(self, limits: LimitsConfig, mode: ContentMode, mask: Callable[[str], str]) -> None:
+    def __init__(self, limits: LimitsConfig, mode: ContentMode, masks: Masks) -> None:
         self._limits = limits
         self._mode = mode
-        self._mask = mask
-        self._cleaner = Cleaner(limits, mask)
+        self._masks = masks
+        self._short_max = min(_SHORT_MAX, limits.attribute_bytes_max)
+        self._cleaner = Cleaner(limits, masks)
 
     def __call__(self, record: Record) -> None:
         """Finish one record."""
         is_span = isinstance(record, SpanRecord)
         cut: list[str] = []
         kept = self._attributes(record.attributes, is_span, cut)
-        record.dropped_attributes += len(record.attributes) - len(kept) - self._silent(record)
+        if len(kept) < len(record.attributes):
+            record.dropped_attributes += len(record.attributes) - len(kept) - self._silent(record)
         if cut:
             kept[semconv.AGENTOPS_TRUNCATED] = cut
         record.attributes = kept
@@ -111,26 +115,39 @@ class Finisher:
         self, given: Mapping[str, AnyValue], is_span: bool, cut: list[str]
     ) -> dict[str, AnyValue]:
         kept: dict[str, AnyValue] = {}
-        mode, clean = self._mode, self._cleaner.clean
+        mode, short_max, masks = self._mode, self._short_max, self._masks
         for key, value in given.items():
             if len(kept) >= self._limits.attributes_max:
                 break
-            if is_left_out(key, mode):
+            if mode != "full" and (is_left_out(key, mode) or is_content(key)):
+                if mode == "metadata":
+                    kept[key] = reduced_value(self._long(key, value, is_span, cut), mode)
                 continue
-            cleaned = clean(value)
-            if self._cleaner.was_cut:
-                cut.append(key)
-            if mode != "full" and is_content(key):
-                cleaned = reduced_value(cleaned, mode)
-            name = key if len(key) <= _ATTRIBUTE_KEY_MAX else key[:_ATTRIBUTE_KEY_MAX]
-            kept[name] = _flat(cleaned) if is_span else cleaned
+            kind = type(value)
+            # Nearly all values are of one of these kinds: they take no walk and no call.
+            if kind is str and len(value) <= short_max and value.isascii():  # type: ignore[arg-type, attr-defined] # a str
+                kept[key] = value if len(value) < masks.length_min else masks(value)  # type: ignore[arg-type] # a str
+            elif kind is bool or kind is float:
+                kept[key] = value
+            elif value is not None:
+                kept[key[:_ATTRIBUTE_KEY_MAX]] = self._long(key, value, is_span, cut)
         return kept
 
+    def _long(self, key: str, value: AnyValue, is_span: bool, cut: list[str]) -> AnyValue:
+        cleaned = self._cleaner.clean(value)
+        if self._cleaner.was_cut:
+            cut.append(key)
+        return _flat(cleaned) if is_span else cleaned
+
     def _silent(self, record: Record) -> int:
-        """Return how many attributes the content mode leaves out: those are not losses."""
+        """Return how many attributes are missing on purpose: absent ones and those the mode leaves out."""
+        absent = sum(value is None for value in record.attributes.values())
         if self._mode != "none":
-            return 0
-        return sum(is_left_out(key, "none") for key in record.attributes)
+            return absent
+        return absent + sum(
+            value is not None and is_left_out(key, "none")
+            for key, value in record.attributes.items()
+        )
 
     def _span(self, record: SpanRecord) -> None:
         limits = self._limits
@@ -164,7 +181,9 @@ class Finisher:
         return self._text(value) if is_text else value  # type: ignore[arg-type] # narrowed above
 
     def _text(self, text: str) -> str:
-        return str(self._cleaner.clean(text)) if text else text
+        if len(text) < self._masks.length_min and text.isascii():
+            return text
+        return str(self._cleaner.clean(text))
 
 
 def _flat(value: AnyValue) -> AnyValue:

@@ -7,9 +7,11 @@ hide and limit them afterwards.
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link
 
 from agentops import __version__, semconv
@@ -57,10 +59,11 @@ def span_record(span: ReadableSpan, completion: Completion | None) -> SpanRecord
     """Return the record of a span that ended, its completion's attributes merged in."""
     context = span.get_span_context()
     assert context is not None
-    attributes: dict[str, AnyValue] = {}
+    attributes: dict[str, AnyValue]
     if isinstance(span, DeferredSpan):
-        attributes.update(span.ambient)
-    attributes.update(span.attributes or {})
+        attributes = {**span.ambient, **span.raw}
+    else:
+        attributes = dict(span.attributes or {})
     if completion is not None:
         attributes.update(completion.attributes)
     parent = span.parent
@@ -82,7 +85,7 @@ def span_record(span: ReadableSpan, completion: Completion | None) -> SpanRecord
         kind=span.kind.value + 1,
         flags=flags,
         trace_state=context.trace_state.to_header() if context.trace_state else "",
-        attributes={name: value for name, value in attributes.items() if value is not None},
+        attributes=attributes,
         events=[
             SpanEventRecord(each.name, each.timestamp, dict(each.attributes or {}))
             for each in span.events
@@ -90,13 +93,18 @@ def span_record(span: ReadableSpan, completion: Completion | None) -> SpanRecord
         links=[_link_record(link) for link in span.links],
         status_code=status,
         status_message=described,
-        scope=Scope(scope.name, scope.version or "", scope.schema_url or "") if scope else _SCOPE,
+        scope=_scope(scope) if scope else _SCOPE,
         resource=span.resource.attributes,
         dropped_attributes=span.dropped_attributes,
         dropped_events=span.dropped_events,
         dropped_links=span.dropped_links,
         session_id=str(attributes.get(semconv.SESSION_ID) or ""),
     )
+
+
+@lru_cache(maxsize=256)
+def _scope(scope: InstrumentationScope) -> Scope:
+    return Scope(scope.name, scope.version or "", scope.schema_url or "")
 
 
 def _link_record(link: Link) -> LinkRecord:

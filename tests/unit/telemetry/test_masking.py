@@ -1,0 +1,159 @@
+"""Masks and content modes: what must not leave does not, in no part of any record."""
+
+import pytest
+from opentelemetry.context import Context
+
+from agentops.events import ActionEvent, ErrorEvent, LLMEvent, ToolEvent
+from agentops.telemetry.completion import Completion
+from agentops.telemetry.config import TelemetryConfig
+from agentops.telemetry.exporters.base import DELIVERED, Exporter
+from agentops.telemetry.manager import TelemetryManager
+
+SECRET = "the moon is made of cheese"
+KEY = "sk-proj-Abcdefghijklmnop0123456789"
+
+
+class Bytes(Exporter):
+    """Keeps every byte of every encoding."""
+
+    name = "bytes"
+
+    def __init__(self):
+        self.sent = b""
+
+    def export(self, batch, timeout_s):
+        self.sent += batch.traces_protobuf() + batch.logs_protobuf()
+        self.sent += batch.traces_json() + batch.logs_json()
+        part = batch.part("agentops_events")
+        self.sent += part.body() if part is not None else b""
+        return DELIVERED
+
+
+def everything_about(text, **settings):
+    """Return the bytes that leave when ``text`` stands wherever a text can stand."""
+    sink = Bytes()
+    manager = TelemetryManager(TelemetryConfig(exporters=[sink], **settings))
+    span = manager.create_span("chat", parent=Context())
+    span.add_event("note", {"gen_ai.input.messages": text, "exception.message": text})
+    messages = [{"role": "user", "parts": [{"type": "text", "content": text}]}]
+    manager.record(ActionEvent(action_type="a", params={"p": [text]}, returns=text), span=span)
+    manager.record(ToolEvent(name="t", logs={"l": text}), span=span)
+    manager.record(ErrorEvent(exception=ValueError(text), logs=text), span=span)
+    manager.record(LLMEvent(prompt=text, completion={"c": text}), span=span)
+    manager.emit("log", body={"b": text})
+    attributes = {
+        "gen_ai.input.messages": messages,
+        "gen_ai.output.messages": messages,
+        "gen_ai.system_instructions": messages,
+        "gen_ai.tool.definitions": [{"description": text}],
+        "gen_ai.tool.call.arguments": {"a": text},
+        "gen_ai.tool.call.result": text,
+        "agentops.input": text,
+        "agentops.output": {"o": text},
+    }
+    events = [LLMEvent(prompt=text, completion=text, model="m")]
+    manager.end_span(
+        span,
+        complete=lambda: Completion(attributes=attributes, events=events),
+        error=ValueError(f"refused: {text}"),
+    )
+    assert manager.flush()
+    return sink.sent
+
+
+def test_content_full_carries_content():
+    assert everything_about(SECRET).count(SECRET.encode()) > 20
+
+
+@pytest.mark.parametrize("settings", [{"content": "none"}])
+def test_content_none_leaves_no_byte_of_it(settings):
+    sent = everything_about(SECRET, **settings)
+
+    assert SECRET.encode() not in sent
+    assert b"ValueError" in sent
+
+
+def test_content_metadata_keeps_shapes_and_texts_of_errors_only():
+    sent = everything_about(SECRET, content="metadata")
+
+    assert b"<26 characters>" in sent
+    assert b"refused: " + SECRET.encode() in sent
+    for line in sent.split(b"gen_ai.input.messages")[1:]:
+        assert SECRET.encode() not in line[:24]
+
+
+def test_keys_of_providers_never_leave():
+    assert KEY.encode() not in everything_about(KEY)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        KEY,
+        "sk-ant-api03-" + "a" * 40,
+        "sk-" + "A1" * 24,
+        "sk-abcde***************************wxyz",
+        "AIza" + "b" * 35,
+        "gsk_" + "c" * 40,
+        "hf_" + "d" * 34,
+        "xai-" + "e" * 40,
+        "AKIAABCDEFGHIJKLMNOP",
+        "ghp_" + "f" * 36,
+    ],
+)
+def test_key_is_hidden_inside_text(key):
+    sent = everything_about(f"Incorrect API key provided: {key}.")
+
+    assert key.encode() not in sent
+    assert b"Incorrect API key provided: ***." in sent
+
+
+def test_ordinary_text_is_left_alone():
+    text = "ask-me-anything about task-scheduling_in_x-rays, AI or a risk-free sk-1"
+
+    assert text.encode() in everything_about(text)
+
+
+def test_pattern_hides_what_it_matches():
+    sent = everything_about(SECRET, mask=[r"moon is \w+"])
+
+    assert b"moon" not in sent
+    assert b"the *** of cheese" in sent
+
+
+def test_function_masks():
+    sent = everything_about(SECRET, mask=[lambda text: text.replace("cheese", "[food]")])
+
+    assert b"cheese" not in sent
+    assert b"the moon is made of [food]" in sent
+
+
+def raise_error(text):
+    raise RuntimeError(text)
+
+
+@pytest.mark.parametrize("mask", [raise_error, lambda _: None, lambda _: b"x"])
+def test_failing_mask_withholds(mask):
+    sent = everything_about(SECRET, mask=[mask])
+
+    assert SECRET.encode() not in sent
+    assert b"<withheld: a mask failed>" in sent
+
+
+def test_one_exporter_may_see_less():
+    wide, narrow = Bytes(), Bytes()
+    manager = TelemetryManager(
+        TelemetryConfig(
+            exporters=[wide, {"type": "instance", "instance": narrow, "content": "none"}]
+        )
+    )
+    span = manager.create_span("chat", parent=Context())
+    manager.record(ActionEvent(params=SECRET), span=span)
+    manager.end_span(
+        span, complete=lambda: Completion(attributes={"gen_ai.input.messages": [SECRET]})
+    )
+    assert manager.flush()
+
+    assert SECRET.encode() in wide.sent
+    assert narrow.sent
+    assert SECRET.encode() not in narrow.sent
