@@ -13,8 +13,8 @@ __all__ = ["check_depth", "read_json", "repair"]
 _ROUNDS_MAX: Final = (
     160  # brackets around the deepest attribute allowed: 12 + 4 for each of its 32 levels
 )
-_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_NOT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_STRING: Final = re.compile(rb'"[^"]*"')
+_NOT_MARKS: Final = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 _LONE_SURROGATE: Final = re.compile(
     rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
@@ -45,7 +45,9 @@ def check_depth(data: bytes) -> None:
     Raises:
         Refusal: 400, they are nested too deep or do not match.
     """
-    brackets = _STRING.sub(b"", data).translate(None, _NOT_BRACKETS)
+    unescaped = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    marks = unescaped.translate(None, _NOT_MARKS).replace(b'""', b"")
+    brackets = _STRING.sub(b"", marks)
     for _ in range(_ROUNDS_MAX):
         if not brackets:
             return
