@@ -160,7 +160,8 @@ class Client:
         """
         if os.getpid() == self._pid:  # a forked child has no part in the sessions of its parent
             for session in self.sessions.all()[::-1]:
-                session.end(None, error=error)
+                if error is not None or not session.discard():
+                    session.end(None, error=error)
         self.uninstall()
         self.telemetry.shutdown(timeout_ms)
 

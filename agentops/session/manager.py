@@ -63,6 +63,7 @@ class SessionManager:
             if session.is_automatic:
                 self._automatic = session
         if session.is_automatic:
+            self._telemetry_manager.on_default_use = session.announce
             self._telemetry_manager.default_context = session.context
         elif enter:
             session.enter()
@@ -138,3 +139,4 @@ class SessionManager:
                 self._automatic = None
         if session.is_automatic:
             self._telemetry_manager.default_context = None
+            self._telemetry_manager.on_default_use = None

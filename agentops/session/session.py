@@ -96,7 +96,8 @@ class Session:
         self._outer: Context | None = None
         self._token: Token[Context] | None = None
         self._running = True
-        self._ending = threading.Lock()
+        self._announced = False
+        self._lock = threading.Lock()
         self.span: Span = trace.INVALID_SPAN
         self.context: Context = otel.get_current()
         with guarded("starting a session"):
@@ -115,9 +116,21 @@ class Session:
         }
         self.span = self._manager.create_span(self.name, attributes=attributes, parent=base)
         self.context = trace.set_span_in_context(self.span, base)
-        self._manager.emit(
-            semconv.EVENT_SESSION_START, attributes=self._described(), context=self.context
-        )
+        if not self.is_automatic:
+            self.announce()
+
+    def announce(self) -> None:
+        """Tell the destinations that the session has started; done by itself, once.
+
+        An automatic session is announced when something first falls to it: a program that does all
+        its work in sessions of its own shall not leave an empty one beside them.
+        """
+        with self._lock:
+            announced, self._announced = self._announced, True
+        if not announced:
+            self._manager.emit(
+                semconv.EVENT_SESSION_START, attributes=self._described(), context=self.context
+            )
 
     def _ambient(self) -> dict[str, object]:
         ambient: dict[str, object] = {semconv.SESSION_ID: str(self.id)}
@@ -178,6 +191,7 @@ class Session:
             The same event, with ``session_id``, ``trace_id`` and ``span_id`` filled in.
         """
         with guarded("recording an event"):
+            self.announce()
             self._manager.record(event, context=self._here())
         return event
 
@@ -194,6 +208,7 @@ class Session:
         """
         carrier = {} if carrier is None else carrier
         with guarded("propagating the context"):
+            self.announce()
             TraceContext(self._here()).inject(carrier)
         return carrier
 
@@ -231,16 +246,27 @@ class Session:
             error: Exception that ended the session: the state is then ``FAIL``.
             complete: Resolved on the worker: what else belongs on the root span.
         """
-        with self._ending:
+        with self._lock:
             if not self._running:
                 return
             self._running = False
         self._duration_ns = monotonic_ns() - self._started_monotonic_ns
         self.leave()
         with guarded("ending a session"):
+            self.announce()
             self._end(end_state, reason, error, complete)
         if self._options.on_end is not None:
             self._options.on_end(self)
+
+    def discard(self) -> bool:
+        """End the session without a trace, if nothing has been told of it; say whether that was so."""
+        with self._lock:
+            if self._announced or not self._running:
+                return False
+            self._running = False
+        if self._options.on_end is not None:
+            self._options.on_end(self)
+        return True
 
     def _end(
         self,

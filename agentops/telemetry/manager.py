@@ -85,6 +85,7 @@ class TelemetryManager:
         exporters: The destinations' exporters, in the order of the configuration.
         default_context: Context of the session that everything outside of any session belongs to, in
             every thread; ``None``: there is none.
+        on_default_use: Called once, when something first falls to the default session.
 
     Raises:
         ConfigurationError: A destination cannot be made as configured, or there is no provider to
@@ -97,6 +98,7 @@ class TelemetryManager:
         self.config = config or TelemetryConfig()
         self.content_mode: ContentMode = self.config.content
         self.default_context: Context | None = None
+        self.on_default_use: Callable[[], None] | None = None
         self._is_on = not self.config.disabled
         self._ids = OwnIds()
         metrics = Metrics()
@@ -293,6 +295,9 @@ class TelemetryManager:
         default = self.default_context
         if default is None or semconv.SESSION_ID in get_ambient(context):
             return context
+        first_use, self.on_default_use = self.on_default_use, None
+        if first_use is not None:
+            first_use()
         if not get_current_span(context).get_span_context().is_valid:
             context = set_span_in_context(get_current_span(default), context)
         return set_ambient(context, {**get_ambient(default), **get_ambient(context)})

@@ -253,3 +253,34 @@ def test_an_unreachable_destination_delays_neither_start_nor_end(endpoint, tmp_p
 def test_recording_refuses_to_replace_a_running_client(recorded):
     with pytest.raises(agentops.AgentOpsError, match="runs already"), recording():
         pass
+
+
+def test_an_automatic_session_in_which_nothing_happened_leaves_no_trace():
+    with recording(auto_start=True) as recorded:
+        exporter = recorded._exporter
+        with agentops.session("mine"), agentops.tool("t"):
+            pass
+
+    assert {record.session_id for record in exporter.records} == {exporter.spans[-1].session_id}
+    assert [span.name for span in exporter.spans] == ["execute_tool t", "mine"]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda session: agentops.tool("t").__enter__().end(),
+        lambda session: agentops.record(agentops.ActionEvent("note")),
+        lambda session: session.propagate_context(),
+        lambda session: agentops.end_session("Success"),
+    ],
+    ids=["step", "record", "propagate", "end"],
+)
+def test_an_automatic_session_that_was_used_is_told_from_start_to_end(use):
+    with recording(auto_start=True) as recorded:
+        exporter = recorded._exporter
+        session = agentops.current_session()
+        use(session)
+
+    told = [event.name for event in exporter.events if event.name.startswith("session.")]
+    assert told == ["session.start", "session.end"]
+    assert exporter.spans[-1].session_id == str(session.id)
