@@ -63,6 +63,7 @@ class ModelServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 1024  # many programs of a test may connect at once
     think_s: float = 0
     chunk_s: float = 0
 
