@@ -35,6 +35,11 @@ class Prices:
         self._rates: dict[tuple[str, str], tuple[float, ...] | str | None] = {}
         self._lock = threading.Lock()
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the price table was needed before; loading it takes about a second."""
+        return bool(self._rates)
+
     def cost_usd(
         self, provider: str, model: str, tokens: tuple[int, int, int, int], start_ns: int
     ) -> float | None:

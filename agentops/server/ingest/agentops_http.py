@@ -6,7 +6,7 @@ Request and answer shapes are those of the hosted service; the released packages
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 from starlette.requests import Request
@@ -25,19 +25,18 @@ from agentops.server.ingest.agentops_events import (
 )
 from agentops.server.ingest.bodies import read_body
 from agentops.server.ingest.documents import read_json
-from agentops.server.ingest.intake import keep
+from agentops.server.ingest.intake import beside_loop, keep
 from agentops.server.ingest.refusal import Refusal
 from agentops.server.ingest.settings import IngestSettings
 from agentops.server.ingest.tokens import issue, verify
 from agentops.server.ingest.values import Value
-
-if TYPE_CHECKING:
-    from agentops.server.rows import Row
+from agentops.server.rows import Row
 
 __all__ = ["AgentOpsHttp"]
 
 _SESSIONS_MAX: Final = 4096
 _AGENTS_MAX: Final = 1024
+_EVENTS_AT_ONCE: Final = 1_000
 _DAY_S: Final = 86_400
 _SESSION: Final = "session"
 _PROJECT: Final = "authenticated"
@@ -173,11 +172,17 @@ class AgentOpsHttp:
             raise Refusal(413, f"a request may hold at most {self._limits.records_max} events")
         session = session_uuid(self._claims(request))
         state = self._state(str(session))
-        rows: list[Row] = []
-        for event in events:
-            if isinstance(event, dict):
-                rows += event_rows(event, (project_id, session), state, self._limits)
-        await keep(self._acceptor, rows)
+
+        def decode() -> list[Row]:
+            return [
+                row
+                for event in events
+                if isinstance(event, dict)
+                for row in event_rows(event, (project_id, session), state, self._limits)
+            ]
+
+        is_large = len(events) > _EVENTS_AT_ONCE
+        await keep(self._acceptor, await beside_loop(decode, is_large))
         return JSONResponse("Success")
 
     async def _create_agent(self, request: Request, body: Mapping[str, Value], _: str) -> Response:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio.to_thread
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
@@ -14,14 +14,16 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from agentops.errors import StorageBusyError, StorageError
 from agentops.server.ingest.acceptor import Acceptor
 from agentops.server.ingest.decode import Decoded, decode_logs, decode_metrics, decode_traces
+from agentops.server.ingest.mapping import PRICES
 from agentops.server.ingest.refusal import Refusal
 from agentops.server.ingest.settings import IngestSettings
 from agentops.server.ingest.values import Wire
 from agentops.server.rows import Row
 
-__all__ = ["SIGNALS", "Intake", "Signal", "keep"]
+__all__ = ["SIGNALS", "Intake", "Signal", "beside_loop", "keep"]
 
 _RETRY_AFTER_MAX_S: Final = 5
+_Result = TypeVar("_Result")
 
 
 class Signal:
@@ -89,10 +91,16 @@ class Intake:
                 body, is_json=is_json, limits=self.settings.limits, project_id=project_id
             )
 
-        is_large = len(body) >= self.settings.limits.thread_bytes_min
-        decoded = await anyio.to_thread.run_sync(decode) if is_large else decode()
+        decoded = await beside_loop(decode, len(body) >= self.settings.limits.thread_bytes_min)
         await keep(self._acceptor, decoded.rows)
         return self.signal.answer(decoded)
+
+
+async def beside_loop(job: Callable[[], _Result], is_large: bool) -> _Result:
+    """Run ``job``; in a thread when it would hold up the event loop."""
+    if is_large or not PRICES.is_loaded:
+        return await anyio.to_thread.run_sync(job)
+    return job()
 
 
 async def keep(acceptor: Acceptor, rows: Sequence[Row]) -> None:

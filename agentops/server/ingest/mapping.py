@@ -18,9 +18,11 @@ from agentops.server.ingest.table import TABLE, finish_reason
 from agentops.server.ingest.values import Value
 from agentops.server.rows import EventRow, SpanRow
 
-__all__ = ["fill_event", "fill_span"]
+__all__ = ["PRICES", "fill_event", "fill_span"]
 
-_PRICES: Final = Prices()
+PRICES: Final = Prices()
+"""What a call costs that does not say so."""
+
 _TEXT_CHARS_MAX: Final = 1024
 _COUNT_MAX: Final = 1 << 53
 _WEIGHT_MAX: Final = 1e6
@@ -343,7 +345,7 @@ def _fill_usage(row: SpanRow, columns: Mapping[str, Value]) -> None:
     )
     for model in (row.response_model, row.request_model):
         if model and row.cost_usd is None:
-            row.cost_usd = _PRICES.cost_usd(row.provider, model, tokens, row.start_ns)
+            row.cost_usd = PRICES.cost_usd(row.provider, model, tokens, row.start_ns)
 
 
 def _weight_of(trace_state: str) -> float:

@@ -1,0 +1,48 @@
+"""Kept rates say the same as the price table itself."""
+
+import genai_prices
+import pytest
+
+from agentops.pricing import Prices
+
+MODELS = [
+    ("openai", "gpt-4o"),
+    ("openai", "gpt-4o-2024-08-06"),
+    ("openai", "text-embedding-3-small"),
+    ("anthropic", "claude-sonnet-4-5"),
+    ("google", "gemini-2.5-pro"),
+    ("deepseek", "deepseek-chat"),
+    ("mistral", "mistral-large-latest"),
+]
+NOW_NS = 1_795_339_149_000_000_000
+
+
+@pytest.mark.parametrize(("provider", "model"), MODELS)
+@pytest.mark.parametrize("tokens", [(1, 0, 0, 0), (1200, 80, 0, 0), (300_000, 9_000, 1_000, 0)])
+def test_kept_rates_say_the_same_as_the_table(provider, model, tokens):
+    names = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+    usage = genai_prices.Usage(**{n: t for n, t in zip(names, tokens, strict=True) if t})
+    expected = float(genai_prices.calc_price(usage, model, provider_id=provider).total_price)
+
+    prices = Prices()
+    found = [prices.cost_usd(provider, model, tokens, NOW_NS) for _ in range(2)]
+
+    assert [pytest.approx(expected, rel=1e-9, abs=1e-12)] * 2 == found
+
+
+def test_a_model_that_is_not_known_costs_none_not_zero():
+    assert Prices().cost_usd("openai", "my-own-model", (1, 1, 0, 0), NOW_NS) is None
+
+
+def test_a_known_model_is_priced_whoever_the_provider_is():
+    found = Prices().cost_usd("somebody", "gpt-4o", (1_000_000, 0, 0, 0), NOW_NS)
+
+    assert found == pytest.approx(2.5)
+
+
+def test_the_table_is_loaded_only_when_it_is_needed():
+    prices = Prices()
+    before = prices.is_loaded
+    prices.cost_usd("openai", "gpt-4o", (1, 0, 0, 0), NOW_NS)
+
+    assert (False, True) == (before, prices.is_loaded)
