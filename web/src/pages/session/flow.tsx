@@ -74,8 +74,7 @@ export function Flow({ tree, skeleton, search, wholeUs, isRunning, onChange }: F
   };
   const fold = (node: number, folded: boolean) =>
     onChange({ fold: writeFolds(setFolded(folds, [nodeId(skeleton, node)], folded)) });
-  const step = (by: number) =>
-    select(position < 0 ? (by > 0 ? 0 : nodes.length - 1) : position + by);
+  const step = (by: number) => select(position < 0 ? 0 : position + by);
   useHotkeys({
     ArrowDown: () => step(1),
     ArrowUp: () => step(-1),

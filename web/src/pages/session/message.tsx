@@ -52,7 +52,7 @@ export function MessageView({ author, name, parts, results, finishReason, onSpan
   return (
     <section className={`message message-${author}`}>
       <header>
-        <h4>{visible(label)}</h4>
+        <strong className="author">{visible(label)}</strong>
         {isOddEnd && <span className="finish">{visible(finishReason)}</span>}
         {copied && <CopyButton text={copied} label="Copy the message" />}
       </header>

@@ -11,7 +11,7 @@ import { Button } from "~/components/button";
 import { FailureNotice, Notice, RowsSkeleton } from "~/components/states";
 import { SessionsList } from "./list";
 import { useLiveSessions } from "./live";
-import { isAbsolute, type SessionsSearch, toQuery } from "./search";
+import { isAbsolute, type SessionsSearch, toQuery, withFilter, withRange } from "./search";
 import { SummaryStrip } from "./summary";
 import { Toolbar } from "./toolbar";
 import "./toolbar.css";
@@ -45,8 +45,8 @@ export function SessionsPage() {
   if (list.data) last.current = { rows, summary: summary.data };
   const isSlow = useDelayed(list.isPending, 150);
 
-  const change = (patch: SessionsSearch, replace = false) =>
-    navigate({ search: (old) => cleaned({ ...old, ...patch }), replace });
+  const change = (next: SessionsSearch, replace = false) => navigate({ search: next, replace });
+  const show = (range: Omit<SessionsSearch, "q">) => change(withRange(search, range));
   const toggleLive = () => {
     writePreference("live", isLive ? "off" : null);
     setLive(!isLive);
@@ -85,8 +85,8 @@ export function SessionsPage() {
       {shown.summary && (!error || isBadFilter) && (
         <SummaryStrip
           summary={shown.summary}
-          onRange={(from, to) => change({ from, to })}
-          onReset={isAbsolute(search) ? () => change({}) : undefined}
+          onRange={(from, to) => show({ from, to })}
+          onReset={isAbsolute(search) ? () => show({}) : undefined}
         />
       )}
       <div className="sessions-body">
@@ -107,9 +107,11 @@ export function SessionsPage() {
             title="No session matches"
             action={
               <div className="notice-actions">
-                {search.q && <Button onClick={() => change({ q: "" })}>Clear the filter</Button>}
+                {search.q && (
+                  <Button onClick={() => change(withFilter(search, ""))}>Clear the filter</Button>
+                )}
                 {(search.range || isAbsolute(search)) && (
-                  <Button onClick={() => change({ range: "all" })}>Show all time</Button>
+                  <Button onClick={() => show({ range: "all" })}>Show all time</Button>
                 )}
               </div>
             }
@@ -149,17 +151,4 @@ function useFitted(
     kept.current = { q, key: fitRange(summary, Date.now() * 1000) };
   }
   return kept.current?.q === q ? kept.current.key : undefined;
-}
-
-/** Absolute and preset ranges exclude each other; what is empty leaves the URL. */
-function cleaned(search: SessionsSearch): SessionsSearch {
-  const { q, range, from, to } = search;
-  return {
-    ...(q ? { q } : {}),
-    ...(range
-      ? { range }
-      : from !== undefined
-        ? { from, ...(to !== undefined ? { to } : {}) }
-        : {}),
-  };
 }

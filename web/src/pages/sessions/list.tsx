@@ -47,13 +47,14 @@ export function SessionsList(props: ListProps) {
   useEffect(() => onHeld(isScrolled || activeId !== null), [isScrolled, activeId, onHeld]);
 
   const activeIndex = rows.findIndex((row) => row.session_id === activeId);
-  const move = (step: number) => {
-    const next = activeIndex < 0 ? (step > 0 ? 0 : rows.length - 1) : activeIndex + step;
-    const row = rows[Math.min(rows.length - 1, Math.max(0, next))];
+  const choose = (index: number) => {
+    const next = Math.min(rows.length - 1, Math.max(0, index));
+    const row = rows[next];
     if (!row) return;
     setActiveId(row.session_id);
-    virtualizer.scrollToIndex(rows.indexOf(row));
+    virtualizer.scrollToIndex(next);
   };
+  const move = (step: number) => choose(activeIndex < 0 ? 0 : activeIndex + step);
   const open = (row: SessionRow | undefined) =>
     row && navigate({ to: "/s/$sessionId", params: { sessionId: row.session_id } });
   useHotkeys({
@@ -63,8 +64,8 @@ export function SessionsList(props: ListProps) {
     ArrowUp: () => move(-1),
     PageDown: () => move(10),
     PageUp: () => move(-10),
-    Home: () => move(-rows.length),
-    End: () => move(rows.length),
+    Home: () => choose(0),
+    End: () => choose(rows.length - 1),
     Enter: (event) => {
       const isOnControl = event.target instanceof Element && event.target.closest("a, button");
       return isOnControl || activeIndex < 0 ? false : open(rows[activeIndex]);
@@ -137,7 +138,9 @@ const COLUMNS = [
 function HeaderRow() {
   return (
     <div className="list-header" role="row" aria-rowindex={1}>
-      <span role="columnheader" aria-label="Status" />
+      <span role="columnheader">
+        <span className="sr-only">Status</span>
+      </span>
       {COLUMNS.map(([label, kind]) => (
         <span key={label} role="columnheader" className={kind}>
           {label}

@@ -20,6 +20,20 @@ export function isAbsolute(search: SessionsSearch): boolean {
   return search.from !== undefined || search.to !== undefined;
 }
 
+/** The same filter over another range of time; no range means: fit to what there is. */
+export function withRange(
+  search: SessionsSearch,
+  range: Omit<SessionsSearch, "q">,
+): SessionsSearch {
+  return { ...(search.q ? { q: search.q } : {}), ...range };
+}
+
+/** The same range of time with another filter. */
+export function withFilter(search: SessionsSearch, q: string): SessionsSearch {
+  const { q: _, ...range } = search;
+  return q ? { q, ...range } : range;
+}
+
 /** The question to the server; `fitted` is the preset that the automatic range has come to. */
 export function toQuery(search: SessionsSearch, fitted: string, nowUs: number): SessionQuery {
   const q = search.q ?? "";

@@ -3,7 +3,7 @@ import { formatMoment } from "~/base/format";
 import { PRESETS, presetLabel } from "~/base/range";
 import { IconButton } from "~/components/button";
 import { icons } from "~/components/icons";
-import { isAbsolute, type SessionsSearch } from "./search";
+import { isAbsolute, type SessionsSearch, withFilter, withRange } from "./search";
 
 const EXAMPLES: [string, string][] = [
   ["status:error", "sessions with a failed span"],
@@ -30,7 +30,7 @@ type ToolbarProps = {
   problem: FilterProblem | undefined;
   isLive: boolean;
   onToggleLive: () => void;
-  onChange: (patch: SessionsSearch, replace?: boolean) => void;
+  onChange: (next: SessionsSearch, replace?: boolean) => void;
 };
 
 export function Toolbar(props: ToolbarProps) {
@@ -41,7 +41,7 @@ export function Toolbar(props: ToolbarProps) {
         inputRef={props.filterRef}
         value={search.q ?? ""}
         problem={props.problem}
-        onCommit={(q) => onChange({ q }, true)}
+        onCommit={(q) => onChange(withFilter(search, q), true)}
       />
       <RangePicker search={search} fittedLabel={props.fittedLabel} onChange={onChange} />
       <button
@@ -173,12 +173,12 @@ function RangePicker({
 }: {
   search: SessionsSearch;
   fittedLabel: string | undefined;
-  onChange: (patch: SessionsSearch) => void;
+  onChange: (next: SessionsSearch) => void;
 }) {
   const popover = useRef<HTMLDivElement>(null);
   const pick = (range: string | undefined) => {
     popover.current?.hidePopover();
-    onChange(range ? { range } : {});
+    onChange(withRange(search, range ? { range } : {}));
   };
   const current = isAbsolute(search) ? "" : (search.range ?? "auto");
   return (
