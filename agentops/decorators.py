@@ -192,7 +192,7 @@ class _Steps:
             return None
         with guarded("beginning a step"):
             inputs = None
-            if self._spec.takes_input and active.telemetry.content_mode == "full":
+            if self._spec.takes_input and active.telemetry.content_mode != "none":
                 self._parameters = self._parameters or Parameters(function)
                 inputs = Arguments(self._parameters, args, kwargs)
             return StepRun(active.telemetry, self._spec, inputs)
@@ -263,7 +263,7 @@ class _SessionRun:
 
     def __init__(self, name: str, options: SessionOptions, inputs: Arguments) -> None:
         active = client.required()
-        self._full = active.telemetry.content_mode == "full"
+        self._is_told = active.telemetry.content_mode != "none"
         self._inputs = inputs
         self._output: object = None
         self._session = active.sessions.start(name, options, enter=False)
@@ -275,7 +275,7 @@ class _SessionRun:
         self._session.end(error=None if is_orderly(error) else error, complete=self._complete)
 
     def _complete(self) -> Completion:
-        if not self._full:
+        if not self._is_told:
             return Completion()
         told = {
             semconv.AGENTOPS_INPUT: self._inputs.named(),

@@ -221,7 +221,7 @@ class Session:
         self.set_tags([*self._tags, *tag_list(tags)])
 
     def set_tags(self, tags: Iterable[str] | str) -> None:
-        """Replace the labels. Records made from now on under this session carry the new ones."""
+        """Replace the labels. The root span bears the new ones, and so does what follows in this block."""
         with guarded("setting tags"):
             self._tags = tag_list(tags)
             self.span.set_attribute(semconv.AGENTOPS_TAGS, self._tags)

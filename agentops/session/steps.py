@@ -246,11 +246,14 @@ class StepRun:
             self._manager.end_span(self.span, complete=self._complete, error=error)
 
     def _complete(self) -> Completion:
-        """Make what belongs on the span and in the event; runs on the pipeline's worker."""
-        spec, full = self._spec, self._manager.content_mode == "full"
+        """Make what belongs on the span and in the event; runs on the pipeline's worker.
+
+        What is content the worker narrows afterwards, as the content mode wants it.
+        """
+        spec, is_told = self._spec, self._manager.content_mode != "none"
         inputs = self._inputs.named() if isinstance(self._inputs, Arguments) else self._inputs
-        inputs = inputs if full and spec.takes_input else None
-        output = self._output if full and spec.takes_output else None
+        inputs = inputs if is_told and spec.takes_input else None
+        output = self._output if is_told and spec.takes_output else None
         is_tool = spec.kind == "tool"
         attributes = {
             semconv.GEN_AI_TOOL_CALL_ARGUMENTS if is_tool else semconv.AGENTOPS_INPUT: inputs,
