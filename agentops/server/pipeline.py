@@ -20,6 +20,7 @@ from agentops.errors import RowsRefusedError, StorageBusyError, StorageError
 from agentops.guard import guarded
 from agentops.server.rows import Row, SpanRow
 from agentops.server.storage.base import StoredChange, Writer
+from agentops.server.storage.lines import encode_row
 from agentops.server.wal import Segment, WriteAheadLog, read_segment
 
 __all__ = ["Pipeline", "PipelineConfig", "PipelineStats"]
@@ -129,10 +130,7 @@ class Pipeline:
             StorageBusyError: Nothing was kept; the same rows may be offered again later.
         """
         loop = asyncio.get_running_loop()
-        lines = [
-            (_SPAN if isinstance(row, SpanRow) else _EVENT) + msgspec.json.encode(row)
-            for row in rows
-        ]
+        lines = [(_SPAN if isinstance(row, SpanRow) else _EVENT) + encode_row(row) for row in rows]
         spans = sum(line[:1] == _SPAN for line in lines)
         request = _Request(b"\n".join(lines), spans, len(lines) - spans, loop, loop.create_future())
         with self._lock:

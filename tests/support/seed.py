@@ -132,6 +132,8 @@ class SessionSeed:
             "gen_ai.request.model": model,
             "gen_ai.request.temperature": "0.2",
             "gen_ai.usage.input_tokens": str(tokens_in),
+            "gen_ai.input.messages": row.input_messages,
+            "gen_ai.output.messages": row.output_messages,
             "session.id": self.session_id,
         }
         row.attribute_types = {
@@ -295,6 +297,7 @@ def main() -> None:
     """Fill the data directory that the command line names; print how many rows."""
     from agentops.server.app import open_storage
     from agentops.server.config import ServerConfig
+    from agentops.server.storage.lines import encode_row
 
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data-dir", type=Path, required=True)
@@ -304,8 +307,8 @@ def main() -> None:
     options = parser.parse_args()
     rows = seeded_rows(options.sessions, running=options.running, spans=options.spans)
     with open_storage(ServerConfig(data_dir=options.data_dir)) as storage:
-        spans = [msgspec.json.encode(row) for row in rows if isinstance(row, SpanRow)]
-        events = [msgspec.json.encode(row) for row in rows if isinstance(row, EventRow)]
+        spans = [encode_row(row) for row in rows if isinstance(row, SpanRow)]
+        events = [encode_row(row) for row in rows if isinstance(row, EventRow)]
         for first in range(0, len(spans), 20_000):
             storage.write(spans[first : first + 20_000], [])
         storage.write([], events)

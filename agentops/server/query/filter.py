@@ -98,7 +98,9 @@ _TEXT: Final = (
     "(tupleElement(name, 'text') ILIKE {value} OR tupleElement(input, 'text') ILIKE {value} "
     "OR tupleElement(output, 'text') ILIKE {value} OR tupleElement(error, 'message') ILIKE {value} "
     "OR session_id IN (SELECT session_key FROM $spans WHERE project_id = {project:String} AND "
-    "(name ILIKE {value} OR input_messages ILIKE {value} OR output_messages ILIKE {value})))"
+    "(name ILIKE {value} OR input_messages ILIKE {value} OR output_messages ILIKE {value} "
+    "OR attributes['gen_ai.input.messages'] ILIKE {value} "
+    "OR attributes['gen_ai.output.messages'] ILIKE {value})))"
 )
 
 _DURATIONS: Final = {

@@ -190,7 +190,7 @@ class Writer(ABC):
     def write(
         self, spans: Sequence[bytes], events: Sequence[bytes], *, is_replay: bool = False
     ) -> list[StoredChange]:
-        """Store rows, each the JSON text of a :class:`SpanRow` or :class:`EventRow`.
+        """Store rows, each a line as :func:`agentops.server.storage.lines.encode_row` makes it.
 
         After it returns, the rows survive a crash of the process and every reader sees them.
 

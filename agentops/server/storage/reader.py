@@ -16,7 +16,8 @@ from agentops.server.storage.base import (
     Totals,
 )
 from agentops.server.storage.engine import Engine, Parameter
-from agentops.server.storage.sql import lines_select, status_expression
+from agentops.server.storage.lines import REPEATED
+from agentops.server.storage.sql import content_expression, lines_select, status_expression
 
 __all__ = ["SqlReader"]
 
@@ -176,8 +177,9 @@ class SqlReader:
         columns = (
             "span_id, trace_id, parent_span_id, start_ns, end_ns, span_type, name, "
             "if(response_model = '', request_model, response_model) AS model, agent_name, "
-            "tool_name, status_code, error_type, error_message, error_location, input_messages, "
-            "output_messages, system_instructions, "
+            "tool_name, status_code, error_type, error_message, error_location, "
+            f"{_content('input_messages')}, {_content('output_messages')}, "
+            f"{_content('system_instructions')}, "
             "attributes['gen_ai.tool.call.id'] AS tool_call_id, "
             "if(attributes['gen_ai.tool.call.arguments'] = '', attributes['agentops.input'], "
             "attributes['gen_ai.tool.call.arguments']) AS tool_input, "
@@ -193,7 +195,9 @@ class SqlReader:
 
     def span(self, project_id: str, trace_id: str, span_id: str) -> tuple[SpanRow, str] | None:
         """See :meth:`SpanReader.span`."""
-        columns = ", ".join(SpanRow.__struct_fields__)
+        columns = ", ".join(
+            _content(name) if name in REPEATED else name for name in SpanRow.__struct_fields__
+        )
         sql = (
             f"SELECT {columns}, session_key FROM {self._database}.spans "
             "WHERE project_id = {project:String} AND trace_id = {trace:String} "
@@ -305,6 +309,10 @@ class SqlReader:
 
     def _one(self, kind: type[T], sql: str, parameters: dict[str, Parameter]) -> T:
         return msgspec.json.decode(self._query(sql, parameters), type=kind)
+
+
+def _content(column: str) -> str:
+    return f"{content_expression(column)} AS {column}"
 
 
 class _Count(msgspec.Struct):

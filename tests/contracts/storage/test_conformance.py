@@ -1,5 +1,7 @@
 """What every storage does, in the words of ``agentops/server/storage/base.py``."""
 
+import copy
+
 import msgspec
 import pytest
 from support.seed import support_session
@@ -9,6 +11,7 @@ from agentops.errors import RowsRefusedError, StorageBusyError
 from agentops.server.query.filter import compile_terms, parse
 from agentops.server.rows import EventRow, SpanEvent, SpanLink, SpanRow
 from agentops.server.storage.base import Limits, SessionFacts, SessionQuery, Totals
+from agentops.server.storage.lines import REPEATED, encode_row
 
 START_NS = 1_763_800_000_000_000_000
 SECOND = 1_000_000_000
@@ -50,8 +53,8 @@ def event(number=1, **values):
 
 
 def write(storage, *rows, is_replay=False):
-    spans = [msgspec.json.encode(row) for row in rows if isinstance(row, SpanRow)]
-    events = [msgspec.json.encode(row) for row in rows if isinstance(row, EventRow)]
+    spans = [encode_row(copy.copy(row)) for row in rows if isinstance(row, SpanRow)]
+    events = [encode_row(row) for row in rows if isinstance(row, EventRow)]
     return storage.write(spans, events, is_replay=is_replay)
 
 
@@ -94,6 +97,20 @@ def test_span_comes_back_as_it_was_accepted(storage):
     write(storage, row)
 
     assert (row, "session-1") == storage.span("default", row.trace_id, row.span_id)
+
+
+def test_content_that_an_attribute_repeats_is_stored_once_and_comes_back(storage):
+    text = '[{"role": "user", "parts": [{"type": "text", "content": "needle"}]}]'
+    row = span(span_type="llm", attributes=dict.fromkeys(REPEATED.values(), text))
+    for column in REPEATED:
+        setattr(row, column, text)
+    assert len(encode_row(copy.copy(row))) < len(msgspec.json.encode(row)) - 3 * len(text)
+    write(storage, row)
+
+    assert row == storage.span("default", row.trace_id, row.span_id)[0]
+    assert text == storage.span_contents("default", "session-1", 9)[0].input_messages
+    assert ("needle", "needle") == (only(storage).input_preview, only(storage).output_preview)
+    assert ["session-1"] == ids(storage, '"eedl"')
 
 
 def test_event_comes_back_as_it_was_accepted(storage):
