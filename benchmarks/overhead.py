@@ -1,0 +1,408 @@
+"""CPU time that instrumentations add to calls of the openai package.
+
+Each variant runs in a process of its own, so that none is patched by two of them. The parent asks all of
+them in turn for a round of calls, again and again; a round answers with the CPU time of the calling
+thread and of the whole process, everything that was recorded encoded to OTLP protobuf. What a variant
+adds is the median over the rounds of its time less that of the bare SDK in the same round. Answers come
+from a transport in the same process: no sockets, no waiting.
+
+    python benchmarks/overhead.py                              # bare SDK, stock OpenTelemetry span, AgentOps
+    python benchmarks/overhead.py --peer genai=VENV/bin/python --peer openinference=VENV/bin/python ...
+
+A peer is named after its instrumentation and runs in the Python given, where openai, the OpenTelemetry
+SDK, opentelemetry-exporter-otlp-proto-common and the instrumentation are installed.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+CHAT = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "gpt-4o-mini-2024-07-18",
+    "choices": [
+        {
+            "index": 0,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": "Paris is the capital of France."},
+        }
+    ],
+    "usage": {
+        "prompt_tokens": 21,
+        "completion_tokens": 8,
+        "total_tokens": 29,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    },
+}
+TOOL_CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
+SMALL = [{"role": "user", "content": "What is the capital of France?"}]
+LARGE = [
+    {"role": "user" if n % 2 == 0 else "assistant", "content": f"{n} " + "Once upon a time. " * 83}
+    for n in range(20)
+]
+TOOL = {
+    "type": "function",
+    "function": {"name": "f", "parameters": {"type": "object", "properties": {}}},
+}
+CHUNKS = 200
+CALLS = {"small": 300, "large": 150, "stream": 10, "concurrent": 2, "agent": 60}
+UNITS = {"stream": CHUNKS, "concurrent": 200}
+LABELS = {
+    "small": "small chat call",
+    "large": "30 KB prompt",
+    "stream": "stream, per chunk",
+    "concurrent": "200 concurrent async calls, per call",
+    "agent": "agent run: 3 calls, 2 tools",
+}
+
+
+# ---- the side that is measured
+
+
+def body_of_stream():
+    base = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini"}
+    chunks = [
+        {**base, "choices": [{"index": 0, "delta": {"content": f"word{n} "}, "finish_reason": None}]}
+        for n in range(CHUNKS - 1)
+    ]
+    chunks.append({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    return [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks] + [b"data: [DONE]\n\n"]
+
+
+class Workloads:
+    """The calls, on real clients above an answering transport."""
+
+    def __init__(self):
+        import httpx2
+        import openai
+
+        pieces = body_of_stream()
+        plain = json.dumps(CHAT).encode()
+        message = {**CHAT["choices"][0]["message"], "tool_calls": [TOOL_CALL]}
+        tool = json.dumps({**CHAT, "choices": [{**CHAT["choices"][0], "message": message}]}).encode()
+
+        class Stream(httpx2.SyncByteStream):
+            def __iter__(self):
+                yield from pieces
+
+        def answer(request):
+            if b'"stream":true' in request.content:
+                headers = {"content-type": "text/event-stream"}
+                return httpx2.Response(200, headers=headers, stream=Stream())
+            body = tool if request.content.endswith(b'"tool_choice":"required"}') else plain
+            return httpx2.Response(200, headers={"content-type": "application/json"}, content=body)
+
+        transport = httpx2.MockTransport(answer)
+        self.client = openai.OpenAI(api_key="x", http_client=httpx2.Client(transport=transport))
+        self.async_client = openai.AsyncOpenAI(
+            api_key="x", http_client=httpx2.AsyncClient(transport=transport)
+        )
+        self.wrap = lambda kind, name, function: function
+
+    def small(self):
+        self.client.chat.completions.create(model="gpt-4o-mini", messages=SMALL)
+
+    def large(self):
+        self.client.chat.completions.create(model="gpt-4o-mini", messages=LARGE)
+
+    def stream(self):
+        for _ in self.client.chat.completions.create(model="gpt-4o-mini", messages=SMALL, stream=True):
+            pass
+
+    def concurrent(self):
+        async def run():
+            create = self.async_client.chat.completions.create
+            calls = [create(model="gpt-4o-mini", messages=SMALL) for _ in range(200)]
+            await asyncio.gather(*calls)
+
+        asyncio.run(run())
+
+    def agent(self):
+        create = self.client.chat.completions.create
+        tool = self.wrap("tool", "f", lambda a: a + 1)
+
+        def run():
+            messages = list(SMALL)
+            for _ in range(2):
+                result = create(
+                    model="gpt-4o-mini", messages=messages, tools=[TOOL], tool_choice="required"
+                )
+                messages.append(result.choices[0].message)
+                messages.append(
+                    {"role": "tool", "tool_call_id": "call_1", "content": str(tool(1))}
+                )
+            create(model="gpt-4o-mini", messages=messages)
+
+        self.wrap("agent", "a", run)()
+
+
+def stock_provider():
+    from opentelemetry import trace
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+    class Encoding(SpanExporter):
+        def export(self, spans):
+            encode_spans(spans).SerializeToString()
+            return SpanExportResult.SUCCESS
+
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(Encoding(), max_queue_size=100_000))
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def set_up_bare(_work):
+    return lambda: None
+
+
+def set_up_stock(work):
+    """A span written by hand with the stock SDK: what one would do without any instrumentation."""
+    import openai
+    from opentelemetry.trace import SpanKind
+
+    provider = stock_provider()
+    tracer = provider.get_tracer("hand-written")
+    create = openai.resources.chat.completions.Completions.create
+    async_create = openai.resources.chat.completions.AsyncCompletions.create
+
+    def begin(kwargs):
+        return tracer.start_as_current_span(
+            f"chat {kwargs['model']}",
+            kind=SpanKind.CLIENT,
+            attributes={
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": "openai",
+                "gen_ai.request.model": kwargs["model"],
+            },
+        )
+
+    def end(span, kwargs, result):
+        messages = [m if isinstance(m, dict) else m.model_dump() for m in kwargs["messages"]]
+        span.set_attribute("gen_ai.input.messages", json.dumps(messages))
+        if kwargs.get("stream"):
+            return
+        span.set_attribute("gen_ai.response.id", result.id)
+        span.set_attribute("gen_ai.response.model", result.model)
+        span.set_attribute("gen_ai.usage.input_tokens", result.usage.prompt_tokens)
+        span.set_attribute("gen_ai.usage.output_tokens", result.usage.completion_tokens)
+        reasons = [choice.finish_reason for choice in result.choices]
+        span.set_attribute("gen_ai.response.finish_reasons", reasons)
+        answers = [choice.message.model_dump() for choice in result.choices]
+        span.set_attribute("gen_ai.output.messages", json.dumps(answers))
+
+    def wrapped(self, **kwargs):
+        with begin(kwargs) as span:
+            result = create(self, **kwargs)
+            end(span, kwargs, result)
+            return result
+
+    async def async_wrapped(self, **kwargs):
+        with begin(kwargs) as span:
+            result = await async_create(self, **kwargs)
+            end(span, kwargs, result)
+            return result
+
+    openai.resources.chat.completions.Completions.create = wrapped
+    openai.resources.chat.completions.AsyncCompletions.create = async_wrapped
+
+    def wrap(_kind, name, function):
+        def run(*args):
+            with tracer.start_as_current_span(name):
+                return function(*args)
+
+        return run
+
+    work.wrap = wrap
+    return provider.force_flush
+
+
+def set_up_agentops(work):
+    from agentops.providers import install_all
+    from agentops.telemetry.config import ExporterConfig, TelemetryConfig
+    from agentops.telemetry.exporters.base import DELIVERED, Exporter
+    from agentops.telemetry.manager import TelemetryManager
+
+    class Encoding(Exporter):
+        name = "encoding"
+
+        def export(self, batch, timeout_s):
+            batch.traces_protobuf()
+            batch.logs_protobuf()
+            return DELIVERED
+
+    exporter = ExporterConfig(type="instance", instance=Encoding())
+    config = TelemetryConfig(exporters=(exporter,), spool={"enabled": False})
+    manager = TelemetryManager(config)
+    install_all(manager, ["openai"])
+
+    def wrap(kind, name, function):
+        from opentelemetry import trace
+
+        def run(*args):
+            span = manager.create_span(name, attributes={"agentops.span.kind": kind})
+            with trace.use_span(span, end_on_exit=True):
+                return function(*args)
+
+        return run
+
+    work.wrap = wrap
+    return lambda: manager.flush(30_000)
+
+
+def set_up_genai(work):
+    import os
+
+    os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "SPAN_ONLY"
+    os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "gen_ai_latest_experimental"
+    provider = stock_provider()
+    from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
+
+    OpenAIInstrumentor().instrument(tracer_provider=provider)
+    return stock_wrap(work, provider)
+
+
+def set_up_openinference(work):
+    provider = stock_provider()
+    from openinference.instrumentation.openai import OpenAIInstrumentor
+
+    OpenAIInstrumentor().instrument(tracer_provider=provider)
+    return stock_wrap(work, provider)
+
+
+def set_up_openllmetry(work):
+    provider = stock_provider()
+    from opentelemetry.instrumentation.openai import OpenAIInstrumentor
+
+    OpenAIInstrumentor().instrument(tracer_provider=provider)
+    return stock_wrap(work, provider)
+
+
+def stock_wrap(work, provider):
+    tracer = provider.get_tracer("agent")
+
+    def wrap(_kind, name, function):
+        def run(*args):
+            with tracer.start_as_current_span(name):
+                return function(*args)
+
+        return run
+
+    work.wrap = wrap
+    return provider.force_flush
+
+
+SET_UPS = {
+    "bare": set_up_bare,
+    "stock span by hand": set_up_stock,
+    "agentops": set_up_agentops,
+    "genai": set_up_genai,
+    "openinference": set_up_openinference,
+    "openllmetry": set_up_openllmetry,
+}
+
+
+def serve(variant):
+    """Answer each line, the name of a workload, with microseconds a unit: [caller, process]."""
+    work = Workloads()
+    flush = SET_UPS[variant](work)
+    for workload in CALLS:
+        for _ in range(3):
+            getattr(work, workload)()
+    flush()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        workload = line.strip()
+        call, count = getattr(work, workload), CALLS[workload]
+        thread, process = time.thread_time_ns(), time.process_time_ns()
+        for _ in range(count):
+            call()
+        thread = time.thread_time_ns() - thread
+        flush()
+        process = time.process_time_ns() - process
+        units = count * UNITS.get(workload, 1)
+        print(json.dumps([thread / units / 1e3, process / units / 1e3]), flush=True)
+
+
+# ---- the side that asks
+
+
+class Variant:
+    def __init__(self, name, python):
+        self.name = name
+        command = [python, __file__, "--serve", name]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        while (line := self.process.stdout.readline()) != "ready\n":
+            if not line:
+                raise SystemExit(f"{name} could not be set up")
+
+    def ask(self, workload):
+        self.process.stdin.write(workload + "\n")
+        self.process.stdin.flush()
+        while not (line := self.process.stdout.readline()).startswith("["):
+            if not line:
+                raise SystemExit(f"{self.name} died")
+        return json.loads(line)
+
+
+def measure(variants, rounds):
+    """Return {workload: {variant: [(caller us, process us) added, a pair for each round]}}."""
+    added = {}
+    for workload in CALLS:
+        added[workload] = {variant.name: [] for variant in variants}
+        for _ in range(rounds):
+            told = {variant.name: variant.ask(workload) for variant in variants}
+            base = told["bare"]
+            for name, (thread, process) in told.items():
+                added[workload][name].append((thread - base[0], process - base[1]))
+            added[workload]["bare"][-1] = tuple(base)
+    return added
+
+
+def report(added):
+    names = [name for name in next(iter(added.values())) if name != "bare"]
+    print("Microseconds added: total CPU / on the calling thread (bare SDK: its own time)\n")
+    print("| workload | bare SDK | " + " | ".join(names) + " |")
+    print("|---|---|" + "---|" * len(names))
+    for workload, by_name in added.items():
+        cells = [LABELS[workload]]
+        for name in ["bare", *names]:
+            thread = statistics.median(pair[0] for pair in by_name[name])
+            process = statistics.median(pair[1] for pair in by_name[name])
+            digits = 1 if workload == "stream" else 0
+            cells.append(f"{process:.{digits}f} / {thread:.{digits}f}")
+        print("| " + " | ".join(cells) + " |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON")
+    options = parser.parse_args()
+    if options.serve:
+        serve(options.serve)
+        return
+    pythons = {name: sys.executable for name in ("bare", "stock span by hand", "agentops")}
+    pythons.update(dict(peer.split("=", 1) for peer in options.peer))
+    variants = [Variant(name, python) for name, python in pythons.items()]
+    try:
+        report(measure(variants, options.rounds))
+    finally:
+        for variant in variants:
+            variant.process.terminate()
+            variant.process.wait()
+
+
+if __name__ == "__main__":
+    main()
