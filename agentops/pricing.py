@@ -1,20 +1,22 @@
 """What did a call cost? Ground floor, shared with the server; from the price table of ``genai-prices``.
 
-The library takes about 130 µs for one price (0.2.3, measured), more than all the rest of decoding. So the
-rates of each model are asked once and kept; a model whose price is not a plain rate for each token
-(tiers, times of day) goes the long way every time.
+The library takes about 130 µs for one price (0.2.3, measured), more than all the rest of a call's
+reading. Between two thresholds of a model's price list the cost is linear in the counts: so the library
+is asked once for what one of each unit costs there, and the answers are kept.
 """
 
 import threading
+from bisect import bisect_left
+from collections.abc import Mapping
 from datetime import datetime, timezone
+from decimal import Decimal
 from typing import Any, Final
 
 __all__ = ["Prices"]
 
-_MODELS_MAX: Final = 2048
-_PROBE_SMALL: Final = 1_000
-_PROBE_LARGE: Final = 2_000_000
+_RATES_MAX: Final = 2048
 _KINDS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+_TOTALS: Final = ("input_tokens", "output_tokens")
 _PROVIDERS: Final = {
     "azure.ai.openai": "azure",
     "azure.ai.inference": "azure",
@@ -32,7 +34,7 @@ class Prices:
     """Prices of model calls. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._rates: dict[tuple[str, str], tuple[float, ...] | str | None] = {}
+        self._rates: dict[object, tuple[object, tuple[float, ...]]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -51,79 +53,103 @@ class Prices:
             tokens: Input with what came from or went to a cache, output, read from cache, written to it.
             start_ns: When the call was made.
         """
-        key = (provider, model)
-        if key not in self._rates:
-            with self._lock:
-                if len(self._rates) >= _MODELS_MAX:
-                    self._rates.clear()
-                self._rates[key] = _find_rates(provider, model)
-        rates = self._rates.get(key)
-        if rates is None:
-            return None
-        if isinstance(rates, str):
-            return _ask(rates or None, model, tokens, start_ns)
-        given, made, read, written = tokens
-        fresh = max(given - read - written, 0)
-        cost = fresh * rates[0] + made * rates[1] + read * rates[2] + written * rates[3]
-        return round(cost, 12)
-
-
-def _find_rates(provider: str, model: str) -> tuple[float, ...] | str | None:
-    """Return dollars for each kind of token, the provider to ask each time, or ``None``: not known."""
-    for name in dict.fromkeys((_PROVIDERS.get(provider, provider), "")):
-        if _ask(name or None, model, (1, 1, 0, 0), 0) is None:
-            continue
-        if not _is_plain(name or None, model):
-            return name
-        rates: list[float] = []
-        for index in range(len(_KINDS)):
-            small, large = (
-                _ask(name or None, model, _probe(index, size), 0)
-                for size in (_PROBE_SMALL, _PROBE_LARGE)
-            )
-            if small is None or large is None:
-                return name
-            rate = small / _PROBE_SMALL
-            if abs(large - rate * _PROBE_LARGE) > 1e-9 + large * 1e-6:
-                return name
-            rates.append(rate)
-        return tuple(rates)
-    return None
-
-
-def _probe(index: int, size: int) -> tuple[int, int, int, int]:
-    """Return tokens of one kind only; tokens of a cache are input tokens too."""
-    tokens = [0, 0, 0, 0]
-    tokens[index] = size
-    if index > 1:
-        tokens[0] = size
-    return tokens[0], tokens[1], tokens[2], tokens[3]
-
-
-def _is_plain(provider: str | None, model: str) -> bool:
-    """Tell whether the price does not depend on when the call was made."""
-    import genai_prices  # lazy: half a second, and only where a cost is missing
-
-    found = genai_prices.calc_price(genai_prices.Usage(), model, provider_id=provider)
-    return not isinstance(found.model.prices, list)
-
-
-def _ask(
-    provider: str | None, model: str, tokens: tuple[int, int, int, int], start_ns: int
-) -> float | None:
-    import genai_prices  # lazy: half a second, and only where a cost is missing
-
-    usage: dict[str, Any] = {
-        name: count for name, count in zip(_KINDS, tokens, strict=True) if count
-    }
-    when = datetime.fromtimestamp(start_ns / 1e9, tz=timezone.utc) if start_ns else None
-    try:
-        found = genai_prices.calc_price(
-            genai_prices.Usage(**usage),
-            model,
-            provider_id=provider,
-            genai_request_timestamp=when,
-        )
-    except (LookupError, ValueError):
+        counts = {name: count for name, count in zip(_KINDS, tokens, strict=True) if count}
+        for name in (provider, "") if provider else ("",):
+            cost = self.cost_of_units(name, model, counts, start_ns=start_ns)
+            if cost is not None:
+                return cost
         return None
-    return float(found.total_price)
+
+    def cost_of_units(
+        self,
+        provider: str,
+        model: str,
+        counts: Mapping[str, int],
+        *,
+        start_ns: int = 0,
+        context: Mapping[str, str] | None = None,
+    ) -> float | None:
+        """Return US dollars for one call with everything that was counted, ``None`` where it is not known.
+
+        Args:
+            provider: ``gen_ai.provider.name``; ``""``: whoever has such a model.
+            model: Name of the model as the provider spells it.
+            counts: How many of each unit, above 0, by its name in ``genai-prices``.
+            start_ns: When the call was made; 0: now.
+            context: What chooses between price lists: ``{"service_tier": "flex"}``.
+        """
+        # Imported here: the price table takes half a second, and only where a cost is wanted.
+        from genai_prices.data_snapshot import get_snapshot
+
+        try:
+            found = get_snapshot().find_provider_model(
+                model, None, _PROVIDERS.get(provider, provider) or None, None
+            )[1]
+        except LookupError:
+            return None
+        when = datetime.fromtimestamp(start_ns / 1e9, tz=timezone.utc) if start_ns else None
+        when = when or datetime.now(tz=timezone.utc)
+        prices = standard = found.get_prices(when)
+        if context:
+            prices = found.get_prices(when, dict(context))
+        return self._total(prices, (standard, str(context)), counts)
+
+    def _total(
+        self,
+        prices: Any,  # noqa: ANN401 - genai_prices.types.ModelPrice
+        chosen: tuple[Any, str],
+        counts: Mapping[str, int],
+    ) -> float | None:
+        """Return the cost by the kept rates; where there are none yet, learn them."""
+        size_class = bisect_left(_thresholds(prices), counts.get("input_tokens", 0))
+        key = (id(chosen[0]), chosen[1], size_class, tuple(counts))
+        kept = self._rates.get(key)
+        if kept is None:
+            exact = _price(prices, counts)
+            rates = None if exact is None else _slopes(prices, counts, exact)
+            if exact is None or rates is None or not _is_linear(rates, counts, float(exact)):
+                return None if exact is None else float(exact)
+            # The list is kept too: its identity is the key.
+            kept = (chosen[0], rates)
+            with self._lock:
+                if len(self._rates) >= _RATES_MAX:
+                    self._rates.clear()
+                self._rates[key] = kept
+        return round(_sum(kept[1], counts), 12)
+
+
+def _sum(rates: tuple[float, ...], counts: Mapping[str, int]) -> float:
+    return sum(rate * count for rate, count in zip(rates, counts.values(), strict=True))
+
+
+def _is_linear(rates: tuple[float, ...], counts: Mapping[str, int], exact: float) -> bool:
+    return abs(_sum(rates, counts) - exact) <= 1e-9 + 1e-6 * exact
+
+
+def _thresholds(prices: Any) -> list[int]:  # noqa: ANN401
+    """Return where a price list changes with the number of input tokens, in ascending order."""
+    tiers = [tier for price in vars(prices).values() for tier in getattr(price, "tiers", ())]
+    return sorted({int(tier.start) for tier in tiers})
+
+
+def _price(prices: Any, counts: Mapping[str, int]) -> Decimal | None:  # noqa: ANN401
+    # Imported here for the reason of Prices.cost_of_units.
+    from genai_prices import Usage
+
+    try:
+        total: Decimal = prices.calc_price(Usage(**counts))["total_price"]
+    except (LookupError, ValueError):  # counts that contradict each other
+        return None
+    return total
+
+
+def _slopes(prices: Any, counts: Mapping[str, int], exact: Decimal) -> tuple[float, ...] | None:  # noqa: ANN401
+    """Return what one of each unit costs: totals are raised, their subsets lowered by one."""
+    slopes = []
+    for unit, count in counts.items():
+        step = 1 if unit in _TOTALS else -1
+        changed = _price(prices, {**counts, unit: count + step})
+        if changed is None:
+            return None
+        slopes.append(float((changed - exact) * step))
+    return tuple(slopes)

@@ -69,7 +69,10 @@ LABELS = {
 def body_of_stream():
     base = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini"}
     chunks = [
-        {**base, "choices": [{"index": 0, "delta": {"content": f"word{n} "}, "finish_reason": None}]}
+        {
+            **base,
+            "choices": [{"index": 0, "delta": {"content": f"word{n} "}, "finish_reason": None}],
+        }
         for n in range(CHUNKS - 1)
     ]
     chunks.append({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
@@ -86,7 +89,9 @@ class Workloads:
         pieces = body_of_stream()
         plain = json.dumps(CHAT).encode()
         message = {**CHAT["choices"][0]["message"], "tool_calls": [TOOL_CALL]}
-        tool = json.dumps({**CHAT, "choices": [{**CHAT["choices"][0], "message": message}]}).encode()
+        tool = json.dumps(
+            {**CHAT, "choices": [{**CHAT["choices"][0], "message": message}]}
+        ).encode()
 
         class Stream(httpx2.SyncByteStream):
             def __iter__(self):
@@ -113,7 +118,9 @@ class Workloads:
         self.client.chat.completions.create(model="gpt-4o-mini", messages=LARGE)
 
     def stream(self):
-        for _ in self.client.chat.completions.create(model="gpt-4o-mini", messages=SMALL, stream=True):
+        for _ in self.client.chat.completions.create(
+            model="gpt-4o-mini", messages=SMALL, stream=True
+        ):
             pass
 
     def concurrent(self):
@@ -135,9 +142,7 @@ class Workloads:
                     model="gpt-4o-mini", messages=messages, tools=[TOOL], tool_choice="required"
                 )
                 messages.append(result.choices[0].message)
-                messages.append(
-                    {"role": "tool", "tool_call_id": "call_1", "content": str(tool(1))}
-                )
+                messages.append({"role": "tool", "tool_call_id": "call_1", "content": str(tool(1))})
             create(model="gpt-4o-mini", messages=messages)
 
         self.wrap("agent", "a", run)()
@@ -393,7 +398,7 @@ def main():
     if options.serve:
         serve(options.serve)
         return
-    pythons = {name: sys.executable for name in ("bare", "stock span by hand", "agentops")}
+    pythons = dict.fromkeys(("bare", "stock span by hand", "agentops"), sys.executable)
     pythons.update(dict(peer.split("=", 1) for peer in options.peer))
     variants = [Variant(name, python) for name, python in pythons.items()]
     try:

@@ -6,7 +6,7 @@ pipeline's worker from the request and the response. It becomes span attributes 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from agentops import clock, semconv
 from agentops.events import LLMEvent
@@ -192,6 +192,15 @@ class LLMCall:
         )
         return {**self.content, **{name: value for name, value in told if value}}
 
+    def to_priced_units(self) -> dict[str, int]:
+        """Return how many of each unit were used, by their names in ``genai-prices``; no zeros."""
+        units = {
+            unit: count for name, unit in _PRICED_UNITS if (count := getattr(self.usage, name))
+        }
+        if units:
+            units.update(self.priced_units)
+        return units
+
     def to_event(self, content_mode: str = "full") -> LLMEvent | None:
         """Return the call as an AgentOps event, or ``None`` when no model was asked.
 
@@ -214,6 +223,22 @@ class LLMCall:
         )
 
 
+_PRICED_UNITS = (
+    ("input_tokens", "input_tokens"),
+    ("output_tokens", "output_tokens"),
+    ("cache_read_input_tokens", "cache_read_tokens"),
+    ("cache_write_input_tokens", "cache_write_tokens"),
+    ("image_input_tokens", "input_image_tokens"),
+    ("image_output_tokens", "output_image_tokens"),
+    ("audio_input_tokens", "input_audio_tokens"),
+    ("audio_output_tokens", "output_audio_tokens"),
+    ("image_cache_read_input_tokens", "cache_image_read_tokens"),
+    ("audio_cache_read_input_tokens", "cache_audio_read_tokens"),
+)
+
+_COUNTS = frozenset(name for name, _ in _USAGE_NAMES)
+
+
 def merge_usage(into: Usage, counts: Mapping[str, object]) -> None:
     """Put the counts that are whole numbers into ``into``; anything else is left as it was.
 
@@ -221,7 +246,6 @@ def merge_usage(into: Usage, counts: Mapping[str, object]) -> None:
         into: Changed in place.
         counts: Names of :class:`Usage` fields to what the provider sent.
     """
-    known = {item.name for item in fields(into)}
     for name, value in counts.items():
-        if name in known and isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if type(value) is int and value >= 0 and name in _COUNTS:
             setattr(into, name, value)

@@ -16,10 +16,10 @@ from opentelemetry.trace import Span, SpanKind
 from agentops import clock, semconv
 from agentops.guard import guarded
 from agentops.instrumentation.calls import LLMCall
-from agentops.instrumentation.cost import Prices
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation
+from agentops.pricing import Prices
 from agentops.providers.patching import Patch, Wrapper, when_imported
 from agentops.providers.streams import AsyncStreamProxy, AsyncTap, StreamProxy, Tap
 from agentops.providers.tools import tool_wrapper
@@ -180,7 +180,7 @@ class InstrumentedProvider:
                 instrumentation.read_stream(call, active.chunks)
             else:
                 instrumentation.read_response(call, active.response)
-        call.cost_usd = self._prices.cost_usd(call)
+        self._add_cost(call)
         mode = instrumentation.telemetry_manager.content_mode
         event = call.to_event(mode)
         return Completion(
@@ -189,6 +189,18 @@ class InstrumentedProvider:
             measurements=_measurements(call),
             error=(call.error_message or call.error_type) if call.error_type else None,
         )
+
+    def _add_cost(self, call: LLMCall) -> None:
+        counts = call.to_priced_units()
+        if not counts:
+            return
+        with guarded("pricing a call"):
+            for model in filter(None, (call.response_model, call.model)):
+                call.cost_usd = self._prices.cost_of_units(
+                    call.provider, model, counts, context=call.price_context
+                )
+                if call.cost_usd is not None:
+                    return
 
     def _follow(self, response: object, active: ActiveCall) -> object | None:
         """Return a proxy around ``response`` when it is a stream of objects, else ``None``."""

@@ -81,7 +81,7 @@ class _ByteTap:
         exchange = self._exchange
         exchange.is_cut = True
         parts = exchange.parts
-        if exchange.headers.get("content-encoding") or len(parts) <= 2 * _TAIL_PARTS:
+        if exchange.header("content-encoding") or len(parts) <= 2 * _TAIL_PARTS:
             self._keeps = False
         else:
             del parts[len(parts) // 4 : -_TAIL_PARTS]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 __all__ = ["Json", "count", "mapping", "mappings", "parsed", "text"]
 
@@ -27,15 +27,15 @@ def count(body: Json, name: str) -> int | None:
 def mapping(body: Json, name: str) -> Json:
     """Return the object under ``name``, an empty one when there is none."""
     value = body.get(name)
-    return cast("Json", value) if isinstance(value, Mapping) else _NOTHING
+    return value if isinstance(value, dict) else _NOTHING
 
 
 def mappings(body: Json, name: str) -> Sequence[Json]:
     """Return the objects in the array under ``name``; what is no object is left out."""
     value = body.get(name)
-    if not isinstance(value, list | tuple):
+    if not isinstance(value, list):
         return ()
-    return [cast("Json", each) for each in value if isinstance(each, Mapping)]
+    return [each for each in value if isinstance(each, dict)]
 
 
 def parsed(value: object) -> object:

@@ -70,6 +70,7 @@ class HttpExchange:
     size_bytes: int = 0
     end: str = ""
     _decoded: bytes | None = None
+    _fields: dict[str, str] | None = None
 
     def body(self) -> bytes:
         """Return the decoded body, as far as it was received; ``b""`` when nothing was."""
@@ -78,7 +79,7 @@ class HttpExchange:
         return self._decoded
 
     def _decode(self, data: bytes) -> bytes:
-        encoding = self.headers.get("content-encoding", "")
+        encoding = self.header("content-encoding")
         if not self.is_raw or not data or encoding in ("", "identity"):
             return data
         with guarded("decoding a response body"):
@@ -86,9 +87,22 @@ class HttpExchange:
             return bytes(decoded.content)
         return b""
 
+    def header(self, name: str) -> str:
+        """Return a header by its name in lower case, ``""`` when it is absent; repeats are not joined."""
+        if self._fields is None:
+            # Each lookup in httpx walks all headers.
+            raw = getattr(self.headers, "raw", None)
+            if raw is None:
+                self._fields = {key.lower(): value for key, value in self.headers.items()}
+            else:
+                self._fields = {
+                    key.lower().decode("latin-1"): value.decode("latin-1") for key, value in raw
+                }
+        return self._fields.get(name, "")
+
     def content_type(self) -> str:
         """Return the media type without parameters, in lower case."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return self.header("content-type").partition(";")[0].strip().lower()
 
     def is_worth_keeping(self) -> bool:
         """Tell whether the body can be read: events, JSON or text."""

@@ -39,13 +39,10 @@ _HOST_ENDS = {
     ".amazonaws.com": "aws.bedrock",
 }
 _CLASSES = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}
-_RATE_LIMITS = (
-    "limit-requests",
-    "limit-tokens",
-    "remaining-requests",
-    "remaining-tokens",
-    "reset-requests",
-    "reset-tokens",
+_RATE_LIMITS = tuple(
+    (f"x-ratelimit-{what}-{unit}", f"{semconv.AGENTOPS_RATE_LIMIT}.{what}_{unit}")
+    for what in ("limit", "remaining", "reset")
+    for unit in ("requests", "tokens")
 )
 
 
@@ -149,19 +146,18 @@ class OpenAIInstrumentation(StainlessInstrumentation):
 
     def read_headers(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Read status, request id, retries, rate limits and processing time."""
-        headers = exchange.headers
+        header = exchange.header
         attributes = call.attributes
         attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = exchange.status
         if exchange.retries:
             attributes[semconv.AGENTOPS_RETRY_COUNT] = exchange.retries
-        if request_id := headers.get("x-request-id") or headers.get("apim-request-id"):
+        if request_id := header("x-request-id") or header("apim-request-id"):
             attributes[semconv.AGENTOPS_REQUEST_ID] = request_id
-        for name in _RATE_LIMITS:
-            if value := headers.get(f"x-ratelimit-{name}"):
-                attribute = f"{semconv.AGENTOPS_RATE_LIMIT}.{name.replace('-', '_')}"
+        for name, attribute in _RATE_LIMITS:
+            if value := header(name):
                 attributes[attribute] = int(value) if value.isdigit() else value
-        processing = headers.get("openai-processing-ms")
-        if processing and processing.isdigit():
+        processing = header("openai-processing-ms")
+        if processing.isdigit():
             attributes[semconv.AGENTOPS_PROCESSING_MS] = int(processing)
 
     def read_error(self, call: LLMCall, error: BaseException) -> object:
