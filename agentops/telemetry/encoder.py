@@ -189,30 +189,33 @@ def encode(encoding: EncodingName, records: Iterable[Record]) -> tuple[Part | No
         The part, ``None`` when no record goes out in it; and how many records could not be encoded.
     """
     way = ENCODINGS[encoding]
+    taken = [record for record in records if way.takes(record)]
+    items: list[bytes | None] = []
+    with guarded("encoding a batch"):
+        items = list(map(way.record, taken))
+    if len(items) < len(taken):  # one of them is at fault: the others must not go with it
+        items = [_encoded(way, record) for record in taken]
     groups: dict[tuple[int, object], Group] = {}
     resources: dict[int, bytes] = {}
-    failed = 0
-    for record in records:
-        if not way.takes(record):
+    is_by_session = way.signal == "events"
+    for record, item in zip(taken, items, strict=True):
+        if item is None:
             continue
-        raw: bytes | None = None
-        with guarded("encoding a record"):
-            raw = way.record(record)
-            key = (id(record.resource), _scope_key(way, record))
-            group = groups.get(key)
-            if group is None:
-                head = resources.get(id(record.resource))
-                if head is None:
-                    head = resources[id(record.resource)] = way.resource(record.resource)
-                group = groups[key] = Group(head, way.scope(record), [])
-            group.items.append(raw)
-        if raw is None:
-            failed += 1
-    return (Part(encoding, list(groups.values())) if groups else None), failed
+        shared = id(record.resource)
+        key = (shared, record.session_id if is_by_session else record.scope)
+        group = groups.get(key)
+        if group is None:
+            if shared not in resources:
+                resources[shared] = way.resource(record.resource)
+            group = groups[key] = Group(resources[shared], way.scope(record), [])
+        group.items.append(item)
+    return (Part(encoding, list(groups.values())) if groups else None), items.count(None)
 
 
-def _scope_key(way: Encoding, record: Record) -> object:
-    return record.session_id if way.signal == "events" else record.scope
+def _encoded(way: Encoding, record: Record) -> bytes | None:
+    with guarded("encoding a record"):
+        return way.record(record)
+    return None
 
 
 def _by_resource(groups: Sequence[Group]) -> dict[bytes, list[Group]]:

@@ -62,7 +62,12 @@ _VARINTS = tuple(_slow_varint(number) for number in range(2048))
 
 def varint(number: int) -> bytes:
     """Return ``number``, from 0 to 2**64 - 1, as a protobuf varint."""
-    return _VARINTS[number] if number < 2048 else _slow_varint(number)
+    if number < 2048:
+        return _VARINTS[number]
+    if number < 2097152:
+        low, rest = number & 0x7F | 0x80, number >> 7
+        return bytes((low, rest)) if rest < 128 else bytes((low, rest & 0x7F | 0x80, rest >> 7))
+    return _slow_varint(number)
 
 
 def clean_text(text: str) -> bytes:
@@ -95,7 +100,7 @@ def _int_value(value: int) -> bytes:
     if 0 <= value < 2048:
         return b"\x18" + _VARINTS[value]
     if _INT64_MIN <= value < _INT64_END:
-        return b"\x18" + _slow_varint(value & 0xFFFF_FFFF_FFFF_FFFF)
+        return b"\x18" + varint(value & 0xFFFF_FFFF_FFFF_FFFF)
     return _text_value(integer_text(value))
 
 
@@ -200,25 +205,32 @@ def _key(key: str) -> bytes:
 @lru_cache(maxsize=_CACHE_ITEMS_MAX)
 def _short_pair(key: str, value: str) -> bytes:
     """Return a ``KeyValue`` with its length in front; most short texts come again and again."""
-    return _pair(key, _text_value(value))
-
-
-def _pair(key: str, raw: bytes) -> bytes:
-    name = _key(key)
-    value_size = varint(len(raw))
-    return b"".join(
-        (varint(len(name) + 1 + len(value_size) + len(raw)), name, b"\x12", value_size, raw)
-    )
+    name, raw = _key(key), _text_value(value)
+    size = varint(len(raw))
+    return b"".join((varint(len(name) + 1 + len(size) + len(raw)), name, b"\x12", size, raw))
 
 
 def _attributes(tag: bytes, attributes: Mapping[str, AnyValue], out: list[bytes]) -> None:
-    """Append one ``KeyValue`` field with the given tag for each attribute."""
+    """Append one ``KeyValue`` field with the given tag for each attribute.
+
+    The innermost loop of all: written out instead of made of the functions above.
+    """
     for key, value in attributes.items():
-        out.append(tag)
-        if type(value) is str and len(value) <= _CACHED_TEXT_MAX:
-            out.append(_short_pair(key, value))
+        kind = type(value)
+        if kind is str and len(value) <= _CACHED_TEXT_MAX:  # type: ignore[arg-type]  # a str, see left
+            out += (tag, _short_pair(key, value))
+            continue
+        encode = _SIMPLE.get(kind)
+        raw = encode(value) if encode is not None else _nested_value(value, DEPTH_MAX, [NODES_MAX])
+        name = _short_key(key) if len(key) <= _CACHED_TEXT_MAX else _key(key)
+        size = len(raw)
+        if size < 128:
+            pair = len(name) + 2 + size
+            out += (tag, _VARINTS[pair] if pair < 2048 else varint(pair), name, b"\x12")
+            out += (_VARINTS[size], raw)
         else:
-            out.append(_pair(key, _any_value(value)))
+            prefix = varint(size)
+            out += (tag, varint(len(name) + 1 + len(prefix) + size), name, b"\x12", prefix, raw)
 
 
 def _message(tag: bytes, parts: list[bytes]) -> bytes:
