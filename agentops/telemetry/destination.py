@@ -24,6 +24,7 @@ from agentops.telemetry.exporters import build
 from agentops.telemetry.exporters.base import Batch, Exporter, ExportResult, Outcome
 from agentops.telemetry.outbox import Outbox, Pending
 from agentops.telemetry.schema import at
+from agentops.telemetry.shorten import shortened
 from agentops.telemetry.spool import Spool, folder_name
 from agentops.telemetry.stats import DestinationStats
 
@@ -328,8 +329,12 @@ class Destination:
         if self._split(taken, batch, is_half=False):
             self._too_large_bytes = size_bytes
             self._bytes_max = min(self._bytes_max, size_bytes // 2)
-        else:
+            return
+        shorter = shortened(batch.parts()[0]) if self.exporter.encodings else None
+        if shorter is None:
             self._drop(taken, result)
+        else:
+            self._box.replace(taken, [shorter], is_half=False)
 
     def _on_refused(self, taken: list[Pending], batch: Batch, result: ExportResult) -> None:
         # One poisoned record must not take its neighbours along; but a receiver that refused the
@@ -352,7 +357,7 @@ class Destination:
         parts = batch.parts()
         if not self.exporter.encodings or len(parts) != 1 or parts[0].count < 2:
             return False
-        self._box.split(taken, parts[0], is_half=is_half)
+        self._box.replace(taken, parts[0].halves(), is_half=is_half)
         return True
 
     def _say(self, kind: str, text: str, *values: object) -> None:

@@ -10,10 +10,13 @@ from dataclasses import dataclass, replace
 
 from agentops.telemetry.encoder import EncodingName, Part
 from agentops.telemetry.exporters.base import Batch
+from agentops.telemetry.records import Record
 from agentops.telemetry.spool import Place, Spool
 from agentops.telemetry.stats import DestinationStats
 
 __all__ = ["Outbox", "Pending"]
+
+_RECORD_BYTES = 2048
 
 
 @dataclass(slots=True, eq=False)
@@ -78,7 +81,8 @@ class Outbox:
             if part is not None:
                 waiting.append(self._pending(part))
         if not encodings:
-            waiting.append(Pending(0, None, len(batch.records), 0, batch))
+            size_bytes = sum(map(_weigh, batch.records))
+            waiting.append(Pending(0, None, len(batch.records), size_bytes, batch))
         with self.changed:
             for pending in waiting:
                 self._counts["accepted"] += pending.count
@@ -202,15 +206,14 @@ class Outbox:
             self._keep_bounds()
             self.changed.notify_all()
 
-    def split(self, taken: list[Pending], part: Part, *, is_half: bool) -> None:
-        """Replace what was taken by the two halves of ``part``, which holds all of it."""
-        halves = [
-            replace(self._pending(half), number=taken[0].number, is_half=is_half)
-            for half in part.halves()
+    def replace(self, taken: list[Pending], parts: Sequence[Part], *, is_half: bool) -> None:
+        """Put parts that hold the records of what was taken in its place, at the head of the queue."""
+        pieces = [
+            replace(self._pending(part), number=taken[0].number, is_half=is_half) for part in parts
         ]
         with self.changed:
-            self._memory_bytes += sum(half.size_bytes for half in halves)
-            self._queue.extendleft(reversed(halves))
+            self._memory_bytes += sum(piece.size_bytes for piece in pieces)
+            self._queue.extendleft(reversed(pieces))
             self._forget(taken)
 
     def settle(self, taken: list[Pending], *, rejected: int = 0, dropped: str = "") -> None:
@@ -276,6 +279,12 @@ class Outbox:
                 retried=self._counts["retried"],
                 dropped=dict(dropped),
             )
+
+
+def _weigh(record: Record) -> int:
+    """Return about how many bytes a record takes that is not encoded."""
+    values = record.attributes.values()
+    return _RECORD_BYTES + sum(len(value) for value in values if isinstance(value, (str, bytes)))
 
 
 def _may_merge(first: Pending, other: Pending) -> bool:

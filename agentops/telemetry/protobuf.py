@@ -7,7 +7,7 @@ one fails (lone surrogates, integers beyond 64 bits, cycles) this one replaces o
 
 import re
 import struct
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 
 from agentops.telemetry.records import (
@@ -22,8 +22,10 @@ from agentops.telemetry.records import (
 __all__ = [
     "DEPTH_MAX",
     "NODES_MAX",
+    "attribute",
     "clean_text",
     "event",
+    "fields",
     "integer_text",
     "resource",
     "scope",
@@ -357,3 +359,49 @@ def event(value: EventRecord) -> bytes:
     if value.name:
         out.append(_text_field(b"\x62", value.name))
     return _message(b"\x12", out)
+
+
+def attribute(number: int, key: str, value: AnyValue) -> bytes:
+    """Return one attribute as the field with this number, below 16, of the message it belongs to."""
+    out: list[bytes] = []
+    _attributes(bytes((number << 3 | 2,)), {key: value}, out)
+    return b"".join(out)
+
+
+def fields(data: bytes) -> Iterator[tuple[int, int | bytes, bytes]]:
+    """Yield number, value and the encoded whole of each field of a message.
+
+    Raises:
+        ValueError: the bytes are no protobuf message.
+    """
+    at = 0
+    while at < len(data):
+        start = at
+        tag, at = _read_varint(data, at)
+        number, kind = tag >> 3, tag & 7
+        if number == 0 or kind not in (0, 1, 2, 5):
+            raise ValueError("not a protobuf message")
+        if kind == 0:
+            whole, at = _read_varint(data, at)
+            yield number, whole, data[start:at]
+            continue
+        size = 8 if kind == 1 else 4
+        if kind == 2:
+            size, at = _read_varint(data, at)
+        if at + size > len(data):
+            raise ValueError("a protobuf message that ends too early")
+        yield number, data[at : at + size], data[start : at + size]
+        at += size
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(data):
+            break
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError("a number that does not end")

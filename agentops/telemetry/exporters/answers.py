@@ -1,12 +1,13 @@
 """What does a receiver's answer mean? Telemetry floor: the retry tables of the OTLP specification."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 
 from agentops.clock import now_ns
 from agentops.telemetry.exporters.base import DELIVERED, ExportResult, Outcome
+from agentops.telemetry.protobuf import fields
 
 __all__ = [
     "RETRY_AFTER_MAX_S",
@@ -118,10 +119,10 @@ def retry_info_s(trailers: Mapping[str, object]) -> float | None:
         if isinstance(alone, bytes):
             return _duration_s(alone)
         status = trailers.get("grpc-status-details-bin")
-        for number, detail in _fields(status) if isinstance(status, bytes) else ():
+        for number, detail, _ in fields(status) if isinstance(status, bytes) else ():
             if number != 3 or not isinstance(detail, bytes):  # google.rpc.Status.details
                 continue
-            found = dict(_fields(detail))  # google.protobuf.Any: 1 type, 2 value
+            found = _by_number(detail)  # google.protobuf.Any: 1 type, 2 value
             kind, value = found.get(1), found.get(2)
             if isinstance(kind, bytes) and kind.endswith(b"google.rpc.RetryInfo"):
                 return _duration_s(value if isinstance(value, bytes) else b"")
@@ -132,8 +133,8 @@ def retry_info_s(trailers: Mapping[str, object]) -> float | None:
 
 def _duration_s(retry_info: bytes) -> float:
     # RetryInfo: 1 retry_delay; Duration: 1 seconds, 2 nanoseconds
-    delay = dict(_fields(retry_info)).get(1, b"")
-    parts = dict(_fields(delay)) if isinstance(delay, bytes) else {}
+    delay = _by_number(retry_info).get(1, b"")
+    parts = _by_number(delay) if isinstance(delay, bytes) else {}
     seconds, nanos = parts.get(1, 0), parts.get(2, 0)
     if not isinstance(seconds, int) or not isinstance(nanos, int) or seconds >= 1 << 63:
         return 0.0
@@ -147,10 +148,10 @@ def partial_success(body: bytes) -> tuple[int, str]:
         ValueError: the bytes are not such a message.
     """
     rejected, message = 0, ""
-    for number, partial in _fields(body):
+    for number, partial, _ in fields(body):
         if number != 1 or not isinstance(partial, bytes):
             continue
-        for inner, value in _fields(partial):
+        for inner, value, _ in fields(partial):
             if inner == 1 and isinstance(value, int):
                 rejected = value if value < 1 << 63 else 0
             elif inner == 2 and isinstance(value, bytes):
@@ -158,36 +159,5 @@ def partial_success(body: bytes) -> tuple[int, str]:
     return rejected, message
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield field number and value of a protobuf message."""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        number, kind = tag >> 3, tag & 7
-        if number == 0 or kind not in (0, 1, 2, 5):
-            raise ValueError("not a protobuf message")
-        if kind == 0:
-            value, at = _varint(data, at)
-            yield number, value
-            continue
-        if kind == 2:
-            size, at = _varint(data, at)
-        else:
-            size = 8 if kind == 1 else 4
-        if at + size > len(data):
-            raise ValueError("a protobuf message that ends too early")
-        yield number, data[at : at + size]
-        at += size
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(data):
-            break
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise ValueError("a number that does not end")
+def _by_number(data: bytes) -> dict[int, int | bytes]:
+    return {number: value for number, value, _ in fields(data)}

@@ -225,6 +225,26 @@ def test_too_large_batches_are_split_until_they_fit(collector, otlp, pipeline_to
     assert sorted(f"s{number}" for number in range(40)) == sorted(collector.span_names)
 
 
+def test_single_record_that_is_too_large_is_cut_and_marked(collector, otlp, pipeline_to):
+    collector.route(lambda request: Reply(status=413) if len(request.body) > 100_000 else None)
+    pipeline = pipeline_to(otlp(collector))
+    texts = {"long": "x" * 500_000, "nested": ["y" * 200_000], "short": "kept"}
+    record(pipeline, 1, attributes=texts)
+    pipeline.submit(event(1, body="z" * 300_000))
+
+    assert pipeline.flush(20_000)
+    by_path = {request.path: request.message() for request in collector.accepted}
+    [found] = by_path["/v1/traces"].resource_spans[0].scope_spans[0].spans
+    values = {each.key: each.value for each in found.attributes}
+    assert "kept" == values["short"].string_value
+    assert values["long"].string_value.startswith("xxxx")
+    assert "...truncated (" in values["long"].string_value
+    marked = {text.string_value for text in values["agentops.truncated"].array_value.values}
+    assert "long" in marked
+    [log] = by_path["/v1/logs"].resource_logs[0].scope_logs[0].log_records
+    assert "...truncated (" in log.body.string_value
+
+
 @pytest.mark.parametrize("early", [True, False])
 def test_answers_before_the_body_and_closed_connections_make_no_duplicates(
     early, collector, otlp, pipeline_to
