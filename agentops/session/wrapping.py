@@ -19,6 +19,7 @@ __all__ = ["Begin", "Run", "wrap"]
 
 T = TypeVar("T")
 _OWNER = otel.create_key("agentops-owner")
+_CACHE_METHODS = frozenset({"cache_clear", "cache_info", "cache_parameters"})
 
 
 class Run(Protocol):
@@ -55,8 +56,11 @@ def wrap(target: T, begin: Begin) -> T:
         wrapped = _wrap_class(target, begin)
     elif isinstance(target, (staticmethod, classmethod)):
         wrapped = type(target)(wrap(target.__func__, begin))
-    elif not callable(target):
-        raise TypeError(f"got {target!r}; expected a function, a method or a class")
+    elif not callable(target) or not _is_function_like(target):
+        raise TypeError(
+            f"got {target!r}; expected a function, a method or a class;"
+            " if another decorator made this object, put ours beneath that one"
+        )
     elif inspect.isasyncgenfunction(target):
         wrapped = _wrap_async_generator(target, begin)
     elif inspect.isgeneratorfunction(target):
@@ -65,7 +69,18 @@ def wrap(target: T, begin: Begin) -> T:
         wrapped = _wrap_coroutine(target, begin)
     else:
         wrapped = _wrap_function(target, begin)
+        for name in _CACHE_METHODS & set(dir(target)):
+            setattr(wrapped, name, getattr(target, name))
     return wrapped  # type: ignore[no-any-return] # same kind as the target, which no checker can see
+
+
+def _is_function_like(target: object) -> bool:
+    """Whether a plain function can stand in the place of ``target``.
+
+    An object of a class of its own (a tool of a framework, say) has more to it than being called.
+    """
+    is_simple = inspect.isroutine(target) or isinstance(target, functools.partial)
+    return is_simple or hasattr(target, "__wrapped__")
 
 
 def _wrap_function(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:

@@ -340,6 +340,28 @@ def test_other_callables_are_steps_too(recorded):
         agentops.tool(3)
 
 
+def test_an_object_of_a_class_of_its_own_is_refused_with_a_way_out():
+    class FrameworkTool:
+        def __call__(self):
+            return 1
+
+    with pytest.raises(TypeError, match="put ours beneath that one"):
+        agentops.tool(FrameworkTool())
+
+
+def test_a_cached_function_keeps_the_methods_of_its_cache(recorded):
+    @agentops.tool
+    @functools.lru_cache
+    def square(a):
+        return a * a
+
+    assert [square(2), square(2)] == [4, 4]
+    assert square.cache_info().hits == 1
+    square.cache_clear()
+    assert square.cache_info().hits == 0
+    assert len(recorded.spans) == 2
+
+
 def test_a_class_makes_one_span_for_each_outermost_call(recorded):
     @agentops.agent
     class Local(Planner):
