@@ -16,7 +16,7 @@ _DEPTH_MAX = 16
 
 def field(value: object, name: str) -> object:
     """Return ``value[name]`` of a mapping or ``value.name`` of a model; ``None`` where there is none."""
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):  # the first asks far less of the worker
         return value.get(name)
     return getattr(value, name, None)
 

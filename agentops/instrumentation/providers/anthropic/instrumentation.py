@@ -63,7 +63,13 @@ _SESSION_STREAM_PATH: Final = re.compile(
 )
 _ORIGIN: Final = re.compile(r"^https?://[^/]*")
 _IDENTIFIER: Final = re.compile(r"^(?=.*\d)[\w.:-]{12,}$")
-_LIMITED: Final = ("requests", "tokens", "input-tokens", "output-tokens")
+_LIMITS: Final = {
+    f"anthropic-ratelimit-{kind}-{state}": (
+        f"{semconv.AGENTOPS_RATE_LIMIT}.{state}_{kind.replace('-', '_')}"
+    )
+    for kind in ("requests", "tokens", "input-tokens", "output-tokens")
+    for state in ("limit", "remaining", "reset")
+}
 
 
 class AnthropicInstrumentation(StainlessInstrumentation):
@@ -188,10 +194,11 @@ class AnthropicInstrumentation(StainlessInstrumentation):
 
     def read_events(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Read the answer of a streamed call."""
-        events = [event for _, event in stream_events(exchange)]
-        for event in events:
-            if field(event, "type") == "error":
+        events: list[object] = []
+        for name, event in stream_events(exchange):
+            if name == "error":
                 _read_fault(call, field(event, "error"))
+            events.append(event)
         if call.operation == "chat":
             stream = MessageStream()
             stream.add(events)
@@ -256,22 +263,21 @@ def _is_results(call: LLMCall) -> bool:
 
 
 def _read_http(call: LLMCall, status: int, headers: Mapping[str, str], retries: int) -> None:
-    call.attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = status
+    told = dict(headers.items())  # one walk: each look into an httpx header list is another
+    attributes = call.attributes
+    attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = status
     for header, name in (
         ("request-id", semconv.AGENTOPS_REQUEST_ID),
         ("anthropic-organization-id", semconv.ANTHROPIC_ORGANIZATION_ID),
     ):
-        value = headers.get(header)
-        if value:
-            call.attributes[name] = value
+        if told.get(header):
+            attributes[name] = told[header]
     if retries:
-        call.attributes[semconv.AGENTOPS_RETRY_COUNT] = retries
-    for kind in _LIMITED:
-        for state in ("limit", "remaining", "reset"):
-            value = headers.get(f"anthropic-ratelimit-{kind}-{state}")
-            if value:
-                name = f"{semconv.AGENTOPS_RATE_LIMIT}.{state}_{kind.replace('-', '_')}"
-                call.attributes[name] = int(value) if value.isdigit() else value
+        attributes[semconv.AGENTOPS_RETRY_COUNT] = retries
+    for header, name in _LIMITS.items():
+        value = told.get(header)
+        if value:
+            attributes[name] = int(value) if value.isdigit() else value
 
 
 def _read_fault(call: LLMCall, fault: object) -> None:

@@ -227,19 +227,21 @@ class MessageStream:
         self._texts: dict[tuple[int, str], list[str]] = {}
 
     def add(self, events: Iterable[object]) -> None:
-        """Take in raw stream events, models or mappings, in order; events of other types are passed over."""
+        """Take in stream events, decoded, in order; events of other types are passed over."""
         for event in events:
-            kind = field(event, "type")
+            if not isinstance(event, dict):
+                continue
+            kind = event.get("type")
             if kind == "content_block_delta":
                 self.delta_count += 1
-                self._add_delta(_count(field(event, "index")), field(event, "delta"))
+                self._add_delta(event.get("index"), event.get("delta"))
             elif kind == "content_block_start":
-                block = plain(field(event, "content_block"))
+                block = event.get("content_block")
                 if isinstance(block, dict):
-                    self._blocks[_count(field(event, "index"))] = dict(block)
+                    self._blocks[_count(event.get("index"))] = dict(block)
                     self._relabel(block)
             elif kind == "message_start":
-                self._start(field(event, "message"))
+                self._start(event.get("message"))
             elif kind == "message_delta":
                 self._finish(event)
 
@@ -257,11 +259,10 @@ class MessageStream:
         }
 
     def _start(self, message: object) -> None:
-        started = plain(message)
-        if isinstance(started, dict):
-            usage = started.get("usage")
+        if isinstance(message, dict):
+            usage = message.get("usage")
             self._usage = dict(usage) if isinstance(usage, dict) else {}
-            self._message = started
+            self._message = dict(message)
 
     def _relabel(self, block: Mapping[str, object]) -> None:
         """Follow a fallback: from its block on another model answers."""
@@ -277,15 +278,17 @@ class MessageStream:
             value = field(delta, name)
             if value is not None:
                 self._message[name] = value
-        usage = plain(field(event, "usage"))
+        usage = field(event, "usage")
         if isinstance(usage, dict):
             self._usage.update((k, v) for k, v in usage.items() if v is not None)
 
-    def _add_delta(self, index: int, delta: object) -> None:
-        kind = field(delta, "type")
-        name = _DELTA_TEXTS.get(kind) if isinstance(kind, str) else None
+    def _add_delta(self, index: object, delta: object) -> None:
+        if not isinstance(delta, dict) or not isinstance(index, int):
+            return
+        kind = delta.get("type")
+        name = _DELTA_TEXTS.get(kind)
         if name is not None:
-            text = field(delta, name)
+            text = delta.get(name)
             if isinstance(text, str):
                 self._texts.setdefault((index, name), []).append(text)
             return
@@ -295,9 +298,9 @@ class MessageStream:
         if kind == "citations_delta":
             citations = block.get("citations")
             known = citations if isinstance(citations, list) else []
-            block["citations"] = [*known, plain(field(delta, "citation"))]
+            block["citations"] = [*known, delta.get("citation")]
         elif kind == "compaction_delta":
-            block["content"] = field(delta, "content")
+            block["content"] = delta.get("content")
 
     def _block(self, index: int) -> Part:
         block = dict(self._blocks[index])
@@ -312,7 +315,7 @@ class MessageStream:
         return block
 
 
-_DELTA_TEXTS: Mapping[str, str] = {
+_DELTA_TEXTS: Mapping[object, str] = {
     "text_delta": "text",
     "thinking_delta": "thinking",
     "input_json_delta": "partial_json",
