@@ -1,5 +1,7 @@
 """What is said at the end of a program? Session floor: one line about its sessions."""
 
+import math
+
 from agentops.session.session import Session
 from agentops.session.state import EndState
 from agentops.telemetry.totals import Totals
@@ -46,7 +48,7 @@ def summary(tally: Tally, totals: Totals, pages_url: str | None) -> str | None:
         link = session.url
     if totals.tokens:
         parts.append(f"{totals.tokens:,} tokens")
-    if totals.cost_usd:
+    if totals.cost_usd > 0:
         at_least = "at least " if totals.unpriced_calls else ""
         parts.append(f"{at_least}{_money(totals.cost_usd)}")
     if link:
@@ -68,6 +70,6 @@ def _duration(seconds: float) -> str:
 
 
 def _money(usd: float) -> str:
-    """Return US dollars with three significant digits: ``$0.00870``, ``$12.3``."""
-    text = f"{usd:#.3g}".rstrip(".")
-    return f"${usd:,.0f}" if usd >= 1000 else f"${text}" if "e" not in text else f"${usd:.8f}"
+    """Return US dollars above 0 with three significant digits: ``$0.00870``, ``$12.3``."""
+    decimals = max(0, 2 - math.floor(math.log10(usd)))
+    return f"${usd:,.{decimals}f}"

@@ -209,6 +209,16 @@ def test_sys_exit_keeps_its_code():
     assert run(INIT + "import sys\nwith agentops.agent('planner'): sys.exit(3)").returncode == 3
 
 
+def test_an_interrupt_ends_the_program_as_ever_and_fails_the_session():
+    code = "import os, signal, time\nwith block():\n    os.kill(os.getpid(), signal.SIGINT); time.sleep(9)"
+    ours = run(INIT.rstrip() + "; block = lambda: agentops.agent('planner')\n" + code)
+    bare = run("import contextlib; block = contextlib.nullcontext\n" + code)
+
+    assert ours.returncode == bare.returncode
+    assert ours.stderr.startswith(bare.stderr)
+    assert "session failed" in ours.stderr.removeprefix(bare.stderr)
+
+
 def test_a_forked_child_neither_ends_the_session_nor_tells():
     done = run(
         INIT + "import os\n"
