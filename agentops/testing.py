@@ -1,15 +1,21 @@
 """For the tests of those who build on AgentOps: an in-memory exporter and contract suites."""
 
-from collections.abc import Iterator, Mapping
+import math
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any, TypeVar
 
 from agentops import client
 from agentops.errors import SessionError
+from agentops.telemetry.encoder import ENCODINGS
+from agentops.telemetry.exporters.base import Batch, Exporter, ExportResult, Outcome
 from agentops.telemetry.exporters.memory import MemoryExporter
 from agentops.telemetry.records import EventRecord, Record, SpanRecord
 
-__all__ = ["Recording", "recording"]
+__all__ = ["ExporterContract", "Recording", "recording"]
 
 RecordT = TypeVar("RecordT", SpanRecord, EventRecord)
 
@@ -92,6 +98,135 @@ def recording(
         yield Recording(exporter)
     finally:
         client.shutdown()
+
+
+class ExporterContract(ABC):
+    """What every exporter has to do.
+
+    Derive from it in a test module and fill in the two methods::
+
+        class TestMine(ExporterContract):
+            def make(self):
+                return MyExporter(...)
+
+            def arrived(self):
+                return [...]  # names of the spans the receiver has, in order
+
+    The tests need nothing but a runner that finds classes called ``Test…``, such as pytest.
+    """
+
+    timeout_s = 5.0
+    """Seconds a delivery may take."""
+
+    @abstractmethod
+    def make(self) -> Exporter:
+        """Return a fresh exporter whose receiver works."""
+
+    @abstractmethod
+    def arrived(self) -> Sequence[str]:
+        """Return the names of the spans that the receiver has."""
+
+    def _send(self, exporter: Exporter, *records: Record) -> list[ExportResult]:
+        whole = Batch(records)
+        if not exporter.encodings:
+            return [exporter.export(whole, self.timeout_s)]
+        parts = [whole.part(encoding) for encoding in exporter.encodings]
+        batches = [Batch(parts={part.encoding: part}) for part in parts if part is not None]
+        return [exporter.export(batch, self.timeout_s) for batch in batches]
+
+    def test_it_can_be_told_apart(self) -> None:
+        """It has a name for log lines, and asks for encodings that exist."""
+        exporter = self.make()
+        assert exporter.name
+        assert exporter.name.isprintable()
+        assert set(exporter.encodings) <= set(ENCODINGS)
+        assert not exporter.is_remote or exporter.identity
+        exporter.shutdown()
+
+    def test_every_span_arrives_once(self) -> None:
+        """What it reports as delivered is there, once."""
+        exporter = self.make()
+        for start in (0, 2):
+            results = self._send(exporter, _span(f"c{start}"), _span(f"c{start + 1}"))
+            assert {Outcome.DELIVERED} == {result.outcome for result in results}
+        exporter.flush(5000)
+        assert [name for name in self.arrived() if name[0] == "c"] == ["c0", "c1", "c2", "c3"]
+        exporter.shutdown()
+
+    def test_events_do_no_harm(self) -> None:
+        """A batch with events is taken, whether or not the receiver has a place for them."""
+        exporter = self.make()
+        results = self._send(exporter, _span("c"), EventRecord(name="e", time_ns=1))
+        assert {Outcome.DELIVERED} == {result.outcome for result in results}
+        exporter.shutdown()
+
+    def test_odd_values_do_no_harm(self) -> None:
+        """Whatever attributes hold, the neighbours arrive."""
+        odd: dict[str, object] = {
+            "nan": math.nan,
+            "inf": -math.inf,
+            "surrogate": "a\ud800b",
+            "huge": 2**70,
+            "bytes": b"\xff\x00",
+            "none": None,
+            "nested": {"a": [1, {"b": (None, True)}]},
+            "control": "\x1b[2J\r\n\x00",
+            "": "no name",
+        }
+        exporter = self.make()
+        strange = _span("\ud800 strange", attributes=odd)
+        results = self._send(exporter, _span("before"), strange, _span("after"))
+        assert {Outcome.DELIVERED} == {result.outcome for result in results}
+        exporter.flush(5000)
+        assert {"before", "after"} <= set(self.arrived())
+        exporter.shutdown()
+
+    def test_records_are_left_as_they_were(self) -> None:
+        """Other destinations share them."""
+        exporter = self.make()
+        span = _span("c", attributes={"nested": {"a": [1]}})
+        before = deepcopy(span)
+        self._send(exporter, span)
+        assert before == span
+        exporter.shutdown()
+
+    def test_it_works_on_another_thread_than_it_was_made_on(self) -> None:
+        """The pipeline sends from a thread of its own."""
+        exporter = self.make()
+        results: list[ExportResult] = []
+        thread = threading.Thread(target=lambda: results.extend(self._send(exporter, _span("c"))))
+        thread.start()
+        thread.join()
+        assert [result.outcome for result in results] == [Outcome.DELIVERED]
+        exporter.shutdown()
+
+    def test_it_can_go_on_after_fork(self) -> None:
+        """In a child process it forgets the parent's connections and makes its own."""
+        exporter = self.make()
+        self._send(exporter, _span("c0"))
+        exporter.after_fork()
+        assert {Outcome.DELIVERED} == {each.outcome for each in self._send(exporter, _span("c1"))}
+        exporter.shutdown()
+
+    def test_it_can_end_at_any_time(self) -> None:
+        """Ending is possible before anything was sent, and more than once."""
+        exporter = self.make()
+        exporter.flush(100)
+        exporter.shutdown()
+        exporter.shutdown()
+
+
+def _span(name: str, attributes: dict[str, object] | None = None) -> SpanRecord:
+    return SpanRecord(
+        name=name,
+        trace_id=0xC0DE,
+        span_id=0xC0,
+        parent_span_id=0,
+        start_ns=1_700_000_000_000_000_000,
+        end_ns=1_700_000_000_001_000_000,
+        attributes=attributes or {"n": 1},
+        resource={"service.name": "contract"},
+    )
 
 
 def _only(name: str, found: list[RecordT]) -> RecordT:

@@ -1,17 +1,9 @@
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
-    ExportLogsServiceRequest,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
 from support.collector import free_port
+from support.otlp_grpc import Receiver
 from support.records import event, span
 
 from agentops.telemetry.config import ExporterConfig
@@ -19,46 +11,6 @@ from agentops.telemetry.exporters import build
 from agentops.telemetry.exporters.base import Batch, Outcome
 
 _RETRY_IN_1_5_S = b"\x0a\x08\x08\x01\x10\x80\xca\xb5\xee\x01"
-
-
-class Receiver:
-    """A real gRPC server with both OTLP services; answers as planned, else OK."""
-
-    def __init__(self):
-        self.requests = []
-        self.metadata = []
-        self.plan = []
-        self.answer = ExportTraceServiceResponse()
-        self._lock = threading.Lock()
-        self._server = grpc.server(ThreadPoolExecutor(2))
-        for service, request in (
-            ("trace.v1.TraceService", ExportTraceServiceRequest),
-            ("logs.v1.LogsService", ExportLogsServiceRequest),
-        ):
-            handler = grpc.unary_unary_rpc_method_handler(
-                self._export,
-                request_deserializer=request.FromString,
-                response_serializer=lambda message: message.SerializeToString(),
-            )
-            name = f"opentelemetry.proto.collector.{service}"
-            handlers = grpc.method_handlers_generic_handler(name, {"Export": handler})
-            self._server.add_generic_rpc_handlers((handlers,))
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
-        self._server.start()
-
-    def _export(self, request, context):
-        with self._lock:
-            self.requests.append(request)
-            self.metadata.append(dict(context.invocation_metadata()))
-            planned = self.plan.pop(0) if self.plan else None
-        if planned is not None:
-            code, trailers, details = planned
-            context.set_trailing_metadata(trailers)
-            context.abort(code, details)
-        return self.answer
-
-    def stop(self):
-        self._server.stop(None).wait()
 
 
 @pytest.fixture
