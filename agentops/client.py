@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
+from agentops.errors import ConfigurationError
 from agentops.events import Event
 from agentops.guard import guarded
 
@@ -277,13 +278,19 @@ def begin(options: Mapping[str, Any], behaviour: Mapping[str, Any] | None = None
             return _state.client
         config = load(**merged(_state.options, options))
         client = Client(config, Behaviour(**{**_state.behaviour, **(behaviour or {})}))
-        client.install()
+        is_on = not config.telemetry.disabled
+        if is_on:
+            try:
+                client.install()
+            except ConfigurationError:
+                client.shutdown(0)
+                raise
         _state.client, _state.closed = client, None
         if not _state.is_registered:
             _state.is_registered = True
             atexit.register(_at_exit)
         wants = client.behaviour.auto_start
-        if client.config.session.auto_start if wants is None else wants:
+        if is_on and (config.session.auto_start if wants is None else wants):
             client.start_automatic()
         return client
 

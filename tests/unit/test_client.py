@@ -69,6 +69,21 @@ def test_the_automatic_session_can_be_switched_off():
     assert agentops.current_session() is None
 
 
+def test_disabled_means_nothing_is_instrumented_and_the_program_runs(monkeypatch):
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+
+    @agentops.agent
+    def planner():
+        return 1
+
+    assert agentops.init() is None
+    assert list(agentops.get_client().providers) == []
+    with agentops.session("s") as session:
+        assert planner() == 1
+        assert session.record(agentops.ActionEvent("note")).trace_id == ""
+    assert agentops.flush()
+
+
 def test_an_unusable_setting_fails_init_with_its_path_and_nothing_runs():
     with pytest.raises(ConfigurationError, match=r"telemetry\.sampling\.rate"):
         agentops.init(telemetry={"sampling": {"rate": 7}})
