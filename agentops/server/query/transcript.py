@@ -1,7 +1,7 @@
 """How does a session read as one conversation? Repeated history is left out, calls meet their results.
 
 Every model call sends the whole history again. Of each call only the messages are shown that are new
-since the previous call of the same agent. A result that a tool span shows is not shown again where the
+since the call of the same agent that it continues. A result that a tool span shows is not shown again where the
 next call repeats it.
 """
 
@@ -20,15 +20,25 @@ from agentops.server.storage.base import SpanContent, SpanReader
 __all__ = ["transcript", "turns"]
 
 _SPANS_MAX: Final = 20_000
+_HISTORIES_MAX: Final = 16
 _SHOWN: Final = ("llm", "tool")
 
 
 @dataclass(slots=True)
 class _Memory:
-    """What has been shown of one agent's conversation."""
+    """What has been shown of one agent: its conversations, newest last, and its instructions."""
 
-    history: list[bytes] = field(default_factory=list)
-    instructions: str = ""
+    histories: list[list[bytes]] = field(default_factory=list)
+    instructions: set[str] = field(default_factory=set)
+
+    def continued(self, inputs: list[bytes]) -> int:
+        """Take away the conversation that these messages continue; return how many of them are old."""
+        overlaps = [_overlap(history, inputs) for history in self.histories]
+        longest = max(overlaps, default=0)
+        if longest:
+            self.histories.pop(overlaps.index(longest))
+        del self.histories[: -_HISTORIES_MAX + 1]
+        return longest
 
 
 def transcript(reader: SpanReader, project_id: str, session_id: str) -> Transcript:
@@ -60,15 +70,16 @@ class _Teller:
         self._shown_results = shown_results
         self._memories: dict[str, _Memory] = {}
         self._open_calls: dict[str, deque[str]] = {}
+        self._failed_calls: dict[str, str] = {}
 
     def call(self, span: SpanContent, agent: str) -> tuple[list[Message], int]:
         """What a model call adds, and how many messages it repeated."""
         memory = self._memories.setdefault(agent, _Memory())
         inputs, outputs = messages(span.input_messages), messages(span.output_messages)
-        known = _overlap(memory.history, [_identity(message) for message in inputs])
+        known = memory.continued([_identity(message) for message in inputs])
         fresh = [message for message in inputs[known:] if not self._is_shown(message)]
         added = [*self._instructions(span, memory), *fresh, *outputs]
-        memory.history = [_identity(message) for message in (*inputs, *outputs)]
+        memory.histories.append([_identity(message) for message in (*inputs, *outputs)])
         for message in outputs:
             self._remember_calls(message)
         return added, len(inputs) - len(fresh)
@@ -76,9 +87,16 @@ class _Teller:
     def tool(self, span: SpanContent) -> list[Message]:
         """A tool call together with its result."""
         waiting = self._open_calls.get(span.tool_name)
-        identity = span.tool_call_id or (waiting.popleft() if waiting else "")
-        if waiting and identity in waiting:
+        identity = span.tool_call_id or self._failed_calls.get(span.tool_name, "")
+        if not identity and waiting:
+            identity = waiting.popleft()
+        elif waiting and identity in waiting:
             waiting.remove(identity)
+        self._failed_calls.pop(span.tool_name, None)
+        if (
+            span.status_code == "error"
+        ):  # the next call of this tool, if it tells no id, tries again
+            self._failed_calls[span.tool_name] = identity
         self._shown_results.add(identity)
         parts: list[dict[str, object]] = [
             {
@@ -94,9 +112,9 @@ class _Teller:
         return [Message(role="tool", parts=parts)]
 
     def _instructions(self, span: SpanContent, memory: _Memory) -> list[Message]:
-        if not span.system_instructions or span.system_instructions == memory.instructions:
+        if not span.system_instructions or span.system_instructions in memory.instructions:
             return []
-        memory.instructions = span.system_instructions
+        memory.instructions.add(span.system_instructions)
         return [Message(role="system", parts=json_objects(span.system_instructions))]
 
     def _remember_calls(self, message: Message) -> None:

@@ -78,6 +78,8 @@ class ClickHouseEngine(Engine):
             "max_result_rows": limits.result_rows_max,
             "readonly": 2,
         }
+        if self.dialect.cluster is not None:
+            settings["distributed_product_mode"] = "global"  # subqueries see the rows of every shard
         try:
             answer: bytes = self._client.raw_query(
                 sql, dict(parameters), settings=settings, fmt="JSONEachRow"

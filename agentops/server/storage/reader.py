@@ -38,7 +38,7 @@ _SORT_VALUES: Final[dict[Sort, str]] = {
 }
 
 _LINE: Final = (
-    "l.session_id AS session_id, tupleElement(l.name, 'text') AS name, l.services[1] AS service_name, "
+    "l.session_id AS session_id, tupleElement(l.name, 'text') AS name, tupleElement(l.service, 'text') AS service_name, "
     "l.status AS status, intDiv(l.start_ns, 1000) AS start_us, "
     "intDiv(greatest(l.end_ns - l.start_ns, 0), 1000) AS duration_us, "
     "intDiv(l.end_ns, 1000) AS last_event_us, l.span_count, l.llm_count, l.tool_count, "

@@ -15,6 +15,7 @@ from agentops.server.storage.lines import REPEATED
 __all__ = [
     "ADDITIVE",
     "CHOSEN",
+    "SCHEMA_VERSION",
     "content_expression",
     "lines_select",
     "local_table",
@@ -22,6 +23,9 @@ __all__ = [
     "schema_statements",
     "status_expression",
 ]
+
+SCHEMA_VERSION: Final = "1"
+"""Changes whenever tables made by an earlier version cannot be used as they are."""
 
 ADDITIVE: Final = (
     "span_count",
@@ -42,7 +46,7 @@ ADDITIVE: Final = (
 _CHOSEN: Final = {
     **dict.fromkeys(("start_ns", "input"), "min"),
     **dict.fromkeys(
-        ("end_ns", "received_ns", "announced", "root", "name", "output", "error"), "max"
+        ("end_ns", "received_ns", "announced", "root", "name", "service", "output", "error"), "max"
     ),
     **dict.fromkeys(
         ("agents", "tools", "models", "tags", "services", "users"), "groupUniqArrayArray"
@@ -136,6 +140,7 @@ def _clauses(dialect: Dialect) -> dict[str, str]:
     return {
         "database": dialect.database,
         "on_cluster": _on_cluster(dialect),
+        "meta": f"{replicated}ReplacingMergeTree",
         "replacing": f"{replicated}ReplacingMergeTree(received_ns)",
         "aggregating": f"{replicated}AggregatingMergeTree",
         "ttl_start": _ttl(dialect, "start_ns"),

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
+from agentops.errors import StorageError
 from agentops.server.storage.base import Limits, Storage, StoredChange
 from agentops.server.storage.engine import Engine
 from agentops.server.storage.reader import SqlReader
-from agentops.server.storage.sql import schema_statements
+from agentops.server.storage.sql import SCHEMA_VERSION, schema_statements
 from agentops.server.storage.writer import SqlWriter
 
 __all__ = ["SqlStorage"]
@@ -26,8 +29,14 @@ class SqlStorage(SqlReader, Storage):
 
     def open(self) -> None:
         """See :meth:`Storage.open`."""
+        self._check_version()
         for statement in schema_statements(self._engine.dialect):
             self._engine.command(statement, {})
+        self._engine.command(
+            f"INSERT INTO {self._database}.meta (key, value) SELECT 'schema', {{version:String}} "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {self._database}.meta WHERE key = 'schema')",
+            {"version": SCHEMA_VERSION},
+        )
 
     def close(self) -> None:
         """See :meth:`Storage.close`."""
@@ -38,3 +47,21 @@ class SqlStorage(SqlReader, Storage):
     ) -> list[StoredChange]:
         """See :meth:`Writer.write`."""
         return self._writer.write(spans, events, is_replay=is_replay)
+
+    def _check_version(self) -> None:
+        """Refuse tables that another version made, before anything is changed."""
+        sql = "SELECT name AS id FROM system.tables WHERE database = {database:String}"
+        answer = self._engine.query(sql, {"database": self._database}, Limits())
+        tables = {row["id"] for row in msgspec.json.Decoder(dict[str, str]).decode_lines(answer)}
+        if not tables & {"spans", "meta"}:
+            return
+        told = "none"
+        if "meta" in tables:
+            sql = f"SELECT value FROM {self._database}.meta WHERE key = 'schema'"
+            found = self._engine.query(sql, {}, Limits())
+            told = msgspec.json.decode(found)["value"] if found.strip() else SCHEMA_VERSION
+        if told != SCHEMA_VERSION:
+            raise StorageError(
+                f"the stored data has schema {told}, this version of agentops needs "
+                f"{SCHEMA_VERSION}; use the version that wrote it, or another --data-dir"
+            )

@@ -304,6 +304,24 @@ def test_error_of_a_session_is_the_deepest(storage):
     )
 
 
+def test_line_names_the_service_of_its_root_and_what_an_agent_said_last(storage):
+    def said(text):
+        return msgspec.json.encode(
+            [{"role": "assistant", "parts": [{"type": "text", "content": text}]}]
+        ).decode()
+
+    write(
+        storage,
+        span(4, span_type="llm", service_name="a-service", output_messages=said("OK")),
+        span(
+            3, span_type="llm", service_name="b-service", agent_name="w", output_messages=said("Hi")
+        ),
+    )
+    write(storage, span(1, span_type="session", service_name="main"))
+
+    assert ("main", "Hi") == (only(storage).service_name, only(storage).output_preview)
+
+
 def test_usage_of_a_container_is_not_summed(storage):
     write(
         storage,

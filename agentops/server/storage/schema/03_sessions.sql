@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS $database.$sessions $on_cluster (
     -- rank 3: session span, 2: session.end, 1: root span of a trace without a session span, 0: none
     root SimpleAggregateFunction(max, Tuple(rank UInt8, time_ns Int64, is_error UInt8, end_state String)),
     name SimpleAggregateFunction(max, Tuple(rank UInt8, time_ns Int64, text String)),
+    service SimpleAggregateFunction(max, Tuple(rank UInt8, time_ns Int64, text String)),
     input SimpleAggregateFunction(min, Tuple(rank UInt8, time_ns Int64, text String)),
     output SimpleAggregateFunction(max, Tuple(rank UInt8, time_ns Int64, text String)),
     error SimpleAggregateFunction(max, Tuple(time_ns Int64, trace_id String, span_id String,

@@ -18,6 +18,7 @@ SELECT
         -e.time_ns,
         attributes['agentops.session.name']
     )) AS name,
+    max(tuple(toUInt8(0), -e.time_ns, toString(service_name))) AS service,
     min(tuple(toUInt8(2), toInt64(0), '')) AS input,
     groupUniqArrayArray(if(event_name = 'session.start',
         JSONExtract(attributes['agentops.tags'], 'Array(String)'), [])) AS tags,

@@ -28,8 +28,18 @@ SELECT
         -s.start_ns,
         if(s.session_name != '', s.session_name, toString(s.name))
     )) AS name,
+    max(tuple(
+        toUInt8(multiIf(span_type = 'session', 2, parent_span_id = '', 1, 0)),
+        -s.start_ns,
+        toString(s.service_name)
+    )) AS service,
     min(tuple(s.input_preview.1, s.start_ns, s.input_preview.2)) AS input,
-    max(tuple(toUInt8(2 - s.output_preview.1), s.end_ns, s.output_preview.2)) AS output,
+    -- What an agent said last comes before what a check outside every agent said after it.
+    max(tuple(
+        toUInt8(2 - s.output_preview.1 + (s.output_preview.1 = 0 AND s.agent_name != '')),
+        s.end_ns,
+        s.output_preview.2
+    )) AS output,
     max(if(status_code = 'error',
         tuple(s.start_ns, s.trace_id, s.span_id, toString(s.name), toString(s.error_type),
             if(s.error_message = '', s.status_message, s.error_message), s.error_location),

@@ -110,7 +110,26 @@ def test_agents_have_histories_of_their_own():
     assert [(0, [("user", ["1"])])] * 2 == told(spans)
 
 
-def test_instructions_are_told_when_they_change():
+def test_conversations_of_one_agent_that_alternate_are_kept_apart():
+    spans = Spans()
+    spans.llm([text("user", "1")], [text("assistant", "2")])
+    spans.llm([text("user", "sum up")], [text("assistant", "short")])
+    spans.llm([text("user", "1"), text("assistant", "2"), text("user", "3")], [])
+
+    assert [0, 0, 2] == [skipped for skipped, _ in told(spans)]
+
+
+def test_tool_that_is_tried_again_answers_the_same_call():
+    spans = Spans()
+    spans.llm([text("user", "q")], [call("c1"), call("c2")])
+    spans.tool(status_code="error")
+    spans.tool(output="1")
+    spans.tool(output="2")
+
+    assert ["c1", "c1", "c2"] == [t.messages[0].parts[0]["id"] for t in turns(spans.made)[1:]]
+
+
+def test_instructions_are_told_once():
     spans = Spans()
     for system in ("be kind", "be kind", "be brief"):
         spans.llm([], [], system=[{"type": "text", "content": system}])
