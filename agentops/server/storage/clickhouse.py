@@ -71,7 +71,7 @@ class ClickHouseEngine(Engine):
 
     def query(self, sql: str, parameters: Parameters, limits: Limits) -> bytes:
         """See :meth:`Engine.query`."""
-        settings = {
+        settings: dict[str, int | str] = {
             **READ_SETTINGS,
             "max_execution_time": limits.seconds_max,
             "max_memory_usage": limits.memory_bytes_max,
@@ -79,7 +79,8 @@ class ClickHouseEngine(Engine):
             "readonly": 2,
         }
         if self.dialect.cluster is not None:
-            settings["distributed_product_mode"] = "global"  # subqueries see the rows of every shard
+            # Subqueries, too, see the rows of every shard.
+            settings["distributed_product_mode"] = "global"
         try:
             answer: bytes = self._client.raw_query(
                 sql, dict(parameters), settings=settings, fmt="JSONEachRow"
