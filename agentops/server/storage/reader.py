@@ -51,6 +51,8 @@ _LINE: Final = (
 )
 
 _ORDER: Final = "start_ns, end_ns DESC, span_id"
+_ARGUMENTS: Final = ("gen_ai.tool.call.arguments", "agentops.input")
+_RESULTS: Final = ("gen_ai.tool.call.result", "agentops.output")
 _NEWEST: Final = "ORDER BY received_ns DESC LIMIT 1 BY trace_id, span_id"
 
 
@@ -180,11 +182,10 @@ class SqlReader:
             "tool_name, status_code, error_type, error_message, error_location, "
             f"{_content('input_messages')}, {_content('output_messages')}, "
             f"{_content('system_instructions')}, "
-            "attributes['gen_ai.tool.call.id'] AS tool_call_id, "
-            "if(attributes['gen_ai.tool.call.arguments'] = '', attributes['agentops.input'], "
-            "attributes['gen_ai.tool.call.arguments']) AS tool_input, "
-            "if(attributes['gen_ai.tool.call.result'] = '', attributes['agentops.output'], "
-            "attributes['gen_ai.tool.call.result']) AS tool_output, received_ns"
+            f"{_told(('gen_ai.tool.call.id',), 'input', 'String', 'id')} AS tool_call_id, "
+            f"{_told(_ARGUMENTS, 'input', 'Raw', 'arguments')} AS tool_input, "
+            f"{_told(_RESULTS, 'output', 'Raw', 'response')} AS tool_output, "
+            "received_ns"
         )
         inner, parameters = self._spans_of(columns, project_id, session_id)
         sql = (
@@ -354,6 +355,13 @@ class _Sums(msgspec.Struct):
     p95: int
     first_ns: int
     last_ns: int
+
+
+def _told(names: tuple[str, ...], side: str, form: str, key: str) -> str:
+    """What a tool span tells in its attributes, or else in its message: the same in every dialect."""
+    attributes = ", ".join(f"nullIf(attributes['{name}'], '')" for name in names)
+    message = f"JSONExtract{form}({side}_messages, 1, 'parts', 1, '{key}')"
+    return f"coalesce({attributes}, {message})"
 
 
 def _finished(row: SessionRow) -> SessionRow:
