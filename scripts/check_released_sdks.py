@@ -84,7 +84,7 @@ def fails():
     raise ValueError("boom")
 
 print("a printed line")
-Support().answer("Where is my order?")
+Support().answer("Where is my order 4711?")
 try:
     fails()
 except ValueError:
@@ -165,28 +165,30 @@ def run(python: Path, program: str, *arguments: str, **variables: str) -> None:
         raise SystemExit(f"{python}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
 
 
-CHECKS: dict[str, list[tuple[str, Callable[[dict, dict, list], bool]]]] = {
+CHECKS: dict[str, list[tuple[str, Callable[[dict, dict, list, str], bool]]]] = {
     "0.3": [
-        ("it ended well", lambda row, _, __: row["status"] == "ok"),
-        ("one model call with its cost", lambda row, _, __: row["llm_count"] == 1 and row["cost_usd"] > 0),
-        ("tokens", lambda row, _, __: row["input_tokens"] > 0 and row["output_tokens"] > 0),
-        ("one tool", lambda row, _, __: row["tool_count"] == 1),
-        ("one error", lambda row, _, __: row["error_count"] == 1),
-        ("a root and four spans below", lambda _, tree, __: sorted(tree["parent"]) == [-1, 0, 0, 0, 0]),
+        ("it ended well", lambda row, *_: row["status"] == "ok"),
+        ("one model call with its cost", lambda row, *_: row["llm_count"] == 1 and row["cost_usd"] > 0),
+        ("tokens", lambda row, *_: row["input_tokens"] > 0 and row["output_tokens"] > 0),
+        ("one tool", lambda row, *_: row["tool_count"] == 1),
+        ("what the tool was asked", lambda *told: "'arguments': " in told[3] and "4711" in told[3]),
+        ("one error", lambda row, *_: row["error_count"] == 1),
+        ("a root and four spans below", lambda _, tree, *__: sorted(tree["parent"]) == [-1, 0, 0, 0, 0]),
         (
             "every event",
-            lambda _, __, events: {"session.start", "agentops.llm", "agentops.tool", "agentops.action", "agentops.error"}
+            lambda _, __, events, ___: {"session.start", "agentops.llm", "agentops.tool", "agentops.action", "agentops.error"}
             == {event["event_name"] for event in events},
         ),
     ],
     "0.4": [
-        ("it ended well", lambda row, _, __: row["status"] == "ok"),
-        ("its name", lambda row, _, __: row["name"] == "released-0.4"),
-        ("one model call with its cost", lambda row, _, __: row["llm_count"] == 1 and row["cost_usd"] > 0.05),
-        ("one tool, one agent", lambda row, _, __: (row["tool_count"], row["agent_count"]) == (1, 1)),
-        ("one error", lambda row, _, __: row["error_count"] == 1),
-        ("one tree", lambda _, tree, __: tree["parent"].count(-1) == 1 and -2 not in tree["parent"]),
-        ("what it printed", lambda _, __, events: any("a printed line" in str(event["body"]) for event in events)),
+        ("it ended well", lambda row, *_: row["status"] == "ok"),
+        ("its name", lambda row, *_: row["name"] == "released-0.4"),
+        ("one model call with its cost", lambda row, *_: row["llm_count"] == 1 and row["cost_usd"] > 0.05),
+        ("one tool, one agent", lambda row, *_: (row["tool_count"], row["agent_count"]) == (1, 1)),
+        ("what the tool was asked", lambda *told: "'arguments': " in told[3] and "4711" in told[3]),
+        ("one error", lambda row, *_: row["error_count"] == 1),
+        ("one tree", lambda _, tree, *__: tree["parent"].count(-1) == 1 and -2 not in tree["parent"]),
+        ("what it printed", lambda _, __, events, ___: any("a printed line" in str(event["body"]) for event in events)),
     ],
 }  # fmt: skip
 
@@ -210,8 +212,9 @@ def main() -> int:
                 row = server.session(f"released-{version}")
                 tree = server.get(f"/sessions/{row['session_id']}/skeleton")
                 events = server.get(f"/sessions/{row['session_id']}/events")["events"]
+                turns = str(server.get(f"/sessions/{row['session_id']}/messages")["turns"])
                 for claim, holds in checks:
-                    passed = holds(row, tree, events)
+                    passed = holds(row, tree, events, turns)
                     failed += not passed
                     print(f"{'ok    ' if passed else 'FAILED'} {PACKAGES[version][0]}: {claim}")
         finally:
