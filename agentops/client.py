@@ -42,6 +42,7 @@ __all__ = [
 logger = logging.getLogger("agentops")
 
 _EXIT_MS = 2_000
+_AT_EXIT_MS = 1_500  # the interpreter's own end comes on top
 _HOSTED_API = "api.agentops.ai"
 _HOSTED_PAGES = "https://app.agentops.ai"
 
@@ -338,7 +339,7 @@ def shutdown(timeout_ms: int = _EXIT_MS) -> None:
 def _at_exit() -> None:
     with guarded("closing at exit"):
         if _state.client is not None:
-            _state.client.shutdown(error=_last_error())
+            _state.client.shutdown(_AT_EXIT_MS, error=_last_error())
         client = _state.client or _state.closed
         line = client.summary() if client is not None else None
         if line and sys.stderr is not None:

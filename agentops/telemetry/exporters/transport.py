@@ -5,6 +5,7 @@ each read, a bounded answer, no redirects, no retries (the destination retries).
 """
 
 import io
+import ipaddress
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -63,7 +64,10 @@ class Answer:
 def is_loopback(host: str) -> bool:
     """Return whether ``host`` names this machine itself."""
     host = host.strip("[]").lower()
-    return host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class _Deadline:
