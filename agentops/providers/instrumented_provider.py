@@ -21,6 +21,7 @@ from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation
 from agentops.pricing import Prices
 from agentops.providers.patching import Patch, Wrapper, when_imported
+from agentops.providers.sockets import follow_socket
 from agentops.providers.streams import AsyncStreamProxy, AsyncTap, StreamProxy, Tap
 from agentops.providers.tools import tool_wrapper
 from agentops.telemetry.completion import Completion, Measurement
@@ -42,11 +43,13 @@ class ActiveCall:
         span: Its span.
         response: What the reader gets on the worker: the result, or the HTTP exchange.
         chunks: Objects of a stream that the program received; ``None`` when it is no such stream.
+        context: Where its span was begun; ``None`` when nothing else is begun there.
         is_tapped: Whether the byte stream of the response is followed: the stream ends the span.
     """
 
     __slots__ = (
-        "_open", "_provider", "call", "chunks", "first_chunk_ns", "is_tapped", "last_chunk_ns", "response", "span",
+        "_open", "_provider", "call", "chunks", "context", "first_chunk_ns", "is_tapped", "last_chunk_ns",
+        "response", "span",
     )  # fmt: skip
 
     def __init__(self, provider: "InstrumentedProvider", call: LLMCall, span: Span) -> None:
@@ -59,6 +62,7 @@ class ActiveCall:
         self.last_chunk_ns = 0
         self._provider = provider
         self._open = [True]
+        self.context: Context | None = None
 
     def finish(self, error: BaseException | None = None, end: str = "complete") -> None:
         """End the span; the first of several calls counts. Safe from any thread and from finalisers."""
@@ -166,6 +170,8 @@ class InstrumentedProvider:
                 if active.response is None:
                     active.response = failed
         exchange = active.response
+        if active.chunks is not None and end != "complete":
+            call.attributes[semconv.AGENTOPS_STREAM_END] = end
         if isinstance(exchange, HttpExchange) and not exchange.end:
             exchange.end = end if active.is_tapped else "complete"
         manager = self.instrumentation.telemetry_manager
@@ -210,6 +216,20 @@ class InstrumentedProvider:
         kind = AsyncStreamProxy if hasattr(response, "__anext__") else StreamProxy
         return cast("object", kind(response, active.chunks, active))
 
+    def begin(self, call: LLMCall, parent: "Context | None") -> ActiveCall:
+        """Start the span of ``call`` below ``parent`` (``None``: the current context)."""
+        call.started_at_ns = clock.now_ns()
+        call.started_ns = clock.monotonic_ns()
+        span = self.instrumentation.create_span(
+            call.name(),
+            kind=SpanKind.CLIENT,
+            attributes=call.to_start_attributes(),
+            parent=parent,
+        )
+        active = ActiveCall(self, call, span)
+        active.context = get_current() if parent is None else parent
+        return active
+
     def _start(
         self, target: Target, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> "tuple[ActiveCall, Context] | None":
@@ -246,6 +266,8 @@ class InstrumentedProvider:
             return tool_wrapper(self.instrumentation, target)
         if target.role == "property":
             return self._property_wrapper(target)
+        if target.role == "socket":
+            return self._socket_wrapper(target)
         return self._async_call_wrapper(target) if target.is_async else self._call_wrapper(target)
 
     def _call_wrapper(self, target: Target) -> Wrapper:
@@ -304,6 +326,20 @@ class InstrumentedProvider:
         ) -> object:
             all_args = args if instance is None else (instance, *args)
             return follow(cast("Callable[..., Awaitable[object]]", wrapped), all_args, args, kwargs)
+
+        return wrapper
+
+    def _socket_wrapper(self, target: Target) -> Wrapper:
+        def wrapper(
+            wrapped: Callable[..., object],
+            _instance: object,
+            args: tuple[object, ...],
+            kwargs: Mapping[str, object],
+        ) -> object:
+            if not get_value(_SUPPRESS_KEY):
+                with guarded("following a connection"):
+                    args, kwargs = follow_socket(self, target, args, kwargs)
+            return wrapped(*args, **kwargs)
 
         return wrapper
 

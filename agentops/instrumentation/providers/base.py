@@ -27,7 +27,8 @@ class Target:
         operation: ``gen_ai.operation.name`` of what it does, for the reader's own use.
         role: ``call``: each call is a span. ``response``: it sees the HTTP response of the call that
             is under way and makes no span; the instrumentation's ``read_exchange`` tells what of it.
-            ``socket``: it opens a connection that lives on; ``watch_socket`` tells how to follow it.
+            ``socket``: a constructor whose first argument is a connection that lives on;
+            ``read_socket`` and ``socket_step`` tell how to follow it.
             ``tool``: it runs one tool of the program; ``read_tool`` tells which.
             ``property``: a property of which ``replace_value`` chooses the value.
         is_async: Whether it is a coroutine function.
@@ -107,6 +108,32 @@ class ProviderInstrumentation(BaseInstrumentation):
     def read_tool_result(self, run: ToolRun, result: object) -> None:
         """Fill ``run`` from what the function gave back; runs on the caller's thread."""
         run.result = result
+
+    def read_socket(self, target: Target, connection: object) -> LLMCall | None:  # noqa: ARG002
+        """Read a connection that was just opened; runs on the caller's thread.
+
+        Args:
+            target: The constructor that was given the connection, of role ``socket``.
+            connection: What carries the messages; of the ``websockets`` package.
+
+        Returns:
+            The connection as a call, or ``None`` to leave it alone.
+        """
+        return None
+
+    def socket_step(self, message: str | bytes) -> str:  # noqa: ARG002
+        """Tell what a message means: ``begin`` or ``end`` of an answer, ``session``, ``audio``, ``""``."""
+        return ""
+
+    def socket_turn(self, session: LLMCall, said: list[str | bytes], setup: str | bytes) -> LLMCall:  # noqa: ARG002
+        """Return the call that an answer on a connection is.
+
+        Args:
+            session: The connection.
+            said: What the program sent since the last answer.
+            setup: The last message of step ``session``, ``""`` for none.
+        """
+        return session
 
     def replace_value(self, target: Target, instance: object, value: object) -> object:  # noqa: ARG002
         """Return what a property of the SDK is to give in place of ``value``: by default that value.

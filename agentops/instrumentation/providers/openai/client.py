@@ -15,6 +15,14 @@ from agentops.instrumentation.providers.openai.operations import (
     path_template,
 )
 from agentops.instrumentation.providers.openai.request import ClientRequest
+from agentops.instrumentation.providers.openai.sockets import (
+    SocketTurn,
+    begin_turn,
+    read_socket,
+    read_turn,
+    socket_targets,
+    step_of,
+)
 from agentops.instrumentation.providers.parts import blob
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation, sent_bytes
 
@@ -79,8 +87,33 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         self._operations = Operations()
 
     def targets(self) -> Sequence[Target]:
-        """Return the choke points every call of the SDK goes through."""
-        return self._targets
+        """Return the choke points every call of the SDK goes through, and its connections."""
+        return (*self._targets, *socket_targets())
+
+    def read_socket(self, target: Target, connection: object) -> LLMCall | None:  # noqa: ARG002
+        """Read a WebSocket that was just opened."""
+        call = read_socket(connection, "openai")
+        call.provider = _provider(self, call.server_address)
+        return call
+
+    def socket_step(self, message: str | bytes) -> str:
+        """Tell what an event of a WebSocket means."""
+        return step_of(message)
+
+    def socket_turn(self, session: LLMCall, said: list[str | bytes], setup: str | bytes) -> LLMCall:
+        """Return the call that a response on a WebSocket is."""
+        path = session.request.path if isinstance(session.request, SocketTurn) else ""
+        return begin_turn(session, SocketTurn(path=path, said=said, session=setup))
+
+    def read_stream(self, call: LLMCall, chunks: Sequence[object]) -> None:
+        """Read the events of one response on a WebSocket."""
+        if isinstance(call.request, SocketTurn):
+            read_turn(call, call.request, chunks)
+
+    def read_response(self, call: LLMCall, response: object) -> None:
+        """Read a call over HTTP; of a WebSocket itself nothing more is known."""
+        if isinstance(call.request, ClientRequest):
+            super().read_response(call, response)
 
     def client_call(self, client: object, options: object, stream: bool) -> LLMCall | None:
         """Read a request that is about to be sent."""
@@ -173,7 +206,8 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         request = getattr(error, "request", None)
         response = getattr(error, "response", None)
         if response is None:
-            _request(call).wire = sent_bytes(request)
+            if isinstance(call.request, ClientRequest):
+                call.request.wire = sent_bytes(request)
             return None
         retries = getattr(request, "headers", {}).get("x-stainless-retry-count", "")
         told = int(retries) if retries.isdigit() else 0
