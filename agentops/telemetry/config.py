@@ -380,12 +380,18 @@ class TelemetryConfig:
         exporters = at("exporters", _each, _exporter, self.exporters)
         object.__setattr__(self, "exporters", exporters)
         object.__setattr__(self, "mask", at("mask", _each, _mask, self.mask))
+        at("processors", _each, _processor, self.processors)
 
 
 def _each(convert: Callable[[object], object], values: object) -> tuple[object, ...]:
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
         raise ConfigurationError("", values, "a list")
     return tuple(at(f"[{index}]", convert, value) for index, value in enumerate(values))
+
+
+def _processor(value: object) -> object:
+    _require(callable(getattr(value, "on_end", None)), "", value, "a SpanProcessor object")
+    return value
 
 
 def _with_rate(sampling: SamplingConfig, rate: float) -> SamplingConfig:
