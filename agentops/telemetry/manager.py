@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from opentelemetry.context import Context, get_current
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import (
@@ -24,12 +25,12 @@ from opentelemetry.trace import (
 )
 
 from agentops import __version__, semconv
-from agentops.clock import iso_from_ns, now_ns
+from agentops.clock import iso_from_ns, monotonic_ns, now_ns
 from agentops.events import Event
 from agentops.guard import guarded
 from agentops.telemetry.ambient import get_ambient, set_ambient
 from agentops.telemetry.completion import Completion
-from agentops.telemetry.config import ContentMode, TelemetryConfig
+from agentops.telemetry.config import ContentMode, ExporterConfig, TelemetryConfig
 from agentops.telemetry.content import narrow
 from agentops.telemetry.destination import connect
 from agentops.telemetry.exceptions import exception_attributes
@@ -53,6 +54,8 @@ from agentops.telemetry.stats import LossReport, Stats
 if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
 
+    from agentops.telemetry.logbook import LogBridge
+    from agentops.telemetry.metering import Metering
     from agentops.telemetry.totals import Totals
 
 __all__ = ["TelemetryManager"]
@@ -101,10 +104,13 @@ class TelemetryManager:
         self.on_default_use: Callable[[], None] | None = None
         self._is_on = not self.config.disabled
         self._ids = OwnIds()
-        metrics = Metrics()
+        resource = own_resource(service_name)
+        self._metering = _metering(self.config, resource) if self._is_on else None
+        metrics = Metrics(self._metering)
+        self._metrics = metrics
         self._head = Head(self.config.sampling, metrics)
         self._preparation = Preparation(self.config, self._head, metrics)
-        exporters = self.config.exporters if self._is_on else ()
+        exporters = [each for each in self.config.exporters if self._is_on and _takes_records(each)]
         destinations = connect(exporters, batch=self.config.batch, spool=self.config.spool)
         self.exporters = [destination.exporter for destination in destinations]
         self._pipeline = Pipeline(
@@ -113,7 +119,7 @@ class TelemetryManager:
         self._completions: dict[int, Completion] = {}
         self.span_processor: SpanProcessor = Doorway(self._take_stock, self.flush)
         self._own = OwnProvider(
-            own_resource(service_name),
+            resource,
             StreetSampler(self._head.choose),
             self._ids,
             self.config.limits,
@@ -121,6 +127,7 @@ class TelemetryManager:
         self._home = SpanHome(self._own.resource, self._submit, self.config.limits.attributes_max)
         self.tracer_provider: TracerProvider = self._choose_provider()
         self._scopes: dict[str, InstrumentationScope] = {}
+        self._bridge = self._install_bridge()
         _renew_in_children(self)
 
     def _choose_provider(self) -> TracerProvider:
@@ -267,12 +274,19 @@ class TelemetryManager:
 
         False means that some of it still waits; with a spool it waits on disk.
         """
-        return self._pipeline.flush(timeout_ms)
+        began_ns = monotonic_ns()
+        is_done = self._pipeline.flush(timeout_ms)
+        return self._send_metrics(timeout_ms, began_ns) and is_done
 
     def shutdown(self, timeout_ms: int = 2000) -> LossReport:
         """Deliver what is there and stop, within the time given. Idempotent; returns what was lost."""
+        began_ns = monotonic_ns()
+        if self._bridge is not None:
+            self._bridge.uninstall()
         self.span_processor.shutdown()
-        return self._pipeline.shutdown(timeout_ms)
+        report = self._pipeline.shutdown(timeout_ms)
+        self._send_metrics(timeout_ms, began_ns)
+        return report
 
     def stats(self) -> Stats:
         """Return what was accepted, sent, kept, left out and dropped so far, for each destination."""
@@ -282,6 +296,33 @@ class TelemetryManager:
     def totals(self) -> "Totals":
         """Sums over what the worker has seen so far."""
         return self._preparation.totals
+
+    def _install_bridge(self) -> "LogBridge | None":
+        """Begin to take log records, where that is asked for."""
+        wanted = self.config.logging
+        if wanted is None or not self._is_on:
+            return None
+        from agentops.telemetry.logbook import LogBridge  # only for those who ask
+
+        def is_in_session() -> bool:
+            return semconv.SESSION_ID in get_ambient(self._in_session(get_current()))
+
+        bridge = LogBridge(wanted, self._emit_log, is_in_session)
+        bridge.install()
+        return bridge
+
+    def _emit_log(
+        self, name: str, attributes: dict[str, AnyValue], body: AnyValue, severity: int
+    ) -> None:
+        self.emit(name, attributes=attributes, body=body, severity=severity)
+
+    def _send_metrics(self, timeout_ms: int, began_ns: int) -> bool:
+        """Send metrics in the time that is left."""
+        if self._metering is None:
+            return True
+        with guarded("sending metrics"):
+            return self._metering.send(timeout_ms / 1e3 - (monotonic_ns() - began_ns) / 1e9)
+        return False
 
     def _scope(self, name: str) -> InstrumentationScope:
         found = self._scopes.get(name)
@@ -403,7 +444,26 @@ class TelemetryManager:
         self._head.sampler.after_fork()
         self._preparation.after_fork()
         self._completions.clear()
+        if self._metering is not None:
+            self._metering.after_fork()
+            self._metrics.renew()
         self._home.resource = self._own.resource
+
+
+def _takes_records(exporter: ExporterConfig) -> bool:
+    return set(exporter.signals) != {"metrics"}
+
+
+def _metering(config: TelemetryConfig, resource: Resource) -> "Metering | None":
+    """Return a meter of our own when an exporter asks for metrics; the SDK's metrics are loaded then."""
+    wanting = {
+        index: each for index, each in enumerate(config.exporters) if "metrics" in each.signals
+    }
+    if not wanting:
+        return None
+    from agentops.telemetry.metering import Metering  # 167 ms of CPU, only for those who ask
+
+    return Metering(wanting, resource)
 
 
 def _renew_in_children(manager: TelemetryManager) -> None:

@@ -15,7 +15,9 @@ from agentops.telemetry.completion import Completion
 from agentops.telemetry.records import AnyValue, SpanRecord
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import Meter, MeterProvider
+    from opentelemetry.metrics import Meter
+
+    from agentops.telemetry.metering import Metering
 
 __all__ = ["HISTOGRAMS", "Metrics"]
 
@@ -77,18 +79,23 @@ class Metrics:
     """Measures spans. For one thread.
 
     Args:
-        provider: Where the instruments are made; ``None``: the global MeterProvider.
+        metering: Our own way to receivers; ``None``: the global MeterProvider is used, if any.
     """
 
-    def __init__(self, provider: "MeterProvider | None" = None) -> None:
-        self._provider = provider
+    def __init__(self, metering: "Metering | None" = None) -> None:
+        self._metering = metering
         self._meter: Meter | None = None
         self._instruments: dict[str, object] = {}
 
     @property
     def is_wanted(self) -> bool:
-        """Whether anybody listens: a MeterProvider was given, or the SDK's metrics have been loaded."""
-        return self._provider is not None or "opentelemetry.sdk.metrics" in sys.modules
+        """Whether anybody listens: we send metrics, or somebody has loaded the SDK's metrics."""
+        return self._metering is not None or "opentelemetry.sdk.metrics" in sys.modules
+
+    def renew(self) -> None:
+        """Make the instruments anew, in a child process."""
+        self._meter = None
+        self._instruments = {}
 
     def measure(self, record: SpanRecord, completion: Completion | None) -> None:
         """Record what a span tells."""
@@ -97,6 +104,8 @@ class Metrics:
             return
         with guarded("measuring a span"):
             self._measure(operation, record, completion)
+            if self._metering is not None:
+                self._metering.tick()
 
     def _measure(self, operation: str, record: SpanRecord, completion: Completion | None) -> None:
         attributes = record.attributes
@@ -145,6 +154,7 @@ class Metrics:
             # Imported when the first span is measured: not every program has metrics.
             from opentelemetry.metrics import get_meter_provider
 
-            provider = self._provider or get_meter_provider()
+            own = self._metering
+            provider = get_meter_provider() if own is None else own.provider
             self._meter = provider.get_meter("agentops", __version__, semconv.SCHEMA_URL)
         return self._meter

@@ -1,0 +1,101 @@
+"""Metrics: they follow from spans, know nothing of sampling, and reach a receiver where that is asked for."""
+
+import pytest
+from opentelemetry.context import Context
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from agentops.errors import ConfigurationError
+from agentops.telemetry.completion import Completion, Measurement
+from agentops.telemetry.config import TelemetryConfig
+from agentops.telemetry.manager import TelemetryManager
+
+
+def measure(manager, operation="chat", **attributes):
+    given = {"gen_ai.operation.name": operation, **attributes}
+    span = manager.create_span("x", parent=Context(), attributes=given, start_ns=1_000_000_000)
+    usage = {
+        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.output_tokens": 7,
+        "gen_ai.response.time_to_first_chunk": 0.25,
+    }
+    pace = Measurement(name="gen_ai.client.inference.time_per_output_chunk", value=0.02)
+    manager.end_span(
+        span,
+        complete=lambda: Completion(
+            attributes=usage if operation == "chat" else {},
+            measurements=[pace] if operation == "chat" else [],
+        ),
+        end_ns=3_000_000_000,
+    )
+
+
+def received(collector):
+    """Return the metrics of the last request by name, decoded by the official messages."""
+    bodies = [each for each in collector.accepted if each.path == "/v1/metrics"]
+    message = ExportMetricsServiceRequest.FromString(bodies[-1].data)
+    metrics = message.resource_metrics[0].scope_metrics[0].metrics
+    return {metric.name: metric for metric in metrics}
+
+
+def attributes_of(point):
+    return {each.key: each.value.string_value for each in point.attributes}
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.0])
+def test_metrics_reach_the_receiver_whatever_sampling_does(collector, rate):
+    exporter = {"type": "otlp", "endpoint": collector.url, "signals": ["traces", "metrics"]}
+    manager = TelemetryManager(
+        TelemetryConfig(exporters=[exporter], sampling_rate=rate), service_name="svc"
+    )
+    call = {"gen_ai.provider.name": "openai", "gen_ai.request.model": "m"}
+    measure(manager, **call)
+    measure(manager, **call)
+    measure(manager, "execute_tool", **{"gen_ai.tool.name": "t"})
+
+    assert manager.flush()
+
+    metrics = received(collector)
+    duration = metrics["gen_ai.client.inference.duration"]
+    (point,) = duration.histogram.data_points
+    assert (duration.unit, point.count, point.sum) == ("s", 2, 4.0)
+    assert attributes_of(point) == {"gen_ai.operation.name": "chat", **call}
+    assert point.bucket_counts[list(point.explicit_bounds).index(2.56)] == 2
+    (tokens,) = metrics["gen_ai.client.inference.usage.input_tokens"].sum.data_points
+    assert tokens.as_int == 200
+    assert metrics["gen_ai.client.inference.usage.input_tokens"].sum.is_monotonic
+    assert (
+        metrics["gen_ai.client.inference.time_to_first_chunk"].histogram.data_points[0].sum == 0.5
+    )
+    assert (
+        metrics["gen_ai.client.inference.time_per_output_chunk"].histogram.data_points[0].count == 2
+    )
+    assert metrics["gen_ai.execute_tool.duration"].histogram.data_points[0].count == 1
+    assert bool(collector.span_names) is (rate == 1.0)
+
+
+def test_metrics_over_grpc_are_refused():
+    exporters = [
+        {"type": "console"},
+        {"type": "otlp", "endpoint": "localhost:4317", "signals": ["metrics"]},
+    ]
+
+    with pytest.raises(ConfigurationError, match=r"exporters\[1\]\.signals"):
+        TelemetryManager(TelemetryConfig(exporters=exporters))
+
+
+def test_program_meter_provider_is_used(monkeypatch):
+    from opentelemetry import metrics
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    monkeypatch.setattr(metrics, "get_meter_provider", lambda: provider)
+    manager = TelemetryManager(TelemetryConfig(exporters=[{"type": "memory"}]))
+    measure(manager)
+
+    assert manager.flush()
+
+    found = reader.get_metrics_data().resource_metrics[0].scope_metrics[0]
+    assert found.scope.name == "agentops"
+    assert "gen_ai.client.inference.duration" in {metric.name for metric in found.metrics}
