@@ -1,11 +1,16 @@
 """However a call or a stream ends, its span ends once, with what was known by then."""
 
 import asyncio
+import contextlib
 import gc
 
 import anthropic
 import pytest
 from support.anthropic_wire import MESSAGE, REQUEST, Pieces, event_bytes, events, httpx2
+from support.providers import DirectManager
+
+from agentops.instrumentation.providers.anthropic import AnthropicInstrumentation
+from agentops.providers.instrumented_provider import InstrumentedProvider
 
 pytestmark = pytest.mark.usefixtures("provider")
 
@@ -170,15 +175,33 @@ def test_resends_that_failed_are_counted_too(manager, wire):
     assert _only(manager)["agentops.retry_count"] == 1
 
 
-def test_messages_a_program_adds_to_its_list_later_are_not_told_of_the_call_before(wire, manager):
-    messages = list(REQUEST["messages"])
+class _Late(DirectManager):
+    """Completes a call only when it is asked to, as the pipeline's worker may."""
 
-    client = wire.client()
-    client.messages.create(**{**REQUEST, "messages": messages})
-    call = manager.ended[0]
+    def end_span(self, span, *, complete=None, error=None, end_ns=None):
+        self.ended.append(complete)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_what_a_program_changes_after_the_call_is_not_told_of_it(status, provider, wire):
+    provider.uninstall()
+    manager = _Late()
+    late = InstrumentedProvider(AnthropicInstrumentation(manager))
+    late.install()
+    block = {"type": "text", "text": "before"}
+    messages = [{"role": "user", "content": [block]}]
+    wire.answers["/v1/messages"] = httpx2.Response(status, json=MESSAGE)
+    try:
+        with contextlib.suppress(anthropic.NotFoundError):
+            wire.client().messages.create(**{**REQUEST, "messages": messages})
+    finally:
+        late.uninstall()
     messages.append({"role": "assistant", "content": "later"})
+    block["text"] = "after"
 
-    assert len(call["gen_ai.input.messages"]) == 1
+    [complete] = manager.ended
+    told = complete().attributes["gen_ai.input.messages"]
+    assert told == [{"role": "user", "parts": [{"type": "text", "content": "before"}]}]
 
 
 class _Waiting(Pieces):

@@ -1,5 +1,7 @@
 """Tools of the program that the SDK's runners run: a span for each, between those of the model calls."""
 
+import importlib
+
 import anthropic
 import pytest
 from anthropic import beta_async_tool, beta_tool
@@ -156,3 +158,32 @@ def test_a_streaming_runner_makes_the_same_spans(manager):
         "execute_tool weather",
         "chat claude-opus-5",
     ]
+
+
+async def test_a_tool_that_a_managed_session_asks_for_is_a_span(manager):
+    from anthropic.lib.tools._beta_session_runner import SessionToolRunner
+    from anthropic.types.beta.sessions import BetaManagedAgentsAgentCustomToolUseEvent as Use
+
+    use = Use.construct(
+        type="agent.custom_tool_use", id="sevt_1", name="weather", input={"city": "Oslo"}
+    )
+    runner = object.__new__(SessionToolRunner)  # what runs one tool needs nothing of the runner
+    await runner._call_tool(weather, use, {"city": "Oslo"})
+
+    [tool] = manager.ended
+    assert tool.name == "execute_tool weather"
+    assert tool["gen_ai.tool.call.id"] == "sevt_1"
+    assert "rain in Oslo" in repr(tool["gen_ai.tool.call.result"])
+
+
+def test_every_hook_exists_in_the_installed_version():
+    targets = AnthropicInstrumentation(DirectManager()).targets()
+    missing = []
+    for target in targets:
+        holder = importlib.import_module(target.module)
+        for name in target.name.split("."):
+            holder = getattr(holder, name, None)
+        if holder is None:
+            missing.append(target.name)
+
+    assert missing == []
