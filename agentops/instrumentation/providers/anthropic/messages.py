@@ -58,6 +58,9 @@ def read_request_body(call: LLMCall, body: object) -> None:
         call.attributes[semconv.GEN_AI_REQUEST_STOP_SEQUENCES] = list(stops)
     if field(body, "stream") is True:
         call.attributes[semconv.GEN_AI_REQUEST_STREAM] = True
+    previous = field(field(body, "thread"), "previous_message_id")
+    if isinstance(previous, str):
+        call.attributes[semconv.GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID] = previous
     _read_thinking(call, body)
     _read_output_format(call, body)
     messages = field(body, "messages")

@@ -509,6 +509,14 @@ def _(wire):
     return seen(runner.until_done())
 
 
+@case("beta thread", spans=2)
+def _(wire):
+    thread = wire.client().beta.messages.thread(model="claude-opus-5", max_tokens=64)
+    first = thread.send({"role": "user", "content": "Hi"})
+    with thread.stream({"role": "user", "content": "And?"}) as stream:
+        return seen(first), type(stream), stream.get_final_text(), thread.previous_message_id
+
+
 @case("beta sessions.events.stream")
 def _(wire):
     from support.anthropic_wire import event_bytes

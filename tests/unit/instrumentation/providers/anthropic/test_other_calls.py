@@ -114,6 +114,16 @@ def test_results_of_a_batch_are_counted_and_summed_apart_from_usage(manager, wir
     assert "gen_ai.usage.input_tokens" not in ended.attributes
 
 
+def test_a_turn_of_a_message_thread_names_the_answer_before_it(manager, wire):
+    thread = wire.client().beta.messages.thread(model="claude-opus-5", max_tokens=64)
+    thread.send({"role": "user", "content": "Hi"})
+    thread.send({"role": "user", "content": "And?"})
+
+    first, second = manager.ended
+    assert "gen_ai.request.previous_response.id" not in first.attributes
+    assert second["gen_ai.request.previous_response.id"] == "msg_1"
+
+
 def test_a_batch_tells_how_many_requests_it_holds(manager, wire):
     wire.answers["/v1/messages/batches"] = {"id": "msgbatch_1", "type": "message_batch"}
     requests = [{"custom_id": name, "params": REQUEST} for name in "abc"]
