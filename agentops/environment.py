@@ -60,7 +60,9 @@ class Reading:
 
 def variable_of(path: str) -> str:
     """Return the name of the variable for a key path."""
-    return "AGENTOPS_" + path.removeprefix("telemetry.").replace(".", "_").upper()
+    if not path.startswith("telemetry.logging."):  # AGENTOPS_LOGGING_LEVEL meant our own log, once
+        path = path.removeprefix("telemetry.")
+    return "AGENTOPS_" + path.replace(".", "_").upper()
 
 
 def capture_mode(environment: Mapping[str, str], reading: Reading) -> str | None:

@@ -2,8 +2,12 @@
 
 import argparse
 import json
+from typing import TYPE_CHECKING
 
 from agentops.cli.terminal import clean
+
+if TYPE_CHECKING:
+    from agentops.telemetry.config import SamplingConfig
 
 __all__ = ["add_arguments", "run"]
 
@@ -19,6 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print JSON: a list of {path, value, origin}"
     )
+    explain = parser.add_argument_group("what sampling would do with a session")
+    explain.add_argument("--explain", action="store_true", help="say it, for a session with:")
+    explain.add_argument("--name", default="session", help="this name")
+    explain.add_argument("--tag", action="append", default=[], help="this tag; may be repeated")
+    explain.add_argument("--provider", help="a first model call to this provider")
+    explain.add_argument("--model", help="a first model call of this model")
+    explain.add_argument(
+        "--attribute", action="append", default=[], metavar="KEY=VALUE", help="this attribute"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
     )  # reads files and the environment: only for this verb
 
     loaded = load(config=options.file)
+    if options.explain:
+        return _explain(loaded.telemetry.sampling, options)
     found = [s for s in settings(loaded) if not (options.changed and s.origin == "default")]
     if options.json:
         rows = [{"path": s.path, "value": s.value, "origin": s.origin} for s in found]
@@ -41,4 +56,30 @@ def run(options: argparse.Namespace) -> int:
     for setting in found:
         value = json.dumps(setting.value, ensure_ascii=False, default=str)
         print(f"{setting.path:<{width}}  {clean(value)}  ({setting.origin})")
+    return 0
+
+
+def _explain(sampling: "SamplingConfig", options: argparse.Namespace) -> int:
+    """Print what becomes of a session, and which setting says so."""
+    from agentops import semconv
+    from agentops.telemetry.sampling import Facts, explain  # loads OpenTelemetry
+
+    attributes = dict(pair.partition("=")[::2] for pair in options.attribute)
+    call = {
+        semconv.GEN_AI_PROVIDER_NAME: options.provider,
+        semconv.GEN_AI_REQUEST_MODEL: options.model,
+    }
+    attributes |= {key: value for key, value in call.items() if value is not None}
+    is_call = bool(options.provider or options.model)
+    told = explain(sampling, Facts(options.name, options.tag, attributes, is_call=is_call))
+    if options.json:
+        row = {"rate": told.rate, "reason": told.reason, "kept_anyway_if": list(told.keeps)}
+        print(json.dumps(row, ensure_ascii=False))
+        return 0
+    share = "it depends" if told.rate is None else f"recorded with probability {told.rate:g}"
+    print(f"{share}: {told.reason}")
+    if told.keeps and told.rate != 1:
+        print(f"kept anyway if {', or '.join(told.keeps)}")
+    if sampling.sessions_per_second_max is not None:
+        print(f"at most {sampling.sessions_per_second_max:g} sessions per second")
     return 0
