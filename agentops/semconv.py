@@ -112,7 +112,6 @@ OPENAI_RESPONSE_SYSTEM_FINGERPRINT: Final = "openai.response.system_fingerprint"
 # Anthropic: the names its SDK gives these values on spans of its own
 ANTHROPIC_REQUEST_SERVICE_TIER: Final = "anthropic.request.service_tier"  # string
 ANTHROPIC_RESPONSE_SERVICE_TIER: Final = "anthropic.response.service_tier"  # string
-ANTHROPIC_STOP_REASON: Final = "anthropic.message.stop_reason"  # string, as the API spells it
 ANTHROPIC_THINKING_TYPE: Final = "anthropic.thinking.type"  # string
 ANTHROPIC_THINKING_BUDGET_TOKENS: Final = "anthropic.thinking.budget_tokens"  # int, tokens
 ANTHROPIC_CACHE_WRITE_5M_TOKENS: Final = (

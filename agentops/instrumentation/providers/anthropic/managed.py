@@ -10,7 +10,7 @@ from dataclasses import fields
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Message, Usage
 from agentops.instrumentation.providers.anthropic.blocks import field, plain, read_parts
-from agentops.instrumentation.providers.anthropic.messages import FINISH_REASONS, read_usage
+from agentops.instrumentation.providers.anthropic.messages import read_usage
 
 __all__ = ["read_batch", "read_batch_results", "read_session_events", "read_session_input"]
 
@@ -43,7 +43,7 @@ def read_session_events(call: LLMCall, events: Iterable[object]) -> None:
         elif kind == "session.status_idle":
             reason = field(field(event, "stop_reason"), "type")
             if isinstance(reason, str):
-                call.finish_reasons = [FINISH_REASONS.get(reason, reason)]
+                call.finish_reasons = [reason]
         else:
             message = _message(event)
             if message is not None and isinstance(kind, str):

@@ -36,7 +36,10 @@ FINISH_REASONS: Mapping[str, str] = {
     "tool_use": "tool_call",
     "refusal": "content_filter",
 }
-"""Anthropic's ``stop_reason`` to the finish reason of the GenAI conventions; others are kept as they are."""
+"""Anthropic's ``stop_reason`` to the finish reason of a message in the GenAI conventions.
+
+Others are kept as they are.
+"""
 
 _REQUEST_ATTRIBUTES = (
     ("max_tokens", semconv.GEN_AI_REQUEST_MAX_TOKENS),
@@ -117,13 +120,14 @@ def read_answer(call: LLMCall, message: object, *, complete: bool = True) -> Non
 
 
 def _read_stop_reason(call: LLMCall, stop_reason: object) -> str:
-    """Note why the model stopped; ``error`` where an error ended it, nothing where the program did."""
-    if isinstance(stop_reason, str):
-        call.attributes[semconv.ANTHROPIC_STOP_REASON] = stop_reason
-    finish = FINISH_REASONS.get(stop_reason, stop_reason) if isinstance(stop_reason, str) else ""
-    finish = finish or ("error" if call.error_type else "")
-    call.finish_reasons = [finish] if finish else []
-    return finish
+    """Note why the model stopped in the provider's words; return it in those of the conventions.
+
+    ``error`` stands where an error ended it, nothing where the program did.
+    """
+    told = stop_reason if isinstance(stop_reason, str) else ""
+    told = told or ("error" if call.error_type else "")
+    call.finish_reasons = [told] if told else []
+    return FINISH_REASONS.get(told, told)
 
 
 def read_completion(call: LLMCall, events: Iterable[object]) -> None:

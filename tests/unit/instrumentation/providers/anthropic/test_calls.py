@@ -16,7 +16,7 @@ def test_a_call_is_one_span_with_the_values_of_the_body(manager, wire):
     assert ended["gen_ai.usage.input_tokens"] == 16
     assert ended["gen_ai.usage.output_tokens"] == 7
     assert ended["gen_ai.response.id"] == "msg_1"
-    assert ended["gen_ai.response.finish_reasons"] == ["stop"]
+    assert ended["gen_ai.response.finish_reasons"] == ["end_turn"]
     assert ended["agentops.response.request_id"] == "req_1"
     assert ended["agentops.response.rate_limit.remaining_tokens"] == 900
     assert "gen_ai.response.time_to_first_chunk" not in ended.attributes

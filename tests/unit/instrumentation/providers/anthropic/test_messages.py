@@ -157,12 +157,12 @@ def test_no_usage_is_no_count():
         ("something_new", "something_new"),
     ],
 )
-def test_stop_reasons_are_mapped_and_the_provider_spelling_is_kept(stop_reason, finish):
+def test_stop_reasons_are_told_as_given_and_mapped_in_the_message(stop_reason, finish):
     call = _call()
     read_answer(call, _answer(stop_reason=stop_reason))
 
-    assert [finish] == call.finish_reasons
-    assert stop_reason == call.attributes[semconv.ANTHROPIC_STOP_REASON]
+    assert [stop_reason] == call.finish_reasons
+    assert finish == call.output_messages[0]["finish_reason"]
 
 
 def test_cumulative_counts_of_the_end_replace_those_of_the_start():

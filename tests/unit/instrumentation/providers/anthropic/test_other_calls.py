@@ -54,7 +54,7 @@ def test_a_sessions_stream_is_an_agents_run_with_the_sums_of_its_model_requests(
     assert ended["gen_ai.usage.input_tokens"] == 5 + 9 + 3
     assert ended["gen_ai.usage.output_tokens"] == 6
     assert ended["gen_ai.usage.cache_read.input_tokens"] == 3
-    assert ended["gen_ai.response.finish_reasons"] == ["stop"]
+    assert ended["gen_ai.response.finish_reasons"] == ["end_turn"]
     assert [m["role"] for m in ended["gen_ai.input.messages"]] == ["user", "tool"]
     call, answer = (m["parts"][0] for m in ended["gen_ai.output.messages"])
     assert (call["type"], call["name"]) == ("tool_call", "weather")

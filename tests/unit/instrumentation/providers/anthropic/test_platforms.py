@@ -44,7 +44,7 @@ def _check(ended, name):
     assert ended["gen_ai.usage.output_tokens"] == 7
     assert ended["gen_ai.input.messages"][0]["parts"][0]["content"] == "Hi"
     assert ended["gen_ai.output.messages"][0]["parts"][0]["content"] == "Hello there"
-    assert ended["gen_ai.response.finish_reasons"] == ["stop"]
+    assert ended["gen_ai.response.finish_reasons"] == ["end_turn"]
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -160,7 +160,7 @@ def _check_message(exchange, ended):
         for p in parts
         if p["type"] in ("tool_call", "server_tool_call")
     ]  # fmt: skip
-    finish = FINISH.get(truth.stop_reason) or ("error" if truth.id and truth.error else None)
+    stopped = truth.stop_reason or ("error" if truth.id and truth.error else None)
 
     assert get("gen_ai.response.id") == truth.id
     assert get("gen_ai.response.model") == truth.model
@@ -172,8 +172,10 @@ def _check_message(exchange, ended):
     )
     details = truth.usage.get("output_tokens_details") or {}
     assert get("gen_ai.usage.reasoning.output_tokens") == details.get("thinking_tokens")
-    assert get("gen_ai.response.finish_reasons") == ([finish] if finish else None)
-    assert get("anthropic.message.stop_reason") == truth.stop_reason
+    assert get("gen_ai.response.finish_reasons") == ([stopped] if stopped else None)
+    if truth.stop_reason:
+        [message] = get("gen_ai.output.messages")
+        assert message["finish_reason"] == FINISH[truth.stop_reason]
     assert get("error.type") == truth.error
     assert "".join(p["content"] for p in parts if p["type"] == "text") == truth.text
     assert "".join(p["content"] for p in parts if p["type"] == "reasoning") == truth.thinking
@@ -216,7 +218,7 @@ def _check_completion(exchange, ended):
     bodies = exchange.events() if exchange.is_stream else [exchange.json()]
     pieces = [body["completion"] for body in bodies if "completion" in body]
     assert "".join(pieces) == _parts(ended)[0]["content"]
-    assert ended["gen_ai.response.finish_reasons"] == ["stop"]
+    assert ended["gen_ai.response.finish_reasons"] == [bodies[-1]["stop_reason"]]
     assert ended["gen_ai.response.model"] == bodies[-1]["model"]
 
 
