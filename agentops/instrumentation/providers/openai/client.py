@@ -23,8 +23,14 @@ from agentops.instrumentation.providers.openai.sockets import (
     socket_targets,
     step_of,
 )
+from agentops.instrumentation.providers.openai.tools import (
+    read_tool,
+    read_tool_result,
+    tool_targets,
+)
 from agentops.instrumentation.providers.parts import blob
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation, sent_bytes
+from agentops.instrumentation.tools import ToolRun
 
 if TYPE_CHECKING:
     from agentops.telemetry.manager import TelemetryManager
@@ -87,8 +93,16 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         self._operations = Operations()
 
     def targets(self) -> Sequence[Target]:
-        """Return the choke points every call of the SDK goes through, and its connections."""
-        return (*self._targets, *socket_targets())
+        """Return the choke points every call goes through, the connections, and the tool runners."""
+        return (*self._targets, *socket_targets(), *tool_targets())
+
+    def read_tool(self, target: Target, args: tuple[object, ...]) -> ToolRun | None:  # noqa: ARG002
+        """Read the function that one of the SDK's runners is about to run."""
+        return read_tool(args)
+
+    def read_tool_result(self, run: ToolRun, result: object) -> None:
+        """Read what goes back to the model."""
+        read_tool_result(run, result)
 
     def read_socket(self, target: Target, connection: object) -> LLMCall | None:  # noqa: ARG002
         """Read a WebSocket that was just opened."""
