@@ -48,7 +48,6 @@ class _ByteTap:
         self._watcher = watcher
         self._module = module
         self._keeps = exchange.is_worth_keeping()
-        self._error: BaseException | None = None
         self._held_bytes = 0
 
     @property  # type: ignore[misc]  # isinstance() of the SDK and of httpx must see the stream's own class
@@ -61,7 +60,7 @@ class _ByteTap:
     def __del__(self) -> None:
         watcher = self.__dict__.get("_watcher")
         if watcher is not None:
-            watcher.finish(self._error, "abandoned" if self._error is None else "error")
+            watcher.finish(end="abandoned")
 
     def _keep(self, part: bytes) -> None:
         watcher = self._watcher
@@ -88,14 +87,11 @@ class _ByteTap:
         self._held_bytes = sum(map(len, parts))
 
     def _failed(self, error: BaseException) -> None:
-        """Hear that reading raised; after the last event that is only the vendor letting go.
-
-        The vendor makes an exception of its own of it and then closes the stream: that one is told.
-        """
+        """Hear that reading raised; after the last event that is only the vendor letting go."""
         if isinstance(error, GeneratorExit):
             return
         if isinstance(error, Exception) or not self._exchange.has_end_mark():
-            self._error = error
+            self._watcher.finish(error, "error")
 
     def _closed(self) -> None:
         """Tell the watcher why the stream is closed, as far as can be seen from here."""
@@ -103,8 +99,6 @@ class _ByteTap:
         if error is not None and _raised_in(self._module, error):
             is_left = isinstance(error, GeneratorExit)
             self._watcher.finish(None if is_left else error, "abandoned" if is_left else "error")
-        elif self._error is not None:
-            self._watcher.finish(self._error, "error")
         else:
             self._watcher.finish(end="closed")
 

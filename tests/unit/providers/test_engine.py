@@ -1,101 +1,347 @@
-"""The engine around the real openai package, with answers made at the wire."""
+"""The engine: how it is put on and taken off, beside others, and what it does with other SDKs."""
 
-import httpx2
+import functools
+import gc
+import inspect
+import subprocess
+import sys
+import textwrap
+
 import openai
 import pytest
-from support.providers import DirectManager, sse
+import wrapt
+from opentelemetry import context as otel_context
+from support.openai_wire import Wire
+from support.providers import DirectManager
 
+from agentops import providers
+from agentops.errors import ConfigurationError
+from agentops.instrumentation.calls import LLMCall
+from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.providers.openai import OpenAIInstrumentation
 from agentops.providers.instrumented_provider import InstrumentedProvider
 
-ANSWER = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "gpt-5-2026-01-01",
-    "choices": [
-        {
-            "index": 0,
-            "finish_reason": "stop",
-            "message": {"role": "assistant", "content": "Hello."},
-        }
-    ],
-    "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
-}
-MESSAGES = [{"role": "user", "content": "Hi"}]
-
-
-def chunk(**fields):
-    return {
-        "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-5", **fields
-    }  # fmt: skip
-
-
-CHUNKS = sse(
-    chunk(choices=[{"index": 0, "delta": {"role": "assistant", "content": "Hel"}}]),
-    chunk(choices=[{"index": 0, "delta": {"content": "lo."}}]),
-    chunk(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}]),
-    chunk(choices=[], usage=ANSWER["usage"]),
-    "[DONE]",
-)
-
-
-def answer(request):
-    if b'"stream":true' in request.content.replace(b" ", b""):
-        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=Bytes())
-    return httpx2.Response(200, json=ANSWER, headers={"x-request-id": "req_1"})
-
-
-class Bytes(httpx2.SyncByteStream):
-    def __iter__(self):
-        for start in range(0, len(CHUNKS), 100):
-            yield CHUNKS[start : start + 100]
+CLASSES = (openai.OpenAI, openai.AsyncOpenAI)
+ASKED = {"model": "gpt-5", "messages": [{"role": "user", "content": "Hi"}]}
 
 
 @pytest.fixture
 def manager():
-    manager = DirectManager()
-    provider = InstrumentedProvider(OpenAIInstrumentation(manager))
-    provider.install()
-    yield manager
-    provider.uninstall()
+    return DirectManager()
 
 
 @pytest.fixture
-def client():
-    transport = httpx2.MockTransport(answer)
-    with openai.OpenAI(api_key="x", http_client=httpx2.Client(transport=transport)) as client:
-        yield client
-
-
-def test_one_call_is_one_span_with_the_usage_of_the_body(manager, client):
-    result = client.chat.completions.create(model="gpt-5", messages=MESSAGES)
-
-    [ended] = manager.ended
-    assert result.choices[0].message.content == "Hello."
-    assert ended.name == "chat gpt-5"
-    assert ended["gen_ai.usage.input_tokens"] == 11
-    assert ended["agentops.response.request_id"] == "req_1"
-
-
-def test_a_stream_is_the_object_of_the_sdk_and_ends_its_span_when_read(manager, client):
-    stream = client.chat.completions.create(model="gpt-5", messages=MESSAGES, stream=True)
-    before = len(manager.ended)
-    text = "".join(c.choices[0].delta.content or "" for c in stream if c.choices)
-
-    [ended] = manager.ended
-    assert type(stream) is openai.Stream
-    assert (before, text) == (0, "Hello.")
-    assert ended["gen_ai.usage.output_tokens"] == 7
-
-
-def test_uninstall_puts_the_same_function_back_on_the_same_class():
-    before = {cls: dict(vars(cls)) for cls in (openai.OpenAI, openai.AsyncOpenAI)}
-    provider = InstrumentedProvider(OpenAIInstrumentation(DirectManager()))
-    provider.install()
-    provider.install()
-    patched = vars(openai.OpenAI).get("request")
+def provider(manager):
+    provider = InstrumentedProvider(OpenAIInstrumentation(manager))
+    yield provider
     provider.uninstall()
 
-    assert patched is not None
-    assert {cls: dict(vars(cls)) for cls in (openai.OpenAI, openai.AsyncOpenAI)} == before
+
+def held():
+    return {cls: dict(vars(cls)) for cls in CLASSES}
+
+
+def ask(client=None):
+    return (client or Wire().client()).chat.completions.create(**ASKED)
+
+
+# On and off
+
+
+def test_uninstall_puts_the_very_same_functions_back(provider):
+    before = held()
+    provider.install()
+    during = held()
+    provider.uninstall()
+
+    assert during != before
+    assert held() == before
+    assert openai.OpenAI.request is openai._base_client.SyncAPIClient.request
+
+
+def test_installing_twice_is_once(provider, manager):
+    provider.install()
+    provider.install()
+    InstrumentedProvider(provider.instrumentation)
+    ask()
+
+    assert len(manager.ended) == 1
+
+
+def test_it_can_be_installed_again(provider, manager):
+    for _ in range(3):
+        provider.install()
+        ask()
+        provider.uninstall()
+        ask()
+
+    assert len(manager.ended) == 3
+
+
+def test_a_raw_accessor_that_was_kept_follows_install_and_uninstall(provider, manager):
+    raw = Wire().client().chat.completions.with_raw_response
+    provider.install()
+    raw.create(**ASKED)
+    kept = Wire().client().chat.completions.with_raw_response
+    kept.create(**ASKED)
+    provider.uninstall()
+    raw.create(**ASKED)
+    kept.create(**ASKED)
+
+    assert len(manager.ended) == 2
+
+
+def test_a_bound_method_that_was_kept_follows_too(provider, manager):
+    create = Wire().client().chat.completions.create
+    provider.install()
+    create(**ASKED)
+    provider.uninstall()
+    create(**ASKED)
+
+    assert len(manager.ended) == 1
+
+
+def test_signatures_and_coroutines_look_the_same(provider):
+    before = [inspect.signature(cls.request) for cls in CLASSES]
+    provider.install()
+
+    assert [inspect.signature(cls.request) for cls in CLASSES] == before
+    assert inspect.iscoroutinefunction(openai.AsyncOpenAI.request)
+    assert openai.OpenAI.request.__qualname__ == "SyncAPIClient.request"
+
+
+def test_a_stream_open_at_uninstall_still_ends_its_span(provider, manager):
+    provider.install()
+    stream = Wire().client().chat.completions.create(**ASKED, stream=True)
+    provider.uninstall()
+    list(stream)
+
+    assert len(manager.ended) == 1
+
+
+# Beside others
+
+
+class Other:
+    """Another instrumentor, as they are made: it wraps methods and counts."""
+
+    def __init__(self):
+        self.calls = []
+        self._kept = []
+
+    def install(self):
+        for holder, name in (
+            (openai.OpenAI, "request"),
+            (openai.resources.chat.completions.Completions, "create"),
+        ):
+            self._kept.append((holder, name, vars(holder).get(name)))
+            wrapped = wrapt.FunctionWrapper(getattr(holder, name), self._run)
+            setattr(holder, name, wrapped)
+
+    def uninstall(self):
+        for holder, name, before in reversed(self._kept):
+            if before is None:
+                delattr(holder, name)
+            else:
+                setattr(holder, name, before)
+
+    def _run(self, wrapped, _instance, args, kwargs):
+        self.calls.append(wrapped.__name__)
+        return wrapped(*args, **kwargs)
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_another_instrumentor_and_ours_both_see_the_call(provider, manager, order):
+    other = Other()
+    steps = [other.install, provider.install]
+    for step in steps if order == "before" else reversed(steps):
+        step()
+    try:
+        ask()
+        provider.uninstall()
+        ask()
+        provider.install()
+        ask()
+    finally:
+        provider.uninstall()
+        other.uninstall()
+
+    assert len(manager.ended) == 2
+    assert other.calls == ["create", "request"] * 3
+
+
+def test_the_other_taken_off_first_leaves_the_sdk_usable(provider, manager):
+    before = held()
+    other = Other()
+    other.install()
+    provider.install()
+    other.uninstall()
+    ask()
+    provider.uninstall()
+    ask()
+
+    assert set(before) == set(held())
+
+
+def test_instrumentation_that_was_suppressed_stays_away(provider, manager):
+    provider.install()
+    token = otel_context.attach(otel_context.set_value("suppress_instrumentation", True))
+    try:
+        ask()
+    finally:
+        otel_context.detach(token)
+
+    assert manager.ended == []
+
+
+def test_each_of_ours_that_breaks_leaves_the_call_alone(provider, manager, monkeypatch):
+    from agentops import guard
+
+    guard.be_strict(False)
+    provider.install()
+    for owner, name in (
+        (provider.instrumentation, "read_request"),
+        (provider.instrumentation, "read_exchange"),
+        (manager, "create_span"),
+        (manager, "end_span"),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, name, functools.partial(_broken, name))
+            result = ask()
+            chunks = list(Wire().client().chat.completions.create(**ASKED, stream=True))
+        assert result.usage.prompt_tokens == 11
+        assert len(chunks) == 4
+
+
+def _broken(name, *_args, **_kwargs):
+    raise RuntimeError(name)
+
+
+def test_no_span_stays_current_after_a_call_or_between_chunks(provider):
+    provider.install()
+    before = otel_context.get_current()
+    ask()
+    stream = Wire().client().chat.completions.create(**ASKED, stream=True)
+    next(stream)
+
+    assert otel_context.get_current() == before
+
+
+def test_a_vendor_imported_later_is_instrumented(tmp_path):
+    program = textwrap.dedent(
+        """
+        import sys
+        from support.providers import DirectManager
+        from agentops.providers import install_all
+
+        manager = DirectManager()
+        install_all(manager, ["openai"])
+        assert "openai" not in sys.modules
+        from support.openai_wire import Wire
+
+        Wire().client().chat.completions.create(model="m", messages=[])
+        print(len(manager.ended))
+        """
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": "tests", "PATH": "/usr/bin"},
+    )
+
+    assert (result.stdout.strip(), result.stderr) == ("1", "")
+
+
+def test_an_unknown_provider_is_refused_by_name(manager):
+    with pytest.raises(ConfigurationError, match="instrument: got 'opnai'"):
+        providers.install_all(manager, ["opnai"])
+
+
+# SDKs of others
+
+
+class Vendor(ProviderInstrumentation):
+    """Knows an SDK whose functions return values, iterators and async iterators."""
+
+    module = "fake_vendor"
+
+    def targets(self):
+        return [
+            Target(module="fake_vendor", name="Client.ask"),
+            Target(module="fake_vendor", name="Client.stream"),
+            Target(module="fake_vendor", name="Client.astream", is_async=True),
+            Target(module="fake_vendor", name="Client.absent"),
+        ]
+
+    def read_request(self, target, args, kwargs):
+        return LLMCall(operation="chat", provider="fake", model=kwargs["model"])
+
+    def read_response(self, call, response):
+        call.output_messages = [{"role": "assistant", "parts": [response]}]
+
+    def read_stream(self, call, chunks):
+        call.output_messages = [{"role": "assistant", "parts": list(chunks)}]
+
+
+@pytest.fixture
+def vendor(manager, monkeypatch):
+    import types
+
+    module = types.ModuleType("fake_vendor")
+
+    class Client:
+        def ask(self, model):
+            return {"type": "text", "content": model}
+
+        def stream(self, model):
+            yield from range(3)
+
+        async def astream(self, model):
+            async def chunks():
+                for n in range(3):
+                    yield n
+
+            return chunks()
+
+    module.Client = Client
+    monkeypatch.setitem(sys.modules, "fake_vendor", module)
+    provider = InstrumentedProvider(Vendor(manager))
+    provider.install()
+    yield Client()
+    provider.uninstall()
+
+
+def test_a_custom_provider_needs_no_more_than_reading(vendor, manager):
+    assert vendor.ask(model="m") == {"type": "text", "content": "m"}
+    assert list(vendor.stream(model="m")) == [0, 1, 2]
+    assert [span.name for span in manager.ended] == ["chat m", "chat m"]
+    assert manager.ended[1]["gen_ai.output.messages"][0]["parts"] == [0, 1, 2]
+
+
+async def test_an_async_stream_of_objects_is_followed(vendor, manager):
+    stream = await vendor.astream(model="m")
+    chunks = [chunk async for chunk in stream]
+
+    assert chunks == [0, 1, 2]
+    assert len(manager.ended) == 1
+
+
+def test_a_generator_keeps_its_type_and_methods(vendor, manager):
+    stream = vendor.stream(model="m")
+    first = next(stream)
+    is_generator = inspect.isgenerator(stream)
+    stream.close()
+
+    assert (first, is_generator) == (0, True)
+    assert manager.ended[0]["agentops.response.stream_end"] == "closed"
+
+
+def test_a_forgotten_generator_is_abandoned(vendor, manager):
+    stream = vendor.stream(model="m")
+    next(stream)
+    del stream
+    gc.collect()
+
+    assert manager.ended[0]["agentops.response.stream_end"] == "abandoned"
