@@ -59,6 +59,17 @@ def destination_at(folder, exporter):
     return made
 
 
+def filling_up(disk_is_full):
+    real = os.pwrite
+
+    def pwrite(descriptor, data, offset):
+        if disk_is_full[0] and len(data) > 1:  # a byte in place needs no new room
+            raise OSError(errno.ENOSPC, "full")
+        return real(descriptor, data, offset)
+
+    return pwrite
+
+
 def flush(destination):
     return destination.flush(time.perf_counter() + 5)
 
@@ -75,17 +86,10 @@ def test_accepted_is_sent_or_counted(steps, answers, tmp_path_factory):
     exporter = Scripted(answers)
     destination = destination_at(folder, exporter)
     disk_is_full = [False]
-    real = os.pwrite
-
-    def pwrite(descriptor, data, offset):
-        if disk_is_full[0] and len(data) > 1:  # a byte in place needs no new room
-            raise OSError(errno.ENOSPC, "full")
-        return real(descriptor, data, offset)
-
     guard.be_strict(False)
     lost = accepted = 0
     dropped = sent = 0
-    with mock.patch.object(spool_module.os, "pwrite", pwrite):
+    with mock.patch.object(spool_module.os, "pwrite", filling_up(disk_is_full)):
         for step, value in steps:
             if step == "put":
                 numbers = range(accepted, accepted + value)
