@@ -57,6 +57,10 @@ def _conversation(row: SpanRow, columns: Mapping[str, Value], side: str, role: s
     if f"{side}_messages" in columns:
         return messages(columns[f"{side}_messages"], role)
     value = columns.get(side)
+    if row.span_type == "embedding":
+        read = as_json(value)  # what was embedded is text; the vectors are not shown
+        read = read.get("input") if isinstance(read, dict) else read
+        value = read if side == "input" else None
     if value is None or (row.span_type not in _MODEL_CALLS and not is_conversation(value)):
         return ""
     return messages(value, role)

@@ -95,13 +95,16 @@ def _is_current(message: Value) -> bool:
         return False
     if not isinstance(message.get("role"), str) or message["role"] in _ROLES:
         return False
-    return all(
-        isinstance(part, dict)
-        and isinstance(part.get("type"), str)
-        and part["type"] not in _OLD_PARTS
-        and not (part["type"] == "tool_call_response" and "result" in part)
-        for part in message["parts"]
-    )
+    return all(map(_is_current_part, message["parts"]))
+
+
+def _is_current_part(part: Value) -> bool:
+    kind = part.get("type") if isinstance(part, dict) else None
+    if not isinstance(kind, str) or kind in _OLD_PARTS:
+        return False
+    if kind == "tool_call":
+        return not isinstance(part.get("arguments"), str)
+    return kind != "tool_call_response" or "result" not in part
 
 
 def _messages(value: Value, role: str, depth: int) -> list[Message]:
