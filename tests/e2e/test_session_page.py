@@ -61,6 +61,22 @@ def test_tree_folds_unfolds_and_remembers_in_the_address(seeded, failed, visit):
     expect(page.locator(f'{ROWS}[aria-level="3"]')).to_have_count(0)
 
 
+def test_many_like_spans_in_a_row_are_one_line_until_opened(seeded, visit):
+    visitor = visit(seeded)
+    session = max(visitor.sessions(), key=lambda session: session["span_count"])
+    page = visitor.open(f"/s/{session['session_id']}?v=flow")
+    group = page.locator(f"{ROWS}:has(.flow-count)").first
+    expect(group).to_contain_text("fetch_page")
+    expect(group).to_contain_text("×99")
+    expect(group).to_have_attribute("aria-expanded", "false")
+
+    group.click()
+    page.keyboard.press("ArrowRight")
+
+    expect(group).to_have_attribute("aria-expanded", "true")
+    expect(page.locator(f'{ROWS}[aria-level="4"]').first).to_contain_text("fetch_page")
+
+
 def test_errors_are_visited_by_key_and_unfold_what_hides_them(seeded, failed, visit):
     page = visit(seeded).open(f"/s/{failed['session_id']}?v=flow&fold=*")
     expect(page.locator(ROWS)).to_have_count(1)

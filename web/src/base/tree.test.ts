@@ -1,14 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  buildTree,
-  extent,
-  hasChildren,
-  isFolded,
-  readFolds,
-  setFolded,
-  visibleNodes,
-  writeFolds,
-} from "~/base/tree";
+import { buildTree, extent, findNode, hasChildren, nodeId, visibleNodes } from "~/base/tree";
 
 /** Columns from [parent, start, duration, status] of each span. */
 function columns(spans: [number, number, number, number?][]) {
@@ -20,6 +11,8 @@ function columns(spans: [number, number, number, number?][]) {
     start_us: spans.map(([, start]) => start),
     duration_us: spans.map(([, , duration]) => duration),
     status: spans.map(([, , , status]) => status ?? 0),
+    name: spans.map((_, i) => i),
+    type: spans.map(() => 0),
   };
 }
 
@@ -94,13 +87,39 @@ it("reaches over children that outlive their parent", () => {
   expect(extent(tree, 1)).toEqual([3, 43]);
 });
 
-it("keeps folds in the URL, some folded or all but some", () => {
-  const some = setFolded(readFolds(undefined), ["aaaaaaaa11111111"], true);
-  expect(writeFolds(some)).toBe("aaaaaaaa");
-  expect(isFolded(some, "aaaaaaaa11111111")).toBe(true);
+describe("groups", () => {
+  const many = Array.from({ length: 12 }, (_, i): [number, number, number, number] => [
+    0,
+    10 + i,
+    2,
+    i === 3 ? 2 : 1,
+  ]);
+  const repeated = columns([[-1, 0, 100], ...many, [0, 50, 5]]);
+  repeated.name = repeated.name.map((_, i) => (i > 0 && i < 13 ? 1 : i));
 
-  const most = setFolded(readFolds("*"), ["bbbbbbbb11111111"], false);
-  expect(writeFolds(most)).toBe("*,bbbbbbbb");
-  expect([isFolded(most, "bbbbbbbb11111111"), isFolded(most, "cccccccc")]).toEqual([false, true]);
-  expect(writeFolds(setFolded(some, ["aaaaaaaa11111111"], false))).toBeUndefined();
+  it("puts many like siblings in a row on one line", () => {
+    const tree = buildTree(repeated);
+    const group = tree.spanCount;
+    expect(tree.standIns).toEqual([{ id: `g${repeated.span_id[1]}`, kind: "group", first: 1 }]);
+    expect(visibleNodes(tree, (node) => node === group)).toEqual([0, group, 13]);
+    expect([tree.startUs[group], tree.endUs[group]]).toEqual([10, 23]);
+    expect([tree.sizeBelow[group], tree.errorsBelow[group]]).toEqual([12, 1]);
+    expect(tree.parent[5]).toBe(group);
+  });
+
+  it("leaves a few, and those that have children, as they are", () => {
+    const few = { ...repeated, name: repeated.name.map((name, i) => (i > 8 ? i : name)) };
+    expect(buildTree(few).standIns).toEqual([]);
+    const parents = {
+      ...repeated,
+      parent: repeated.parent.map((above, i) => (i === 13 ? 6 : above)),
+    };
+    expect(buildTree(parents).standIns).toEqual([]);
+  });
+
+  it("are found by their own id", () => {
+    const tree = buildTree(repeated);
+    expect(findNode(tree, repeated, nodeId(tree, repeated, tree.spanCount))).toBe(tree.spanCount);
+    expect(findNode(tree, repeated, "nowhere")).toBe(-1);
+  });
 });

@@ -2,8 +2,10 @@
  * The tree of a session's spans, made from the server's columns.
  *
  * Nodes are numbers: `0 … spanCount-1` are the spans in the order of the columns; the numbers after them
- * stand for parents that have not been received, one for each trace that misses any.
+ * are stand-ins: a parent that has not been received (one for each trace that misses any), or a group
+ * of many like spans in a row.
  */
+import { groupId } from "~/base/folds";
 
 export type SpanColumns = {
   origin_us: number;
@@ -13,10 +15,19 @@ export type SpanColumns = {
   start_us: readonly number[];
   duration_us: readonly number[];
   status: readonly number[];
+  name: readonly number[];
+  type: readonly number[];
 };
+
+/** `first` is the first span of the group. */
+export type StandIn =
+  | { id: string; kind: "missing" }
+  | { id: string; kind: "group"; first: number };
 
 export type SpanTree = {
   spanCount: number;
+  /** Node `spanCount + k` is `standIns[k]`. */
+  standIns: readonly StandIn[];
   roots: readonly number[];
   /** Children of node `i`, ordered by start, are `childList[childStart[i] … childStart[i+1]-1]`. */
   childStart: Int32Array;
@@ -36,27 +47,29 @@ export type SpanTree = {
 };
 
 const NOT_RECEIVED = -2;
+/** So many like spans in a row become one line. */
+export const GROUP_MIN = 10;
 
 export function buildTree(columns: SpanColumns): SpanTree {
   const spanCount = columns.span_id.length;
-  const missing = missingParents(columns);
-  const count = spanCount + missing.size;
-  const parent = new Int32Array(count).fill(-1);
-  const startUs = new Float64Array(count);
+  const { parent: told, standIns } = placeMissing(columns);
+  const grouped = placeGroups(columns, told, standIns);
+  const count = spanCount + standIns.length;
+  const parent = Int32Array.from({ length: count }, (_, i) => grouped[i] ?? -1);
+  const startUs = new Float64Array(count).fill(Number.POSITIVE_INFINITY);
   const endUs = new Float64Array(count);
-  startUs.fill(Number.POSITIVE_INFINITY, spanCount);
   for (let i = 0; i < spanCount; i += 1) {
-    const told = columns.parent[i] ?? -1;
-    parent[i] = told === NOT_RECEIVED ? (missing.get(columns.trace_id[i] ?? "") ?? -1) : told;
     startUs[i] = columns.start_us[i] ?? 0;
     endUs[i] = (columns.start_us[i] ?? 0) + (columns.duration_us[i] ?? 0);
   }
-  for (let i = 0; i < spanCount; i += 1) {
-    const stand = parent[i] ?? -1;
-    if (stand < spanCount) continue;
-    startUs[stand] = Math.min(startUs[stand] ?? 0, startUs[i] ?? 0);
-    endUs[stand] = Math.max(endUs[stand] ?? 0, endUs[i] ?? 0);
-  }
+  const widen = (i: number) => {
+    const above = parent[i] ?? -1;
+    if (above < spanCount) return;
+    startUs[above] = Math.min(startUs[above] ?? 0, startUs[i] ?? 0);
+    endUs[above] = Math.max(endUs[above] ?? 0, endUs[i] ?? 0);
+  };
+  for (let i = 0; i < spanCount; i += 1) widen(i);
+  for (let i = count - 1; i >= spanCount; i -= 1) widen(i); // groups, then what they belong to
   const { childStart, childList } = groupChildren(parent, startUs);
   const roots = byStart(
     Array.from(parent.keys()).filter((i) => parent[i] === -1),
@@ -77,6 +90,7 @@ export function buildTree(columns: SpanColumns): SpanTree {
   for (const end of endUs) durationUs = Math.max(durationUs, end);
   return {
     spanCount,
+    standIns,
     roots: tops,
     childStart,
     childList,
@@ -91,15 +105,52 @@ export function buildTree(columns: SpanColumns): SpanTree {
   };
 }
 
-function missingParents(columns: SpanColumns): Map<string, number> {
-  const missing = new Map<string, number>();
-  columns.parent.forEach((told, i) => {
+function placeMissing(columns: SpanColumns): { parent: number[]; standIns: StandIn[] } {
+  const standIns: StandIn[] = [];
+  const ofTrace = new Map<string, number>();
+  const parent = columns.parent.map((told, i) => {
+    if (told !== NOT_RECEIVED) return told;
     const trace = columns.trace_id[i] ?? "";
-    if (told === NOT_RECEIVED && !missing.has(trace)) {
-      missing.set(trace, columns.span_id.length + missing.size);
-    }
+    const known = ofTrace.get(trace) ?? columns.span_id.length + standIns.length;
+    if (!ofTrace.has(trace)) standIns.push({ id: `m${trace}`, kind: "missing" });
+    ofTrace.set(trace, known);
+    return known;
   });
-  return missing;
+  return { parent, standIns };
+}
+
+/** Puts runs of childless siblings of one name and type under groups, which are added to `standIns`. */
+function placeGroups(columns: SpanColumns, told: readonly number[], standIns: StandIn[]): number[] {
+  const spanCount = columns.span_id.length;
+  const parent = [...told];
+  const inner = new Set(told);
+  const runs = new Map<number, number[]>();
+  for (let i = 0; i < standIns.length; i += 1) parent[spanCount + i] = -1;
+  const close = (above: number) => {
+    const run = runs.get(above) ?? [];
+    runs.delete(above);
+    const first = run[0];
+    if (first === undefined || run.length < GROUP_MIN) return;
+    const group = spanCount + standIns.length;
+    standIns.push({ id: groupId(columns.span_id[first] ?? ""), kind: "group", first });
+    parent[group] = above;
+    for (const node of run) parent[node] = group;
+  };
+  for (let i = 0; i < spanCount; i += 1) {
+    const above = told[i] ?? -1;
+    const last = runs.get(above)?.at(-1);
+    const isLike =
+      last !== undefined &&
+      columns.name[last] === columns.name[i] &&
+      columns.type[last] === columns.type[i];
+    if (inner.has(i) || !isLike) close(above);
+    if (inner.has(i)) continue;
+    const run = runs.get(above);
+    if (run) run.push(i);
+    else runs.set(above, [i]);
+  }
+  for (const above of [...runs.keys()]) close(above);
+  return parent;
 }
 
 function byStart(nodes: number[], startUs: Float64Array): number[] {
@@ -195,32 +246,29 @@ export function extent(tree: SpanTree, node: number): [number, number] {
   return [start, end];
 }
 
-/** Which nodes are folded, as the URL writes it: short span ids; a leading `*` folds all but those named. */
-export type Folds = { all: boolean; except: ReadonlySet<string> };
-
-const SHORT = 8;
-
-export function readFolds(text: string | undefined): Folds {
-  const parts = (text ?? "").split(",").filter(Boolean);
-  const all = parts[0] === "*";
-  return { all, except: new Set(all ? parts.slice(1) : parts) };
+/** Id of a node: a span's own, or that of a stand-in. */
+export function nodeId(
+  tree: SpanTree,
+  columns: Pick<SpanColumns, "span_id">,
+  node: number,
+): string {
+  return columns.span_id[node] ?? tree.standIns[node - tree.spanCount]?.id ?? "";
 }
 
-export function writeFolds(folds: Folds): string | undefined {
-  const parts = [...(folds.all ? ["*"] : []), ...folds.except];
-  return parts.length > 0 ? parts.join(",") : undefined;
+/** The node with this id, or -1. */
+export function findNode(
+  tree: SpanTree,
+  columns: Pick<SpanColumns, "span_id">,
+  id: string | undefined,
+): number {
+  if (!id) return -1;
+  const span = columns.span_id.indexOf(id);
+  if (span >= 0) return span;
+  const standIn = tree.standIns.findIndex((candidate) => candidate.id === id);
+  return standIn < 0 ? -1 : tree.spanCount + standIn;
 }
 
-export function isFolded(folds: Folds, spanId: string): boolean {
-  return folds.all !== folds.except.has(spanId.slice(0, SHORT));
-}
-
-/** The same folds with this span folded or not. */
-export function setFolded(folds: Folds, spanIds: readonly string[], folded: boolean): Folds {
-  const except = new Set(folds.except);
-  for (const id of spanIds) {
-    if (folds.all === folded) except.delete(id.slice(0, SHORT));
-    else except.add(id.slice(0, SHORT));
-  }
-  return { all: folds.all, except };
+/** The stand-in that a node is, if it is one. */
+export function standInOf(tree: SpanTree, node: number): StandIn | undefined {
+  return tree.standIns[node - tree.spanCount];
 }

@@ -1,11 +1,10 @@
 import type { Skeleton } from "~/api/types";
 import { formatCompact, formatCount, formatDuration, formatMoney } from "~/base/format";
 import { kindOf } from "~/base/kinds";
-import { hasChildren, type SpanTree } from "~/base/tree";
+import { hasChildren, nodeId, type SpanTree, standInOf } from "~/base/tree";
 import { visible } from "~/base/visible";
 import { icons } from "~/components/icons";
 import { KindBadge } from "~/components/kind";
-import { nodeId } from "./flow-tools";
 
 type FlowRowProps = {
   tree: SpanTree;
@@ -28,8 +27,11 @@ const GUIDES_MAX = 24;
 
 export function FlowRow(props: FlowRowProps) {
   const { tree, skeleton, node, isFolded, isSelected } = props;
-  const isMissing = node >= tree.spanCount;
-  const type = isMissing ? "other" : (skeleton.types[skeleton.type[node] ?? 0] ?? "other");
+  const standIn = standInOf(tree, node);
+  const isMissing = standIn?.kind === "missing";
+  const shown = standIn?.kind === "group" ? standIn.first : node;
+  const type = skeleton.types[skeleton.type[shown] ?? -1] ?? "other";
+  const sums = standIn ? sumOf(tree, skeleton, node) : valuesOf(skeleton, node);
   const isFailed = skeleton.status[node] === 2;
   const depth = tree.depth[node] ?? 0;
   const isParent = hasChildren(tree, node);
@@ -37,7 +39,7 @@ export function FlowRow(props: FlowRowProps) {
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the view listens for the keys of its selected row
     <div
-      id={`span-${nodeId(skeleton, node)}`}
+      id={`span-${nodeId(tree, skeleton, node)}`}
       className={`flow-row${isSelected ? " flow-selected" : ""}${isFailed ? " flow-failed" : ""}`}
       role="row"
       aria-level={depth + 1}
@@ -72,12 +74,15 @@ export function FlowRow(props: FlowRowProps) {
         <KindBadge type={type} />
         <Name
           skeleton={skeleton}
-          node={node}
+          node={shown}
           isMissing={isMissing}
           isRunning={props.nowUs !== null}
         />
-        {isFolded && isParent && (
-          <span className="flow-count num">{formatCount(tree.sizeBelow[node] ?? 0)}</span>
+        {(standIn?.kind === "group" || (isFolded && isParent)) && (
+          <span className="flow-count num">
+            {standIn?.kind === "group" && "×"}
+            {formatCount(tree.sizeBelow[node] ?? 0)}
+          </span>
         )}
         {(isFailed || errorsInside > 0) && (
           <span
@@ -89,18 +94,52 @@ export function FlowRow(props: FlowRowProps) {
           </span>
         )}
       </span>
-      <Tokens input={skeleton.input_tokens[node]} output={skeleton.output_tokens[node]} />
+      <Tokens input={sums.input} output={sums.output} />
       <span role="gridcell" className="num flow-cost">
-        {typeof skeleton.cost_usd[node] === "number" && formatMoney(skeleton.cost_usd[node])}
+        {sums.cost !== null && formatMoney(sums.cost)}
       </span>
-      <span role="gridcell" className="num flow-duration">
-        {!isMissing && formatDuration(skeleton.duration_us[node] ?? 0)}
+      <span
+        role="gridcell"
+        className="num flow-duration"
+        title={standIn ? "Sum of its spans" : undefined}
+      >
+        {!isMissing && formatDuration(sums.duration)}
       </span>
       <span role="gridcell" className="flow-bars">
         <Bar {...props} type={type} isFailed={isFailed} isMissing={isMissing} />
       </span>
     </div>
   );
+}
+
+type Values = {
+  input: number | null;
+  output: number | null;
+  cost: number | null;
+  duration: number;
+};
+
+function valuesOf(skeleton: Skeleton, node: number): Values {
+  return {
+    input: skeleton.input_tokens[node] ?? null,
+    output: skeleton.output_tokens[node] ?? null,
+    cost: skeleton.cost_usd[node] ?? null,
+    duration: skeleton.duration_us[node] ?? 0,
+  };
+}
+
+/** What the spans of a group add up to; unknown plus unknown stays unknown. */
+function sumOf(tree: SpanTree, skeleton: Skeleton, node: number): Values {
+  const sum: Values = { input: null, output: null, cost: null, duration: 0 };
+  for (let k = tree.childStart[node] ?? 0; k < (tree.childStart[node + 1] ?? 0); k += 1) {
+    const each = valuesOf(skeleton, tree.childList[k] ?? -1);
+    for (const key of ["input", "output", "cost"] as const) {
+      const value = each[key];
+      if (value !== null) sum[key] = (sum[key] ?? 0) + value;
+    }
+    sum.duration += each.duration;
+  }
+  return sum;
 }
 
 function Name({
@@ -134,14 +173,8 @@ function Name({
   );
 }
 
-function Tokens({
-  input,
-  output,
-}: {
-  input: number | null | undefined;
-  output: number | null | undefined;
-}) {
-  const hasAny = typeof input === "number" || typeof output === "number";
+function Tokens({ input, output }: Pick<Values, "input" | "output">) {
+  const hasAny = input !== null || output !== null;
   return (
     <span
       role="gridcell"

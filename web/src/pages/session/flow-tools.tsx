@@ -1,7 +1,8 @@
 import type { Skeleton } from "~/api/types";
+import { setFolded, writeFolds } from "~/base/folds";
 import { useHotkeys } from "~/base/hotkeys";
 import { kindOf } from "~/base/kinds";
-import { extent, type SpanTree, setFolded, writeFolds } from "~/base/tree";
+import { extent, findNode, nodeId, type SpanTree } from "~/base/tree";
 import { Button, IconButton } from "~/components/button";
 import { icons } from "~/components/icons";
 import { KindBadge } from "~/components/kind";
@@ -15,12 +16,12 @@ type ToolsProps = { tree: SpanTree; skeleton: Skeleton; search: SessionSearch; o
 
 /** What acts on the whole tree, by button and by key. */
 export function FlowTools({ tree, skeleton, search, onChange }: ToolsProps) {
-  const selected = skeleton.span_id.indexOf(search.span ?? "");
+  const selected = findNode(tree, skeleton, search.span);
   const failed = Array.from(tree.order).filter(
     (node) => node < tree.spanCount && skeleton.status[node] === 2,
   );
   const foldAll = () => {
-    const tops = tree.roots.map((node) => nodeId(skeleton, node));
+    const tops = tree.roots.map((node) => nodeId(tree, skeleton, node));
     onChange({ fold: writeFolds(setFolded({ all: true, except: new Set() }, tops, false)) });
   };
   const unfoldAll = () => onChange({ fold: undefined });
@@ -36,7 +37,7 @@ export function FlowTools({ tree, skeleton, search, onChange }: ToolsProps) {
     const next =
       at < 0 && step < 0 ? failed.length - 1 : (at + step + failed.length) % failed.length;
     const node = failed[next];
-    if (node !== undefined) onChange({ span: nodeId(skeleton, node) });
+    if (node !== undefined) onChange({ span: nodeId(tree, skeleton, node) });
   };
   useHotkeys({
     "[": foldAll,
@@ -80,9 +81,4 @@ export function FlowTools({ tree, skeleton, search, onChange }: ToolsProps) {
       </span>
     </>
   );
-}
-
-/** Span id of a node; nodes that stand for missing parents have a name of their own. */
-export function nodeId(skeleton: Skeleton, node: number): string {
-  return skeleton.span_id[node] ?? `missing${node}`;
 }

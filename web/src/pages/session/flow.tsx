@@ -2,19 +2,12 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { type CSSProperties, useEffect, useMemo, useRef } from "react";
 import type { Skeleton } from "~/api/types";
 import { formatTick, tickStep, ticks } from "~/base/axis";
+import { isFolded, readFolds, setFolded, writeFolds } from "~/base/folds";
 import { useSize } from "~/base/hooks";
 import { useHotkeys } from "~/base/hotkeys";
-import {
-  hasChildren,
-  isFolded,
-  readFolds,
-  type SpanTree,
-  setFolded,
-  visibleNodes,
-  writeFolds,
-} from "~/base/tree";
+import { findNode, hasChildren, nodeId, type SpanTree, visibleNodes } from "~/base/tree";
 import { FlowRow } from "./flow-row";
-import { type Change, nodeId } from "./flow-tools";
+import type { Change } from "./flow-tools";
 import type { SessionSearch } from "./search";
 
 type FlowProps = {
@@ -36,10 +29,10 @@ export function Flow({ tree, skeleton, search, wholeUs, isRunning, onChange }: F
   const [axis, axisWidth] = useSize<HTMLDivElement>();
   const folds = useMemo(() => readFolds(search.fold), [search.fold]);
   const nodes = useMemo(
-    () => visibleNodes(tree, (node) => isFolded(folds, nodeId(skeleton, node))),
+    () => visibleNodes(tree, (node) => isFolded(folds, nodeId(tree, skeleton, node))),
     [tree, skeleton, folds],
   );
-  const selected = skeleton.span_id.indexOf(search.span ?? "");
+  const selected = findNode(tree, skeleton, search.span);
   const from = search.t1 === undefined ? 0 : (search.t0 ?? 0);
   const to = search.t1 ?? wholeUs;
   const position = nodes.indexOf(selected);
@@ -63,17 +56,17 @@ export function Flow({ tree, skeleton, search, wholeUs, isRunning, onChange }: F
     }
     const above: string[] = [];
     for (let at = tree.parent[selected] ?? -1; at >= 0; at = tree.parent[at] ?? -1) {
-      above.push(nodeId(skeleton, at));
+      above.push(nodeId(tree, skeleton, at));
     }
     onChange({ fold: writeFolds(setFolded(folds, above, false)) });
   }, [selected, position, virtualizer, tree, skeleton, folds, onChange]);
 
   const select = (index: number) => {
     const node = nodes[Math.min(nodes.length - 1, Math.max(0, index))];
-    if (node !== undefined && node < tree.spanCount) onChange({ span: nodeId(skeleton, node) });
+    if (node !== undefined) onChange({ span: nodeId(tree, skeleton, node) });
   };
   const fold = (node: number, folded: boolean) =>
-    onChange({ fold: writeFolds(setFolded(folds, [nodeId(skeleton, node)], folded)) });
+    onChange({ fold: writeFolds(setFolded(folds, [nodeId(tree, skeleton, node)], folded)) });
   const step = (by: number) => select(position < 0 ? 0 : position + by);
   useHotkeys({
     ArrowDown: () => step(1),
@@ -86,13 +79,13 @@ export function Flow({ tree, skeleton, search, wholeUs, isRunning, onChange }: F
     End: () => select(nodes.length - 1),
     ArrowRight: () => {
       if (selected < 0) return false;
-      const isOpen = !isFolded(folds, nodeId(skeleton, selected));
+      const isOpen = !isFolded(folds, nodeId(tree, skeleton, selected));
       if (hasChildren(tree, selected) && !isOpen) fold(selected, false);
       else if (hasChildren(tree, selected)) step(1);
     },
     ArrowLeft: () => {
       if (selected < 0) return false;
-      const isOpen = !isFolded(folds, nodeId(skeleton, selected));
+      const isOpen = !isFolded(folds, nodeId(tree, skeleton, selected));
       if (hasChildren(tree, selected) && isOpen) fold(selected, true);
       else select(nodes.indexOf(tree.parent[selected] ?? -1));
     },
@@ -139,7 +132,7 @@ export function Flow({ tree, skeleton, search, wholeUs, isRunning, onChange }: F
       <div className="flow-rows" style={{ height: virtualizer.getTotalSize() }}>
         {virtualizer.getVirtualItems().map((item) => {
           const node = nodes[item.index] ?? 0;
-          const id = nodeId(skeleton, node);
+          const id = nodeId(tree, skeleton, node);
           return (
             <FlowRow
               key={id}

@@ -8,7 +8,7 @@ import type { SessionDetail } from "~/api/types";
 import { useDelayed, useMedia, useNow, useThrottled } from "~/base/hooks";
 import { useHotkeys } from "~/base/hotkeys";
 import { readPreference, writePreference } from "~/base/storage";
-import { buildTree } from "~/base/tree";
+import { buildTree, findNode } from "~/base/tree";
 import { Segmented } from "~/components/button";
 import { icons } from "~/components/icons";
 import { FailureNotice, Notice, RowsSkeleton } from "~/components/states";
@@ -21,6 +21,8 @@ import type { SessionSearch } from "./search";
 import { SpanPanel } from "./span-panel";
 import "./session.css";
 import "./panel.css";
+import "./messages.css";
+import "./chat.css";
 
 const route = getRouteApi("/s/$sessionId");
 const RETRY_MS = 2000;
@@ -91,7 +93,7 @@ function Loaded({ detail }: { detail: SessionDetail }) {
     tree?.durationUs ?? 0,
     isRunning && skeleton.data ? now - skeleton.data.origin_us : 0,
   );
-  const selected = skeleton.data?.span_id.indexOf(search.span ?? "") ?? -1;
+  const selected = tree && skeleton.data ? findNode(tree, skeleton.data, search.span) : -1;
 
   const change = (patch: Partial<Record<keyof SessionSearch, string | number | undefined>>) =>
     navigate({
@@ -188,11 +190,12 @@ function Loaded({ detail }: { detail: SessionDetail }) {
             onSelect={(span) => change({ span, v: "chat" })}
           />
         )}
-        {skeleton.data && selected >= 0 && (
+        {skeleton.data && tree && selected >= 0 && selected < tree.spanCount && (
           <SpanPanel
             traceId={skeleton.data.trace_id[selected] ?? ""}
             spanId={skeleton.data.span_id[selected] ?? ""}
             type={skeleton.data.types[skeleton.data.type[selected] ?? 0] ?? "other"}
+            originUs={skeleton.data.origin_us}
             sessionUs={summary.duration_us}
             tab={search.tab}
             onTab={(tab) => change({ tab })}

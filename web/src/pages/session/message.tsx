@@ -49,6 +49,9 @@ export function MessageView({ author, name, parts, results, finishReason, onSpan
       </section>
     );
   }
+  if (author === "tool" && parts.every((part) => part.kind === "tool-call")) {
+    return <section className="message">{body}</section>; // the call names the tool
+  }
   return (
     <section className={`message message-${author}`}>
       <header>

@@ -3,7 +3,7 @@ import type { Skeleton } from "~/api/types";
 import { formatDuration } from "~/base/format";
 import { useSize } from "~/base/hooks";
 import { kindOf } from "~/base/kinds";
-import type { SpanTree } from "~/base/tree";
+import { type SpanTree, standInOf } from "~/base/tree";
 
 type MinimapProps = {
   tree: SpanTree;
@@ -112,17 +112,21 @@ function paint(
   const colors = skeleton.types.map((type) => resolve(kindOf(type).color));
   const errorColor = style.getPropertyValue("--error").trim();
 
+  // The lines that groups take in the tree are not drawn here: their spans are.
+  const depthOf = (node: number) => {
+    const isGrouped = standInOf(tree, tree.parent[node] ?? -1)?.kind === "group";
+    return (tree.depth[node] ?? 0) - (isGrouped ? 1 : 0);
+  };
   let deepest = 0;
-  for (let node = 0; node < tree.spanCount; node += 1) {
-    deepest = Math.max(deepest, tree.depth[node] ?? 0);
-  }
+  for (let node = 0; node < tree.spanCount; node += 1) deepest = Math.max(deepest, depthOf(node));
   const lane = Math.min(LANE_MAX, (HEIGHT - TICKS - 3) / (deepest + 1));
+  const top = TICKS + 1 + (HEIGHT - TICKS - 3 - lane * (deepest + 1)) / 2;
   const height = Math.max(1, lane > 3 ? lane - 1.5 : lane);
   for (const node of tree.order) {
     if (node >= tree.spanCount) continue;
     const x = (tree.startUs[node] ?? 0) * scale;
     const span = ((tree.endUs[node] ?? 0) - (tree.startUs[node] ?? 0)) * scale;
-    const y = TICKS + 1 + (tree.depth[node] ?? 0) * lane;
+    const y = top + depthOf(node) * lane;
     const isFailed = skeleton.status[node] === 2;
     const hasInner = (tree.sizeBelow[node] ?? 0) > 0;
     context.globalAlpha = node === selected ? 1 : hasInner ? 0.35 : 0.9;

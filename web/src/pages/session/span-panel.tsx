@@ -2,7 +2,14 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { type PointerEvent, useEffect, useState } from "react";
 import { queries } from "~/api/queries";
 import type { SpanDetail } from "~/api/types";
-import { formatCount, formatDuration, formatExact, formatMoney, formatShare } from "~/base/format";
+import {
+  formatCount,
+  formatDuration,
+  formatExact,
+  formatMoment,
+  formatMoney,
+  formatShare,
+} from "~/base/format";
 import { readPreference, writePreference } from "~/base/storage";
 import { visible } from "~/base/visible";
 import { CopyButton, IconButton } from "~/components/button";
@@ -18,6 +25,8 @@ type PanelProps = {
   traceId: string;
   spanId: string;
   type: string;
+  /** When the session began and how long it took, µs. */
+  originUs: number;
   sessionUs: number;
   tab: string | undefined;
   onTab: (tab: string) => void;
@@ -83,6 +92,7 @@ function tabsOf(span: SpanDetail): Tab[] {
 
 function Loaded({
   span,
+  originUs,
   sessionUs,
   tab,
   isStale,
@@ -113,7 +123,7 @@ function Loaded({
           <icons.close />
         </IconButton>
       </header>
-      <Facts span={span} sessionUs={sessionUs} />
+      <Facts span={span} originUs={originUs} sessionUs={sessionUs} />
       {span.error && (
         <div className="panel-error">
           <icons.alert size={15} />
@@ -163,11 +173,19 @@ function Loaded({
   );
 }
 
-function Facts({ span, sessionUs }: { span: SpanDetail; sessionUs: number }) {
+type FactsProps = { span: SpanDetail; originUs: number; sessionUs: number };
+
+function Facts({ span, originUs, sessionUs }: FactsProps) {
   const model = span.response_model || span.request_model;
   const share = sessionUs > 0 ? `${formatShare(span.duration_us, sessionUs)} of session` : "";
   const facts: [string, string, string?, string?][] = [
     ["Duration", formatDuration(span.duration_us), share],
+    [
+      "Started",
+      `+${formatDuration(span.start_us - originUs)}`,
+      formatMoment(span.start_us),
+      formatExact(span.start_us),
+    ],
     ["Model", model, span.provider, aliasNote(span)],
     ["Tokens", tokensText(span), tokensNote(span)],
     ["Cost", costText(span), "", span.cost_usd === null ? "No price is known for this model" : ""],
@@ -176,14 +194,13 @@ function Facts({ span, sessionUs }: { span: SpanDetail; sessionUs: number }) {
     ["Agent", span.agent_name],
     ["Tool", span.tool_name],
     ["Service", span.service_name],
-    ["Started", formatExact(span.start_us).slice(11, -1), "UTC", formatExact(span.start_us)],
   ];
   return (
     <dl className="facts num">
       {facts.map(
         ([label, value, note, hint]) =>
           value && (
-            <div key={label} title={hint}>
+            <div key={label} title={hint} className={value.length > 14 ? "fact-wide" : ""}>
               <dt>{label}</dt>
               <dd>
                 {visible(value)}

@@ -85,6 +85,7 @@ export const Row = memo(
           title={`${formatCount(row.input_tokens)} in, ${formatCount(row.output_tokens)} out`}
         >
           {tokens === 0 ? "–" : formatCompact(tokens)}
+          <span className="cell-label"> tok</span>
         </span>
         <Cost row={row} />
         <span role="gridcell" className="num cell-started" title={formatExact(row.start_us)}>
