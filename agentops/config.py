@@ -298,7 +298,8 @@ def _switches(found: Leaves, otel: environment.Reading, refused: list[str]) -> N
     mode = environment.capture_mode(os.environ, reading)
     refused += reading.refused
     if mode is not None:
-        found[_CONTENT_PATH] = (mode, "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")
+        name = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+        found |= {_CONTENT_PATH: (mode[0], name), f"{_CONTENT_PATH}_on": (mode[1], name)}
 
 
 def _build(leaves: Leaves) -> Config:

@@ -19,15 +19,15 @@ ALIASES: Final[Mapping[str, str]] = {
 }
 """Other names of variables that go before the file, ``{variable: key path}``."""
 
-_CAPTURE: Final[Mapping[str, str]] = {
-    "no_content": "none",
-    "false": "none",
-    "0": "none",
-    "span_only": "full",
-    "event_only": "full",
-    "span_and_event": "full",
-    "true": "full",
-    "1": "full",
+_CAPTURE: Final[Mapping[str, tuple[str, str]]] = {
+    "no_content": ("none", "spans"),
+    "false": ("none", "spans"),
+    "0": ("none", "spans"),
+    "span_only": ("full", "spans"),
+    "event_only": ("full", "events"),
+    "span_and_event": ("full", "both"),
+    "true": ("full", "spans"),
+    "1": ("full", "spans"),
 }
 _SAMPLERS: Final = ("always_on", "always_off", "traceidratio")
 _PROPAGATORS: Final = ("tracecontext", "baggage", "b3", "b3multi", "jaeger", "none")
@@ -65,8 +65,8 @@ def variable_of(path: str) -> str:
     return "AGENTOPS_" + path.replace(".", "_").upper()
 
 
-def capture_mode(environment: Mapping[str, str], reading: Reading) -> str | None:
-    """Return the content mode that the standard variable demands; ``None`` when it is not set.
+def capture_mode(environment: Mapping[str, str], reading: Reading) -> tuple[str, str] | None:
+    """Return content mode and place that the standard variable demands; ``None`` when it is not set.
 
     An unknown value demands ``none``: it was set to hide something.
     """
@@ -77,7 +77,7 @@ def capture_mode(environment: Mapping[str, str], reading: Reading) -> str | None
     mode = _CAPTURE.get(text.lower())
     if mode is None:
         reading.refuse(name, text, "NO_CONTENT, SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT")
-    return mode or "none"
+    return mode or ("none", "spans")
 
 
 def otel_settings(environment: Mapping[str, str]) -> Reading:

@@ -339,6 +339,7 @@ class TelemetryConfig:
         provider: ``private``: a TracerProvider of our own; ``attach``: our processor is added to the
             program's global TracerProvider; ``global``: ours becomes the global one if none is set.
         content: How much of prompts and answers is recorded.
+        content_on: Where the content of an instrumented call stands: on its span, on its event, or both.
         sampling: Which sessions are recorded.
         exporters: Destinations. In code an exporter object may stand for a mapping, also a stock
             OpenTelemetry ``SpanExporter``.
@@ -354,6 +355,7 @@ class TelemetryConfig:
 
     provider: Literal["private", "attach", "global"] = "private"
     content: ContentMode = "full"
+    content_on: Literal["spans", "events", "both"] = "spans"
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     exporters: tuple[ExporterConfig, ...] = field(default=(), metadata={"raw": True})
     batch: BatchConfig = field(default_factory=BatchConfig)

@@ -322,6 +322,8 @@ class Destination:
         if self._backoff.failures == 1:
             kept = "in memory" if self._box.rest()[0] else "on disk"
             text = "agentops: %s does not take telemetry now (%s); it is kept %s and sent later"
+            if result.is_unreachable and self.exporter.advice:
+                text += f"; {self.exporter.advice}"
             self._say("retry", text, self.name, result.reason, kept)
 
     def _on_too_large(self, taken: list[Pending], batch: Batch, result: ExportResult) -> None:

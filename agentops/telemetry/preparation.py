@@ -12,6 +12,7 @@ from agentops import semconv
 from agentops.events import LLMEvent
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import TelemetryConfig
+from agentops.telemetry.content import is_content
 from agentops.telemetry.head import Head
 from agentops.telemetry.masking import Masks
 from agentops.telemetry.metrics import Metrics
@@ -23,7 +24,7 @@ from agentops.telemetry.recording import (
     span_record,
     take_completion,
 )
-from agentops.telemetry.records import AnyValue, Record
+from agentops.telemetry.records import AnyValue, Record, SpanRecord
 from agentops.telemetry.sampling import Decision, Fate, weight_in
 from agentops.telemetry.spans import DeferredSpan
 from agentops.telemetry.tail import Tail
@@ -72,7 +73,10 @@ class Preparation:
 
     def present(self, attributes: Mapping[str, AnyValue]) -> dict[str, AnyValue]:
         """Return attributes as others may see them: reduced, masked, limited. For any thread."""
-        return Finisher(self._config.limits, self._config.content, self._masks).present(attributes)
+        finish = Finisher(self._config.limits, self._config.content, self._masks)
+        if self._config.content_on == "events":
+            attributes = {key: each for key, each in attributes.items() if not is_content(key)}
+        return finish.present(attributes)
 
     def __call__(self, item: object) -> list[Record]:
         """Return the records of one item, and of others that waited for it; often none or one."""
@@ -95,15 +99,27 @@ class Preparation:
         decision = span.decision if isinstance(span, DeferredSpan) else self._find(record)
         if self._is_left_out(decision, 1 + len(events)):
             return []
+        content = self._content_for_events(record) if events else {}
         records: list[Record] = [record]
         for event in events:
             if isinstance(event, LLMEvent) and event.cost is None:
                 cost = record.attributes.get(semconv.AGENTOPS_COST_USD)
                 event.cost = cost if isinstance(cost, float) else None
-            records.append(event_record(pending_of_completion(event, record)))
+            records.append(event_record(pending_of_completion(event, record, content)))
         if decision is not None:
             records.reverse()  # the end of a session's first span closes it: its events go before
         return self._pass(records, decision, record.trace_state)
+
+    def _content_for_events(self, record: SpanRecord) -> dict[str, AnyValue]:
+        """Return the content that goes on the events of a span, taken off the span if that is wanted."""
+        place = self._config.content_on
+        if place == "spans":
+            return {}
+        content = {key: each for key, each in record.attributes.items() if is_content(key)}
+        if place == "events":
+            for key in content:
+                del record.attributes[key]
+        return content
 
     def _is_left_out(self, decision: Decision | None, count: int) -> bool:
         if decision is None or decision.fate is not Fate.LEFT_OUT or self._keeps:

@@ -122,17 +122,19 @@ def _link_record(link: Link) -> LinkRecord:
 
 def event_record(pending: PendingEvent) -> EventRecord:
     """Return the record of an event or log record, stamped with what rode in its context."""
-    attributes: dict[str, AnyValue] = {**pending.ambient, **pending.attributes}
+    attributes: dict[str, AnyValue] = dict(pending.ambient)
     event = pending.event
     name, severity = pending.name, pending.severity
     if event is not None:
         name = _EVENT_NAMES.get(str(event.event_type), semconv.EVENT_AGENTOPS_CUSTOM)
         severity = 17 if event.event_type == EventType.ERROR.value else severity
-        attributes.update(event_attributes(event, pending.is_full))
+        told = event_attributes(event, pending.is_full)
+        attributes.update({key: value for key, value in told.items() if value is not None})
         if event.session_id is not None:
             attributes[semconv.SESSION_ID] = str(event.session_id)
         if not pending.is_full:
             event = event_with(event, _without_content)
+    attributes.update(pending.attributes)
     return EventRecord(
         name=name,
         time_ns=pending.time_ns,
@@ -212,8 +214,10 @@ def _seconds_between(start: str | None, end: str | None) -> float | None:
         return None
 
 
-def pending_of_completion(event: Event, span: SpanRecord) -> PendingEvent:
-    """Return an event of a completion, stamped with its span's ids, without the span's content."""
+def pending_of_completion(
+    event: Event, span: SpanRecord, content: Mapping[str, AnyValue]
+) -> PendingEvent:
+    """Return an event of a completion, stamped with its span's ids, with this of the span's content."""
     event.trace_id = f"{span.trace_id:032x}"
     event.span_id = f"{span.span_id:016x}"
     if event.session_id is None and span.session_id:
@@ -228,6 +232,7 @@ def pending_of_completion(event: Event, span: SpanRecord) -> PendingEvent:
         event=event,
         is_full=False,
         resource=span.resource,
+        attributes=content,
         ambient=_shared(span.attributes),
     )
 

@@ -285,18 +285,21 @@ def test_garbage_in_the_environment_gives_defaults_and_one_warning(monkeypatch, 
 @pytest.mark.parametrize(
     ("text", "mode"),
     [
-        ("NO_CONTENT", "none"),
-        ("false", "none"),
-        ("SPAN_ONLY", "full"),
-        ("true", "full"),
-        ("SPAN_AND_EVENT", "full"),
-        ("unheard-of", "none"),
+        ("NO_CONTENT", ("none", "spans")),
+        ("false", ("none", "spans")),
+        ("SPAN_ONLY", ("full", "spans")),
+        ("true", ("full", "spans")),
+        ("EVENT_ONLY", ("full", "events")),
+        ("SPAN_AND_EVENT", ("full", "both")),
+        ("unheard-of", ("none", "spans")),
     ],
 )
 def test_standard_capture_variable_wins_over_code(monkeypatch, text, mode):
     monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", text)
 
-    assert load(telemetry={"content": "metadata"}).telemetry.content == mode
+    telemetry = load(telemetry={"content": "metadata"}).telemetry
+
+    assert (telemetry.content, telemetry.content_on) == mode
 
 
 def test_disabling_variable_wins_over_code(monkeypatch):

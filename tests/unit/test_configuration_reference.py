@@ -28,7 +28,12 @@ def test_tables_are_those_of_the_dataclasses():
 def test_every_variable_of_the_table_is_read(tmp_path, monkeypatch):
     rows = re.findall(r"^\| `([\w.]+)` \| .*? \| `(AGENTOPS_\w+)` \|", PAGE, re.MULTILINE)
     monkeypatch.chdir(tmp_path)
-    values = {"content": "none", "provider": "global", "logging.level": "ERROR"}
+    values = {
+        "content": "none",
+        "content_on": "both",
+        "provider": "global",
+        "logging.level": "ERROR",
+    }
     tried = 0
     for path, variable in rows:
         value = values.get(path.removeprefix("telemetry."), "1")

@@ -83,6 +83,7 @@ class AgentOpsExporter(Exporter):
         self.encodings = _HOSTED_ENCODINGS if self._is_hosted else _LOCAL_ENCODINGS
         self.name = f"agentops {parts.scheme}://{parts.netloc}{self._base}"
         self.identity = f"agentops {endpoint} {self._key}"
+        self.advice = "start the backend with: agentops serve" if is_loopback(host) else ""
 
     def export(self, batch: Batch, timeout_s: float) -> ExportResult:
         """Send the batch's part, getting the tokens it needs before."""

@@ -125,12 +125,14 @@ class Exporter(ABC):
             only then is it spooled on disk.
         identity: Text that is equal for exporters that deliver to the same place in the same name; part of
             it may be secret. Only its hash is used, to name the spool.
+        advice: What a reader of the log can do when nobody listens at the receiver's address.
     """
 
     name: str = "exporter"
     encodings: tuple[EncodingName, ...] = ()
     is_remote: bool = False
     identity: str = ""
+    advice: str = ""
 
     @abstractmethod
     def export(self, batch: Batch, timeout_s: float) -> ExportResult:

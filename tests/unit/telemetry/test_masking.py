@@ -2,6 +2,8 @@
 
 import pytest
 from opentelemetry.context import Context
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from agentops.events import ActionEvent, ErrorEvent, LLMEvent, ToolEvent
 from agentops.telemetry.completion import Completion
@@ -157,3 +159,26 @@ def test_one_exporter_may_see_less():
     assert SECRET.encode() in wide.sent
     assert narrow.sent
     assert SECRET.encode() not in narrow.sent
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize(("place", "sides"), [("spans", "s"), ("events", "e"), ("both", "se")])
+def test_content_of_a_call_stands_where_it_is_wanted(place, sides, shared):
+    processors = [SimpleSpanProcessor(InMemorySpanExporter())] if shared else []
+    manager = TelemetryManager(
+        TelemetryConfig(exporters=[{"type": "memory"}], content_on=place, processors=processors)
+    )
+    span = manager.create_span("chat", parent=Context())
+    manager.end_span(
+        span,
+        complete=lambda: Completion(
+            attributes={"gen_ai.input.messages": [{"role": "user"}]}, events=[LLMEvent()]
+        ),
+    )
+    assert manager.flush()
+
+    memory = manager.exporters[0]
+    on_span = memory.spans[0].attributes.get("gen_ai.input.messages")
+    on_event = memory.events[0].attributes.get("gen_ai.input.messages")
+    assert on_span == ('[{"role":"user"}]' if "s" in sides else None)
+    assert on_event == ([{"role": "user"}] if "e" in sides else None)
