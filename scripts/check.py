@@ -70,15 +70,20 @@ def web() -> bool:
 
 
 def tests() -> bool:
-    """Every Python test, the browser's among them where a Chromium is found."""
-    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
-        print("No Chromium found: the tests that drive a browser will be skipped.")
+    """Every Python test but those that drive a browser."""
     workers = os.environ.get("PYTEST_WORKERS", str(os.cpu_count() or 1))
-    return run(tool("pytest"), "-q", "-n", workers, "--dist", "loadfile")
+    return run(tool("pytest"), "-q", "-n", workers, "--dist", "loadfile", "--ignore", "tests/e2e")
+
+
+def pages() -> bool:
+    """The pages in a real browser, alone: it keeps an event loop running and needs the processors."""
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        print("No Chromium found: the tests that drive a browser are skipped.")
+    return run(tool("pytest"), "-q", "tests/e2e")
 
 
 CHECKS: dict[str, Callable[[], bool]] = {
-    check.__name__: check for check in (lint, sizes, walls, types, web, tests)
+    check.__name__: check for check in (lint, sizes, walls, types, web, tests, pages)
 }
 
 

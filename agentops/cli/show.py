@@ -35,6 +35,7 @@ COLOURS = {
     "guardrail": "cyan",
 }
 SPANS_MAX = 500
+INDENT_MAX = 60
 
 
 class _Characters(NamedTuple):
@@ -157,7 +158,7 @@ def one_line_keeping_indent(text: str, width: int) -> str:
 
 
 def _depth_first(parents: list[int], drawn: _Characters) -> list[tuple[int, str]]:
-    """Return ``(index, indent)`` of every span, parents before children; a span out of any circle is kept."""
+    """Return ``(index, indent)`` of every span, parents before children; spans in a circle of parents are kept."""
     children: dict[int, list[int]] = {}
     for index, parent in enumerate(parents):
         children.setdefault(
@@ -175,12 +176,8 @@ def _depth_first(parents: list[int], drawn: _Characters) -> list[tuple[int, str]
         brood = children.get(index, [])
         for position in range(len(brood) - 1, -1, -1):
             is_last = position == len(brood) - 1
-            stack.append(
-                (
-                    brood[position],
-                    below + (drawn.last if is_last else drawn.branch),
-                    below + ("   " if is_last else drawn.pipe),
-                )
-            )
+            own = below + (drawn.last if is_last else drawn.branch)
+            further = below + ("   " if is_last else drawn.pipe)
+            stack.append((brood[position], own, further if len(further) <= INDENT_MAX else below))
     order.extend((index, "") for index in range(len(parents)) if index not in seen)
     return order
