@@ -7,7 +7,7 @@ keep working; ``trace_id`` and ``span_id`` are new and are stamped by
 
 import sys
 import traceback
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import Enum
 from uuid import UUID, uuid4
 
@@ -74,7 +74,7 @@ class Event:
 
     def to_fields(self) -> dict[str, object]:
         """Return the event's own fields as ``{name: value}``, values by reference, not copied."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @dataclass

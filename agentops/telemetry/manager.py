@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from agentops.telemetry.logbook import LogBridge
     from agentops.telemetry.metering import Metering
     from agentops.telemetry.totals import Totals
+from agentops.telemetry.weigh import weigh, weigh_call
 
 __all__ = ["TelemetryManager"]
 
@@ -433,10 +434,13 @@ class TelemetryManager:
     def _submit_event(self, pending: PendingEvent) -> None:
         is_left_out = pending.trace_id and not pending.flags & TraceFlags.SAMPLED
         if self._is_on and not (is_left_out and pending.decision is None):
-            self._pipeline.submit(pending)
+            self._submit(pending)
 
     def _submit(self, item: Item) -> None:
-        self._pipeline.submit(item)
+        size = 0
+        with guarded("weighing a span"):
+            size = _weigh_item(item)
+        self._pipeline.submit(item, size)
 
     def _after_fork(self) -> None:
         """Start afresh in a child process with what must not be shared with the parent."""
@@ -478,3 +482,14 @@ def _renew_in_children(manager: TelemetryManager) -> None:
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=renew)
+
+
+def _weigh_item(item: Item) -> int:
+    """Return about how many bytes an item keeps in memory while it waits for the worker."""
+    if isinstance(item, DeferredSpan):
+        return weigh(item.raw) + weigh_call(item.completion)
+    if isinstance(item, PendingEvent):
+        return weigh(item.attributes) + weigh(item.body) + weigh(item.event)
+    if isinstance(item, CompletedSpan):
+        return weigh(item.completion.attributes)
+    return weigh(dict(item.attributes or {}))
