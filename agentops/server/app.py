@@ -6,7 +6,6 @@ only module that names a storage engine.
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
 import logging
 import os
@@ -17,10 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
-import msgspec
 import uvicorn
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,7 +28,8 @@ from agentops.server.api.pages import Pages
 from agentops.server.api.routes import ApiContext
 from agentops.server.api.routes import routes as api_routes
 from agentops.server.api.security import Gate, ScopedRoute, Tokens, load_token
-from agentops.server.config import LOOPBACK_HOSTS, ServerConfig, ServerFile, read_server_file
+from agentops.server.config import LOOPBACK_HOSTS, ServerConfig, ServerFile
+from agentops.server.directory import announced, locked
 from agentops.server.ingest import IngestLimits, IngestSettings, otlp_grpc
 from agentops.server.ingest import routes as ingest_routes
 from agentops.server.pipeline import Pipeline, PipelineConfig
@@ -76,7 +74,7 @@ def open_storage(config: ServerConfig) -> Iterator[Storage]:
     Raises:
         StorageError: The directory is in use or not usable.
     """
-    with _locked(config.data_dir):
+    with locked(config.data_dir):
         storage = _storage(config)
         try:
             storage.open()
@@ -308,37 +306,6 @@ def _storage(config: ServerConfig) -> Storage:
     return SqlStorage(engine, limits)
 
 
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Hold the data directory for this process alone."""
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise StorageError(
-            f"the data directory {directory} cannot be used: {error.strerror}"
-        ) from error
-    try:
-        if directory.stat().st_uid != os.getuid():
-            raise StorageError(f"the data directory {directory} belongs to another user")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StorageError(_in_use(directory)) from None
-        yield
-    finally:
-        os.close(file)
-
-
-def _in_use(directory: Path) -> str:
-    told = read_server_file(directory)
-    who = f"the server at {told.url} (process {told.pid})" if told else "another process"
-    return (
-        f"the data directory {directory} is in use by {who}; "
-        "stop it, or choose another directory with --data-dir"
-    )
-
-
 def _counted(app: ASGIApp, requests: _Requests) -> ASGIApp:
     """Count requests to ingest, and remember why the newest refused one was refused."""
 
@@ -443,22 +410,11 @@ async def _run(
             otlp_http=_endpoint(backend, "otlp/http"),
             otlp_grpc=_endpoint(backend, "otlp/grpc"),
         )
-        with _server_file(config.data_dir / "server.json", told):
+        with announced(config.data_dir, told):
             ready(told)
             await task
     finally:
         await backend.stop()
-
-
-@contextlib.contextmanager
-def _server_file(path: Path, told: ServerFile) -> Iterator[None]:
-    fresh = path.with_suffix(".tmp")
-    fresh.write_bytes(msgspec.json.encode(told))
-    fresh.replace(path)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _endpoint(backend: Backend, protocol: str) -> str | None:

@@ -17,7 +17,17 @@ from typing import Final, Literal, TypeAlias
 from agentops.errors import AgentOpsError
 from agentops.server.storage.base import Condition
 
-__all__ = ["Comparison", "FilterError", "Match", "Term", "Text", "compile_terms", "parse"]
+__all__ = [
+    "MATCHES",
+    "NUMBERS",
+    "Comparison",
+    "FilterError",
+    "Match",
+    "Term",
+    "Text",
+    "compile_terms",
+    "parse",
+]
 
 _LENGTH_MAX: Final = 1_000
 _TERMS_MAX: Final = 20
@@ -73,7 +83,7 @@ def _any(column: str) -> str:
     return f"arrayExists(x -> x ILIKE {{value}}, {column})"
 
 
-_MATCHES: Final = {
+MATCHES: Final = {
     "status": "status = {value}",
     "model": _any("models"),
     "agent": _any("agents"),
@@ -85,22 +95,22 @@ _MATCHES: Final = {
     "session": "session_id ILIKE {value}",
     "error": "tupleElement(error, 'type') ILIKE {value}",
 }
+"""Keys of ``key:value`` and what each means for a session line; ``{value}`` stands for the parameter."""
 
-_NUMBERS: Final = {
+NUMBERS: Final = {
     "cost": "cost_nano_usd",
     "dur": "(end_ns - start_ns)",
     "tokens": "(input_tokens + output_tokens)",
     "spans": "span_count",
     "errors": "error_count",
 }
+"""Keys of comparisons and the number of a session line that each compares."""
 
 _TEXT: Final = (
     "(tupleElement(name, 'text') ILIKE {value} OR tupleElement(input, 'text') ILIKE {value} "
     "OR tupleElement(output, 'text') ILIKE {value} OR tupleElement(error, 'message') ILIKE {value} "
     "OR session_id IN (SELECT session_key FROM $spans WHERE project_id = {project:String} AND "
-    "(name ILIKE {value} OR input_messages ILIKE {value} OR output_messages ILIKE {value} "
-    "OR attributes['gen_ai.input.messages'] ILIKE {value} "
-    "OR attributes['gen_ai.output.messages'] ILIKE {value})))"
+    "(name ILIKE {value} OR input_messages ILIKE {value} OR output_messages ILIKE {value})))"
 )
 
 _DURATIONS: Final = {
@@ -178,10 +188,10 @@ def _term(text: str, position: int) -> tuple[Term, int]:
 
 
 def _match(text: str, position: int, key: str, begin: int, is_negated: bool) -> tuple[Term, int]:
-    if key not in _MATCHES:
-        if key in _NUMBERS:
+    if key not in MATCHES:
+        if key in NUMBERS:
             raise FilterError(f"{key!r} is a number; expected {key}>…, {key}<… or {key}=…", begin)
-        raise FilterError(f"unknown key {key!r}; expected one of {', '.join(_MATCHES)}", begin)
+        raise FilterError(f"unknown key {key!r}; expected one of {', '.join(MATCHES)}", begin)
     value, end = _value(text, position)
     if not value:
         raise FilterError(f"nothing after '{key}:'; expected a value", position)
@@ -193,8 +203,8 @@ def _match(text: str, position: int, key: str, begin: int, is_negated: bool) -> 
 def _comparison(
     text: str, position: int, key: str, operator: str, is_negated: bool
 ) -> tuple[Term, int]:
-    if key not in _NUMBERS:
-        known = ", ".join(_NUMBERS)
+    if key not in NUMBERS:
+        known = ", ".join(NUMBERS)
         raise FilterError(f"{key!r} cannot be compared; expected one of {known}", position)
     units = _UNITS[key]
     word = _WORD.match(text, position)
@@ -220,12 +230,12 @@ def _value(text: str, position: int) -> tuple[str, int]:
 
 def _compile(term: Term, name: str) -> tuple[str, str | int]:
     if isinstance(term, Comparison):
-        return f"{_NUMBERS[term.key]} {term.operator} {{{name}:Int64}}", term.number
+        return f"{NUMBERS[term.key]} {term.operator} {{{name}:Int64}}", term.number
     bound = f"{{{name}:String}}"
     if isinstance(term, Text):
         return _TEXT.replace("{value}", bound), f"%{_pattern(term.text)}%"
     value = term.value if term.key == "status" else _pattern(term.value)
-    return _MATCHES[term.key].replace("{value}", bound), value
+    return MATCHES[term.key].replace("{value}", bound), value
 
 
 def _pattern(value: str) -> str:

@@ -16,8 +16,8 @@ from agentops.server.storage.base import (
     Totals,
 )
 from agentops.server.storage.engine import Engine, Parameter
-from agentops.server.storage.lines import REPEATED
-from agentops.server.storage.sql import content_expression, lines_select, status_expression
+from agentops.server.storage.lines import restore
+from agentops.server.storage.sql import lines_select, status_expression
 
 __all__ = ["SqlReader"]
 
@@ -179,9 +179,8 @@ class SqlReader:
         columns = (
             "span_id, trace_id, parent_span_id, start_ns, end_ns, span_type, name, "
             "if(response_model = '', request_model, response_model) AS model, agent_name, "
-            "tool_name, status_code, error_type, error_message, error_location, "
-            f"{_content('input_messages')}, {_content('output_messages')}, "
-            f"{_content('system_instructions')}, "
+            "tool_name, status_code, error_type, error_message, error_location, input_messages, "
+            "output_messages, system_instructions, "
             f"{_told(('gen_ai.tool.call.id',), 'input', 'String', 'id')} AS tool_call_id, "
             f"{_told(_ARGUMENTS, 'input', 'Raw', 'arguments')} AS tool_input, "
             f"{_told(_RESULTS, 'output', 'Raw', 'response')} AS tool_output, "
@@ -196,9 +195,7 @@ class SqlReader:
 
     def span(self, project_id: str, trace_id: str, span_id: str) -> tuple[SpanRow, str] | None:
         """See :meth:`SpanReader.span`."""
-        columns = ", ".join(
-            _content(name) if name in REPEATED else name for name in SpanRow.__struct_fields__
-        )
+        columns = ", ".join(SpanRow.__struct_fields__)
         sql = (
             f"SELECT {columns}, session_key FROM {self._database}.spans "
             "WHERE project_id = {project:String} AND trace_id = {trace:String} "
@@ -208,7 +205,7 @@ class SqlReader:
         if not answer.strip():
             return None
         key = msgspec.json.decode(answer, type=_Key).session_key
-        return msgspec.json.decode(answer, type=SpanRow), key
+        return restore(msgspec.json.decode(answer, type=SpanRow)), key
 
     def session_of_trace(self, project_id: str, trace_id: str) -> str | None:
         """See :meth:`SpanReader.session_of_trace`."""
@@ -255,7 +252,7 @@ class SqlReader:
             "now_ns": query.now_us * 1000,
             **query.condition.parameters,
         }
-        condition = query.condition.sql.replace("$spans", f"{self._database}.spans")
+        condition = query.condition.sql.replace("$spans", self._spans_since(query))
         where, having = "1", ["(span_count > 0 OR announced = 1)", f"({condition})"]
         if query.session_ids is not None:
             where = "r.session_id IN {ids:Array(String)}"
@@ -272,6 +269,13 @@ class SqlReader:
             f"FROM ({lines_select(self._database, where)}) WHERE {' AND '.join(having)}"
         )
         return sql, parameters
+
+    def _spans_since(self, query: SessionQuery) -> str:
+        """The table of spans, without those that are older than every session asked for."""
+        table = f"{self._database}.spans"
+        if query.from_us is None:
+            return table
+        return f"(SELECT * FROM {table} WHERE start_ns >= {{from_ns:Int64}})"
 
     def _spans_of(
         self, columns: str, project_id: str, session_id: str
@@ -310,10 +314,6 @@ class SqlReader:
 
     def _one(self, kind: type[T], sql: str, parameters: dict[str, Parameter]) -> T:
         return msgspec.json.decode(self._query(sql, parameters), type=kind)
-
-
-def _content(column: str) -> str:
-    return f"{content_expression(column)} AS {column}"
 
 
 class _Count(msgspec.Struct):

@@ -10,13 +10,11 @@ from string import Template
 from typing import Final
 
 from agentops.server.storage.engine import Dialect
-from agentops.server.storage.lines import REPEATED
 
 __all__ = [
     "ADDITIVE",
     "CHOSEN",
     "SCHEMA_VERSION",
-    "content_expression",
     "lines_select",
     "local_table",
     "rollup_select",
@@ -107,11 +105,6 @@ def lines_select(database: str, where: str) -> str:
     )
 
 
-def content_expression(column: str) -> str:
-    """Return the value of a content column of a span, wherever it is stored."""
-    return f"if({column} = '', attributes['{REPEATED[column]}'], {column})"
-
-
 def status_expression() -> str:
     """Return the status of a session line; needs the parameter ``now_ns``.
 
@@ -147,11 +140,11 @@ def _clauses(dialect: Dialect) -> dict[str, str]:
         "ttl_time": _ttl(dialect, "time_ns"),
         "rollup": rollup_select(),
         "input_preview": _preview(
-            content_expression("input_messages"),
+            "input_messages",
             "m -> JSONExtractString(m, 'role') = 'user'",
             "input",
         ),
-        "output_preview": _preview(content_expression("output_messages"), "m -> 1", "output"),
+        "output_preview": _preview("output_messages", "m -> 1", "output"),
         "failed": "lower(attributes['agentops.session.end_state']) IN ('fail', 'failed', 'failure', 'error')",
         **{table: table + suffix for table in _TABLES},
     }

@@ -53,7 +53,7 @@ def event(number=1, **values):
 
 
 def write(storage, *rows, is_replay=False):
-    spans = [encode_row(copy.copy(row)) for row in rows if isinstance(row, SpanRow)]
+    spans = [encode_row(copy.deepcopy(row)) for row in rows if isinstance(row, SpanRow)]
     events = [encode_row(row) for row in rows if isinstance(row, EventRow)]
     return storage.write(spans, events, is_replay=is_replay)
 
@@ -104,7 +104,7 @@ def test_content_that_an_attribute_repeats_is_stored_once_and_comes_back(storage
     row = span(span_type="llm", attributes=dict.fromkeys(REPEATED.values(), text))
     for column in REPEATED:
         setattr(row, column, text)
-    assert len(encode_row(copy.copy(row))) < len(msgspec.json.encode(row)) - 3 * len(text)
+    assert len(encode_row(copy.deepcopy(row))) < len(msgspec.json.encode(row)) - 3 * len(text)
     write(storage, row)
 
     assert row == storage.span("default", row.trace_id, row.span_id)[0]
@@ -422,6 +422,14 @@ def test_range_of_starts_is_half_open(kind, seeded):
     first_us = START_NS // 1000 + 1_000_000
 
     assert [names[2], names[1]] == ids(storage, from_us=first_us, to_us=first_us + 2_000_000)
+
+
+def test_text_is_found_within_a_range(kind, seeded):
+    storage, names = seeded[kind]
+    first_us = START_NS // 1000 + 1_000_000
+
+    assert [names[1]] == ids(storage, '"colis n\'est"', from_us=first_us)
+    assert [] == ids(storage, '"colis n\'est"', from_us=first_us + 1)
 
 
 def test_summary_adds_up_what_matches(kind, seeded):

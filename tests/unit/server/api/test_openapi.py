@@ -1,9 +1,12 @@
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 from agentops.server.api import openapi
 from agentops.server.api.endpoints import ENDPOINTS, PREFIX
+from agentops.server.query.filter import MATCHES, NUMBERS
 
 
 def test_document_describes_every_endpoint_and_resolves_every_reference():
@@ -30,3 +33,13 @@ def test_module_prints_the_same_document():
     ).stdout
 
     assert json.loads(printed) == json.loads(json.dumps(openapi.document()))
+
+
+def test_every_endpoint_and_every_filter_key_stands_in_the_reference():
+    root = Path(__file__).resolve().parents[4]
+    text = (root / "docs/reference/rest-api.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(/[^`]*)` \|", text, re.MULTILINE)
+
+    assert [endpoint.path for endpoint in ENDPOINTS] == listed
+    assert all(f"`{key}:" in text for key in MATCHES)
+    assert all(re.search(rf"`{key}[<>]", text) for key in NUMBERS)
