@@ -1,10 +1,11 @@
 """For the tests of those who build on AgentOps: an in-memory exporter and contract suites."""
 
+import gc
 import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from agentops.telemetry.exporters.base import Batch, Exporter, ExportResult, Out
 from agentops.telemetry.exporters.memory import MemoryExporter
 from agentops.telemetry.records import EventRecord, Record, SpanRecord
 
-__all__ = ["ExporterContract", "Recording", "recording"]
+__all__ = ["ExporterContract", "ProviderContract", "Recording", "recording"]
 
 RecordT = TypeVar("RecordT", SpanRecord, EventRecord)
 
@@ -98,6 +99,110 @@ def recording(
         yield Recording(exporter)
     finally:
         client.shutdown()
+
+
+class ProviderContract(ABC):
+    """What every provider has to do: the program must not notice it, and no call may be missed.
+
+    Derive from it in a test module and fill in the methods::
+
+        class TestMine(ProviderContract):
+            path = "my_package:MyInstrumentation"
+
+            def call(self):
+                return my_sdk.Client(url_of_a_test_server).ask("Hi")
+
+            def stream(self):
+                return my_sdk.Client(url_of_a_test_server).ask("Hi", stream=True)
+
+            def fail(self):
+                my_sdk.Client(url_of_a_broken_server).ask("Hi")
+
+    What ``call`` returns is compared with ``==`` between a bare and an instrumented call.
+    """
+
+    path: str = ""
+    """``package.module:Class`` of the instrumentation, or its name."""
+
+    @abstractmethod
+    def call(self) -> object:
+        """Make one call that succeeds; return what the SDK returned."""
+
+    @abstractmethod
+    def stream(self) -> Iterator[object]:
+        """Make one call whose answer is streamed; return the SDK's stream, which is iterated."""
+
+    @abstractmethod
+    def fail(self) -> object:
+        """Make one call that raises."""
+
+    def _recording(self) -> AbstractContextManager[Recording]:
+        return recording(instrument=[self.path])
+
+    def test_the_program_gets_the_same_and_one_call_is_one_span(self) -> None:
+        """The result is that of the bare SDK; its span and its event have a name and each other's ids."""
+        expected = self.call()
+        with self._recording() as recorded:
+            assert self.call() == expected
+            [span] = recorded.spans
+            [event] = recorded.events
+        assert span.name
+        assert (event.trace_id, event.span_id) == (span.trace_id, span.span_id)
+
+    def test_a_stream_brings_the_same_and_ends_its_span_when_it_is_read(self) -> None:
+        """The span of a stream ends after its last chunk, once."""
+        expected = list(self.stream())
+        with self._recording() as recorded:
+            stream = self.stream()
+            open_spans = len(recorded.spans)
+            assert list(stream) == expected
+            assert (open_spans, len(recorded.spans)) == (0, 1)
+
+    def test_a_stream_that_is_dropped_ends_its_span(self) -> None:
+        """A program may stop reading whenever it likes."""
+        with self._recording() as recorded:
+            stream = self.stream()
+            next(iter(stream))
+            del stream
+            gc.collect()
+            assert len(recorded.spans) == 1
+
+    def test_an_exception_passes_through_and_is_told(self) -> None:
+        """The exception is of the same type with the same text; the span has its type and is an error."""
+        kind, text = self._failure()
+        with self._recording() as recorded:
+            assert self._failure() == (kind, text)
+            [span] = recorded.spans
+        assert span.status_code == 2
+        assert span.attributes["error.type"]
+
+    def test_nothing_is_left_behind(self) -> None:
+        """After ``shutdown`` no call is recorded any more, and the SDK works as before."""
+        with self._recording():
+            expected = self.call()
+        with recording() as recorded:
+            assert self.call() == expected
+            assert recorded.spans == []
+
+    def _failure(self) -> tuple[type[Exception], str]:
+        caught = _Caught()
+        with caught:
+            self.fail()
+        assert caught.error is not None, "fail() has to raise"
+        return type(caught.error), str(caught.error)
+
+
+class _Caught:
+    """Keeps the exception that leaves its block."""
+
+    error: Exception | None = None
+
+    def __enter__(self) -> "_Caught":
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        self.error = error if isinstance(error, Exception) else None
+        return self.error is not None
 
 
 class ExporterContract(ABC):

@@ -26,8 +26,9 @@ def install_all(
 
     Args:
         manager: Where spans and events go.
-        names: Names of providers: ours, and entry points of the group ``agentops.providers``;
-            ``None`` means all of them.
+        names: Names of providers: ours, entry points of the group ``agentops.providers``, and
+            ``package.module:Class`` for a ``ProviderInstrumentation``; ``None`` means all that have a
+            name.
 
     Returns:
         One provider for each name; ``uninstall`` each to undo it.
@@ -38,12 +39,15 @@ def install_all(
     paths = _known()
     wanted = list(paths if names is None else names)
     for name in wanted:
-        if name not in paths:
-            raise ConfigurationError("instrument", name, f"some of {', '.join(sorted(paths))}")
+        if name not in paths and ":" not in name:
+            known = ", ".join(sorted(paths))
+            raise ConfigurationError(
+                "instrument", name, f"some of {known}, or package.module:Class"
+            )
     installed = []
     for name in wanted:
         with guarded(f"loading the instrumentation of {name}"):
-            installed.append(_install(manager, paths[name]))
+            installed.append(_install(manager, paths.get(name, name)))
     return installed
 
 
