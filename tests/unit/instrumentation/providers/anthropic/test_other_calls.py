@@ -124,6 +124,15 @@ def test_a_turn_of_a_message_thread_names_the_answer_before_it(manager, wire):
     assert second["gen_ai.request.previous_response.id"] == "msg_1"
 
 
+def test_a_raw_response_tells_its_usage(manager, wire):
+    raw = wire.client().messages.with_raw_response.create(**REQUEST)
+    with wire.client().messages.with_streaming_response.create(**REQUEST, stream=True) as lines:
+        list(lines.iter_lines())
+
+    assert raw.headers["request-id"] == "req_1"
+    assert [ended["gen_ai.usage.output_tokens"] for ended in manager.ended] == [7, 7]
+
+
 def test_a_batch_tells_how_many_requests_it_holds(manager, wire):
     wire.answers["/v1/messages/batches"] = {"id": "msgbatch_1", "type": "message_batch"}
     requests = [{"custom_id": name, "params": REQUEST} for name in "abc"]
