@@ -17,7 +17,6 @@ from agentops.providers.patching import ObjectProxy
 __all__ = ["AsyncStreamProxy", "AsyncTap", "StreamProxy", "Tap", "Watcher"]
 
 _BODY_BYTES_MAX = 32 * 1024 * 1024
-_TAIL_PARTS = 64
 
 
 class Watcher(Protocol):
@@ -80,10 +79,11 @@ class _ByteTap:
         exchange = self._exchange
         exchange.is_cut = True
         parts = exchange.parts
-        if exchange.header("content-encoding") or len(parts) <= 2 * _TAIL_PARTS:
+        if exchange.header("content-encoding") or len(parts) < 3:
             self._keeps = False
         else:
-            del parts[len(parts) // 4 : -_TAIL_PARTS]
+            quarter = max(1, len(parts) // 4)
+            del parts[quarter:-quarter]
         self._held_bytes = sum(map(len, parts))
 
     def _failed(self, error: BaseException) -> None:

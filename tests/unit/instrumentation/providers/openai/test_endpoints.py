@@ -1,0 +1,283 @@
+"""What the spans of the smaller endpoints tell, and payloads nobody expects."""
+
+import json
+
+import httpx2
+import openai
+import pytest
+from support.openai_wire import CHAT, RESPONSE, Wire, chat_chunk, sse
+
+from agentops.instrumentation.providers.openai.operations import Operations, path_template
+
+pytestmark = pytest.mark.usefixtures("provider")
+
+ASKED = {"model": "gpt-5", "messages": [{"role": "user", "content": "Hi"}]}
+
+
+def only(manager):
+    [span] = manager.ended
+    return span
+
+
+def answered(body, status=200, **headers):
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    given = {"content-type": "application/json", **headers}
+    return Wire(fail=lambda *_: httpx2.Response(status, content=content, headers=given))
+
+
+@pytest.mark.parametrize(
+    ("use", "name", "told"),
+    [
+        (
+            lambda c: c.embeddings.create(model="e", input="Hi", dimensions=2),
+            "embeddings e",
+            {"gen_ai.usage.input_tokens": 4, "gen_ai.embeddings.dimension.count": 2},
+        ),
+        (
+            lambda c: c.images.generate(model="gpt-image-1", prompt="A cat"),
+            "generate_content gpt-image-1",
+            {"gen_ai.output.type": "image", "gen_ai.usage.output_tokens": 9},
+        ),
+        (
+            lambda c: c.audio.transcriptions.create(model="t", file=("a.wav", b"RIFF")),
+            "generate_content t",
+            {"gen_ai.output.type": "text", "gen_ai.usage.input_tokens": 5},
+        ),
+        (
+            lambda c: c.audio.speech.create(model="tts-1", voice="alloy", input="Hi"),
+            "generate_content tts-1",
+            {"gen_ai.output.type": "speech"},
+        ),
+        (lambda c: c.moderations.create(model="m", input="Hi"), "moderation m", {}),
+        (
+            lambda c: c.vector_stores.search("vs_abc", query="Hi", max_num_results=3),
+            "retrieval vs_abc",
+            {
+                "gen_ai.data_source.id": "vs_abc",
+                "gen_ai.retrieval.top_k": 3,
+                "gen_ai.retrieval.query.text": "Hi",
+                "gen_ai.retrieval.documents": [{"id": "file-1", "score": 0.5}],
+            },
+        ),
+        (
+            lambda c: c.responses.compact(model="gpt-5", input="Hi"),
+            "chat gpt-5",
+            {"gen_ai.conversation.compacted": True, "gen_ai.usage.input_tokens": 11},
+        ),
+        (
+            lambda c: c.responses.input_tokens.count(model="gpt-5", input="Hi"),
+            "POST /responses/input_tokens",
+            {"agentops.token_count": 42},
+        ),
+        (
+            lambda c: c.decisions.create(model="gpt-6-luna", input="Hi", questions=[]),
+            "decision gpt-6-luna",
+            {"gen_ai.usage.input_tokens": 11},
+        ),
+        (
+            lambda c: c.batches.create(
+                input_file_id="f", endpoint="/v1/responses", completion_window="24h"
+            ),
+            "POST /batches",
+            {"gen_ai.response.status": "validating"},
+        ),
+        (
+            lambda c: c.models.list(),
+            "GET /models",
+            {"http.request.method": "GET", "url.path": "/models"},
+        ),
+    ],
+)
+def test_an_endpoint_has_its_name_and_its_values(manager, use, name, told):
+    use(Wire().client())
+
+    span = only(manager)
+    assert span.name == name
+    assert {key: span.attributes.get(key) for key in told} == told
+
+
+def test_a_count_of_tokens_is_no_usage(manager):
+    Wire().client().responses.input_tokens.count(model="gpt-5", input="Hi")
+
+    assert "gen_ai.usage.input_tokens" not in only(manager).attributes
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_polled_run_tells_its_usage_once(manager):
+    runs = Wire().client().beta.threads.runs
+    run = runs.create_and_poll(thread_id="thread_abc", assistant_id="asst_abc")
+    runs.retrieve(run.id, thread_id="thread_abc")
+
+    counts = [span.attributes.get("gen_ai.usage.input_tokens") for span in manager.ended]
+    assert counts == [11, None, None]
+    assert manager.ended[0].name == "invoke_agent"
+    assert manager.ended[0]["gen_ai.conversation.id"] == "thread_abc"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_streamed_run_tells_message_and_usage(manager):
+    runs = Wire().client().beta.threads.runs
+    with runs.stream(thread_id="thread_abc", assistant_id="asst_abc") as stream:
+        stream.until_done()
+
+    span = only(manager)
+    assert span["gen_ai.usage.output_tokens"] == 7
+    assert span["gen_ai.output.messages"][0]["parts"] == [{"type": "text", "content": "Hello."}]
+    assert span["gen_ai.response.finish_reasons"] == ["stop"]
+
+
+def test_speech_is_told_as_audio(manager):
+    Wire().client().audio.speech.create(model="tts-1", voice="alloy", input="Hi")
+
+    [message] = only(manager)["gen_ai.output.messages"]
+    assert message["parts"] == [
+        {"type": "blob", "modality": "audio", "mime_type": "audio/mpeg", "content": "AAE="}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "template"),
+    [
+        ("/threads/thread_abc123/runs", "/threads/{id}/runs"),
+        ("/files/file-AbCdEfGh12", "/files/{id}"),
+        ("/chat/completions", "/chat/completions"),
+        ("/vector_stores/vs_12/file_batches", "/vector_stores/{id}/file_batches"),
+        ("/responses/input_tokens?beta=true", "/responses/input_tokens"),
+        ("/fine_tuning/jobs", "/fine_tuning/jobs"),
+    ],
+)
+def test_ids_do_not_stand_in_names(path, template):
+    assert path_template(path) == template
+
+
+def test_every_operation_is_found_by_a_path_with_short_ids():
+    operations = Operations()
+
+    assert operations.find("post", "/threads/t/runs").name == "invoke_agent"
+    assert operations.find("get", "/responses/r").name == "fetch_response"
+    assert operations.find("post", "/responses?beta=true").name == "chat"
+    assert operations.find("post", "/responses/compact?beta=true").name == "chat"
+    assert operations.find("post", "/never/seen").name == ""
+
+
+# Payloads nobody expects
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        "text",
+        {},
+        {"choices": None},
+        {"choices": []},
+        {"choices": [None, 7, {}]},
+        {"choices": [{"message": None}]},
+        {"choices": [{"message": {"content": [{"type": "new", "x": 1}], "tool_calls": None}}]},
+        {"choices": [{"message": {"tool_calls": [{"type": "new"}]}}], "usage": "none"},
+        {**CHAT, "usage": {"prompt_tokens": None, "prompt_tokens_details": None}},
+        {**CHAT, "usage": {"prompt_tokens": 1.5, "completion_tokens": -1}},
+        {**CHAT, "id": 7, "model": None},
+        {"object": "error", "message": "no"},
+    ],
+)
+def test_an_odd_answer_to_a_chat_is_a_span_and_nothing_else(manager, body):
+    Wire(fail=lambda *_: httpx2.Response(200, json=body)).client().post(
+        "/chat/completions", cast_to=object, body=ASKED
+    )
+
+    assert only(manager)["gen_ai.request.model"] == "gpt-5"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"output": None},
+        {"output": [{"type": "message", "content": None}]},
+        {"output": [{"type": "brand_new_call", "id": "x"}]},
+        {"output": [{"type": "reasoning"}, 7]},
+        {**RESPONSE, "status": "brand_new"},
+    ],
+)
+def test_an_odd_response_is_a_span_and_nothing_else(manager, body):
+    Wire(fail=lambda *_: httpx2.Response(200, json=body)).client().post(
+        "/responses", cast_to=object, body={"model": "gpt-5", "input": [None, {"type": "new"}]}
+    )
+
+    assert only(manager)["gen_ai.request.model"] == "gpt-5"
+
+
+def test_a_body_that_is_no_json_is_told_by_its_status(manager):
+    wire = answered(b"<html>busy</html>", status=502, **{"content-type": "text/html"})
+    with pytest.raises(openai.InternalServerError):
+        wire.client().chat.completions.create(**ASKED)
+
+    assert only(manager)["http.response.status_code"] == 502
+
+
+def test_garbage_in_a_stream_is_an_error_of_the_call(manager):
+    def answer(*_):
+        pieces = [*sse(chat_chunk({"content": "Hel"})), b"data: {not json\n\n"]
+        headers = {"content-type": "text/event-stream"}
+
+        class Body(httpx2.SyncByteStream):
+            def __iter__(self):
+                yield from pieces
+
+        return httpx2.Response(200, headers=headers, stream=Body())
+
+    stream = Wire(fail=answer).client().chat.completions.create(**ASKED, stream=True)
+    with pytest.raises(json.JSONDecodeError):
+        list(stream)
+
+    span = only(manager)
+    assert span["error.type"] == "JSONDecodeError"
+    assert span["gen_ai.output.messages"][0]["parts"][0]["content"] == "Hel"
+
+
+def test_chunks_without_choices_or_delta_do_no_harm(manager):
+    pieces = sse(
+        {"id": "c", "choices": [], "prompt_filter_results": []},
+        {"id": "c", "choices": None},
+        {"id": "c", "choices": [{"index": 0}]},
+        chat_chunk({"content": "Hi"}, finish_reason="stop"),
+        "[DONE]",
+    )
+
+    class Body(httpx2.SyncByteStream):
+        def __iter__(self):
+            yield from pieces
+
+    headers = {"content-type": "text/event-stream"}
+    wire = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=Body()))
+    list(wire.client().chat.completions.create(**ASKED, stream=True))
+
+    assert only(manager)["gen_ai.response.finish_reasons"] == ["stop"]
+
+
+def test_a_lone_surrogate_in_a_reply_is_kept(manager):
+    body = json.dumps({**CHAT, "choices": []}).replace("gpt-5-2026-01-01", "gpt\\ud83d").encode()
+    answered(body).client().chat.completions.create(**ASKED)
+
+    assert only(manager)["gen_ai.usage.input_tokens"] == 11
+
+
+def test_a_stream_larger_than_is_held_still_tells_its_usage(manager, monkeypatch):
+    from agentops.providers import streams
+
+    monkeypatch.setattr(streams, "_BODY_BYTES_MAX", 20_000)
+    chunks = [chat_chunk({"content": "x" * 100}) for _ in range(1000)]
+    last = {**chat_chunk(), "choices": [], "usage": CHAT["usage"]}
+    pieces = sse(*chunks, last, "[DONE]")
+
+    class Body(httpx2.SyncByteStream):
+        def __iter__(self):
+            yield from pieces
+
+    headers = {"content-type": "text/event-stream"}
+    wire = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=Body()))
+    received = list(wire.client().chat.completions.create(**ASKED, stream=True))
+
+    assert len(received) == 1001
+    assert only(manager)["gen_ai.usage.input_tokens"] == 11
