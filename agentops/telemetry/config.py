@@ -164,7 +164,8 @@ class BatchConfig:
         items_max: Records in one batch.
         bytes_max: Encoded bytes in one batch.
         delay_ms: A record waits no longer than this for company, in milliseconds.
-        queue_bytes_max: Memory for what waits, per destination; beyond it records are dropped and counted.
+        queue_bytes_max: Memory for what waits, all destinations together; beyond it records are dropped
+            and counted, unless they are on disk.
     """
 
     items_max: int = 512

@@ -407,8 +407,8 @@ def connect(
         limits = Limits(
             items_max=batch.items_max,
             bytes_max=batch.bytes_max,
-            # Half of the memory is the queue's; what is on disk does not have to be here as well.
-            memory_bytes_max=batch.queue_bytes_max // 2 // len(exporters),
+            # Most of the memory is the queue's; what is on disk does not have to be here as well.
+            memory_bytes_max=batch.queue_bytes_max // 4 // len(exporters),
             timeout_s=config.timeout_ms / 1e3,
         )
         disk = _spool_for(exporter, spool)

@@ -34,6 +34,7 @@ from agentops.telemetry.config import ContentMode, ExporterConfig, TelemetryConf
 from agentops.telemetry.content import narrow
 from agentops.telemetry.destination import connect
 from agentops.telemetry.exceptions import exception_attributes
+from agentops.telemetry.exporters.base import Exporter
 from agentops.telemetry.head import Head, Verdict
 from agentops.telemetry.metrics import Metrics
 from agentops.telemetry.pending import CompletedSpan, Item, PendingEvent
@@ -110,10 +111,15 @@ class TelemetryManager:
         metrics = Metrics(self._metering)
         self._metrics = metrics
         self._head = Head(self.config.sampling, metrics)
-        self._preparation = Preparation(self.config, self._head, metrics)
         exporters = [each for each in self.config.exporters if self._is_on and _takes_records(each)]
         destinations = connect(exporters, batch=self.config.batch, spool=self.config.spool)
         self.exporters = [destination.exporter for destination in destinations]
+        self._preparation = Preparation(
+            self.config,
+            self._head,
+            metrics,
+            keeps_events=any(map(_wants_events, self.exporters)),
+        )
         self._pipeline = Pipeline(
             destinations, self._preparation, batch=self.config.batch, narrow=narrow
         )
@@ -482,6 +488,11 @@ def _renew_in_children(manager: TelemetryManager) -> None:
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=renew)
+
+
+def _wants_events(exporter: Exporter) -> bool:
+    """Whether an exporter reads AgentOps events themselves: as records, or in their own protocol."""
+    return not exporter.encodings or "agentops_events" in exporter.encodings
 
 
 def _weigh_item(item: Item) -> int:

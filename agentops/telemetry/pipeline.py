@@ -71,7 +71,7 @@ class Pipeline:
         self._release = release
         self._narrow = narrow
         self._config = batch or BatchConfig()
-        self._queue_bytes_max = self._config.queue_bytes_max // 2  # the other half: destinations
+        self._queue_bytes_max = self._config.queue_bytes_max * 3 // 4  # the rest: destinations
         self._linger_s = self._config.delay_ms / 1e3 * _LINGER_SHARE
         self._reset()
         _watch_process(self)

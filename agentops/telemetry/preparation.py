@@ -40,6 +40,7 @@ class Preparation:
         config: The user's wishes.
         head: Knows the decisions.
         metrics: Where spans are measured.
+        keeps_events: Whether a destination wants AgentOps events themselves.
 
     Attributes:
         totals: Sums over what was seen so far.
@@ -50,6 +51,8 @@ class Preparation:
         config: TelemetryConfig,
         head: Head,
         metrics: Metrics,
+        *,
+        keeps_events: bool = True,
     ) -> None:
         self._config = config
         self._head = head
@@ -57,7 +60,9 @@ class Preparation:
         self._masks = Masks(config.mask)
         self._keeps = config.sampling.keep.is_active
         self._price = Pricer()
-        self._finish = Finisher(config.limits, config.content, self._masks)
+        self._finish = Finisher(
+            config.limits, config.content, self._masks, keeps_events=keeps_events
+        )
         self._tail = Tail(config.sampling.keep, head.sampler)
         self._metrics = metrics
         self.totals = Totals()

@@ -83,9 +83,13 @@ class Finisher:
         limits: Bounds of values and of their number.
         mode: How much content stays.
         masks: Hide what must not leave; see every text.
+        keeps_events: Whether a destination wants the AgentOps event itself, and not only its attributes.
     """
 
-    def __init__(self, limits: LimitsConfig, mode: ContentMode, masks: Masks) -> None:
+    def __init__(
+        self, limits: LimitsConfig, mode: ContentMode, masks: Masks, *, keeps_events: bool = True
+    ) -> None:
+        self._keeps_events = keeps_events
         self._limits = limits
         self._mode = mode
         self._masks = masks
@@ -168,6 +172,9 @@ class Finisher:
     def _event(self, record: EventRecord) -> None:
         record.body = reduced_value(self._cleaner.clean(record.body), self._mode)
         if record.event is None:
+            return
+        if not self._keeps_events:
+            record.event = None
             return
         with guarded("copying an event"):
             record.event = event_with(record.event, self._event_field)

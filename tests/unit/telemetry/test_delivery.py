@@ -292,7 +292,7 @@ def test_memory_is_bounded_without_a_disk_and_losses_are_counted(collector, otlp
 
     stats = pipeline.stats()
     [sent] = stats.destinations.values()
-    assert sent.pending * 500_000 <= 2.6 * 1024 * 1024
+    assert sent.pending * 500_000 <= 1.6 * 1024 * 1024
     assert 20 == sent.pending + sum(sent.dropped.values()) + sum(stats.dropped.values())
 
 
