@@ -24,6 +24,7 @@ from agentops.server.ingest.agentops_events import (
     start_row,
 )
 from agentops.server.ingest.bodies import read_body
+from agentops.server.ingest.budget import Budget
 from agentops.server.ingest.documents import read_json
 from agentops.server.ingest.intake import beside_loop, keep
 from agentops.server.ingest.refusal import Refusal
@@ -50,10 +51,12 @@ class AgentOpsHttp:
     Args:
         acceptor: Keeps the rows.
         settings: Tokens, limits, access, and the address of the pages.
+        budget: Bytes that all requests may hold together.
     """
 
-    def __init__(self, acceptor: Acceptor, settings: IngestSettings) -> None:
+    def __init__(self, acceptor: Acceptor, settings: IngestSettings, budget: Budget) -> None:
         self._acceptor = acceptor
+        self._budget = budget
         self._settings = settings
         self._limits = settings.limits
         self._secret = settings.secret
@@ -98,11 +101,12 @@ class AgentOpsHttp:
             if content_type != "application/json":
                 raise Refusal(415, "expected Content-Type application/json")
             project_id = self._settings.access(headers)
-            body = await read_body(request.receive, headers, self._limits)
-            read = read_json(body)
-            if not isinstance(read, dict):
-                raise Refusal(400, "expected a JSON object")
-            return await handler(request, read, project_id)
+            with self._budget.hold() as held:
+                body = await read_body(request.receive, headers, self._limits, held)
+                read = read_json(body)
+                if not isinstance(read, dict):
+                    raise Refusal(400, "expected a JSON object")
+                return await handler(request, read, project_id)
         except Refusal as refusal:
             return _refused(request, refusal)
 

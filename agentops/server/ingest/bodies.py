@@ -11,6 +11,7 @@ import anyio
 import zstandard
 from starlette.types import Receive
 
+from agentops.server.ingest.budget import Held
 from agentops.server.ingest.limits import IngestLimits
 from agentops.server.ingest.refusal import Refusal
 
@@ -22,25 +23,29 @@ _ZSTD_WINDOW_MAX = 1 << 27
 _ZSTD_SLICE = 512
 
 
-async def read_body(receive: Receive, headers: Mapping[str, str], limits: IngestLimits) -> bytes:
+async def read_body(
+    receive: Receive, headers: Mapping[str, str], limits: IngestLimits, held: Held
+) -> bytes:
     """Read the whole body of an ASGI request and undo its ``Content-Encoding``.
 
     Raises:
-        Refusal: 408 too slow, 413 too large, 415 unknown encoding, 400 broken compression or a sender
-            that went away.
+        Refusal: 408 too slow, 413 too large, 415 unknown encoding, 503 too much is being received, 400
+            broken compression or a sender that went away.
     """
     told = headers.get("content-length", "")
     if told.isdigit() and int(told) > limits.wire_bytes_max:
         raise _too_large(f"{told} bytes", limits.wire_bytes_max)
     try:
         with anyio.fail_after(limits.body_timeout_s):
-            data = await _collect(receive, limits)
+            data = await _collect(receive, limits, held)
     except TimeoutError:
         raise Refusal(408, f"the body did not arrive within {limits.body_timeout_s:g} s") from None
-    return inflate(data, headers.get("content-encoding", ""), limits)
+    body = inflate(data, headers.get("content-encoding", ""), limits)
+    held.add(len(body) - len(data) if body is not data else 0)
+    return body
 
 
-async def _collect(receive: Receive, limits: IngestLimits) -> bytes:
+async def _collect(receive: Receive, limits: IngestLimits, held: Held) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -51,6 +56,7 @@ async def _collect(receive: Receive, limits: IngestLimits) -> bytes:
         size += len(chunk)
         if size > limits.wire_bytes_max:
             raise _too_large("a body", limits.wire_bytes_max)
+        held.add(len(chunk))
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks) if len(chunks) > 1 else chunks[0]

@@ -19,6 +19,7 @@ class IngestLimits(msgspec.Struct, frozen=True, kw_only=True):
         key_chars_max: Longer attribute keys are left out and counted as dropped.
         value_chars_max: Longer values are cut; the mark tells the original size and a hash.
         body_timeout_s: Time for the whole body to arrive.
+        held_bytes_max: Bodies of all requests under way together; beyond it senders are told to wait.
         thread_bytes_min: Larger bodies are decoded off the event loop.
     """
 
@@ -36,4 +37,5 @@ class IngestLimits(msgspec.Struct, frozen=True, kw_only=True):
     key_chars_max: int = 1024
     value_chars_max: int = 1 << 20
     body_timeout_s: float = 30.0
+    held_bytes_max: int = 256 << 20
     thread_bytes_min: int = 1 << 20

@@ -29,6 +29,7 @@ _WEIGHT_MAX: Final = 1e6
 _PRICED: Final = ("llm", "embedding")
 _CONTAINERS: Final = ("agent", "workflow", "session", "task", "guardrail")
 _THRESHOLDS: Final = 1 << 56
+_RANK_LAST: Final = 1 << 30
 
 
 def _text(value: Value) -> str | None:
@@ -128,9 +129,10 @@ class _Rule:
         rank: Lower is believed more.
         kinds: Table from a kind of span to operation and span type; only for the column ``kind``.
         inside: Rules for the keys of a JSON object that the attribute holds.
+        is_plain: Whether it has neither of them.
     """
 
-    __slots__ = ("column", "convert", "inside", "kinds", "rank")
+    __slots__ = ("column", "convert", "inside", "is_plain", "kinds", "rank")
 
     def __init__(self, target: str | dict[str, Value], rank: int) -> None:
         told: dict[str, Value] = {"to": target} if isinstance(target, str) else target
@@ -142,6 +144,7 @@ class _Rule:
             TABLE["kinds"][told["kinds"]] if "kinds" in told else None
         )
         self.inside = {key: _Rule(column, rank) for key, column in told.get("json", {}).items()}
+        self.is_plain = not self.inside and self.kinds is None
 
 
 def _compile() -> dict[str, tuple[_Rule, ...]]:
@@ -171,11 +174,18 @@ class _Found:
         self.ranks: dict[str, int] = {}
         self.families: dict[str, list[tuple[str, Value]]] = {}
         self.kinds: list[str] | None = None
+        columns, ranks = self.columns, self.ranks
         for key, value in values.items():
             rules = _RULES.get(key)
             if rules is not None:
                 for rule in rules:
-                    self._apply(rule, value)
+                    if not rule.is_plain:
+                        self._apply(rule, value)
+                    elif ranks.get(rule.column, _RANK_LAST) > rule.rank:
+                        converted = rule.convert(value)
+                        if converted is not None:
+                            columns[rule.column] = converted
+                            ranks[rule.column] = rule.rank
             elif key.startswith(_PREFIXES):
                 prefix = next(prefix for prefix in _PREFIXES if key.startswith(prefix))
                 self.families.setdefault(prefix, []).append((key[len(prefix) :], value))
@@ -186,7 +196,7 @@ class _Found:
             for key in read.keys() & rule.inside.keys() if isinstance(read, dict) else ():
                 self._apply(rule.inside[key], read[key])
             return
-        if self.ranks.get(rule.column, rule.rank + 1) <= rule.rank:
+        if self.ranks.get(rule.column, _RANK_LAST) <= rule.rank:
             return
         converted = rule.convert(as_json(value) if rule.kinds and str(value)[:1] == '"' else value)
         if rule.kinds is not None:

@@ -33,6 +33,7 @@ _CODES: Final = {
     503: grpc.StatusCode.UNAVAILABLE,
 }
 _RESPONSE_BYTES_MAX: Final = 4 << 20
+_STREAMS_MAX: Final = 64  # of one connection; further calls wait at the sender and are not lost
 
 
 class GrpcServer:
@@ -69,8 +70,8 @@ async def start(acceptor: Acceptor, settings: IngestSettings, address: str) -> G
             ("grpc.max_send_message_length", _RESPONSE_BYTES_MAX),
             ("grpc.max_metadata_size", 16 << 10),
             ("grpc.so_reuseport", 0),
+            ("grpc.max_concurrent_streams", _STREAMS_MAX),
         ),
-        maximum_concurrent_rpcs=256,
     )
     for signal in SIGNALS:
         method = grpc.unary_unary_rpc_method_handler(_export(Intake(signal, acceptor, settings)))

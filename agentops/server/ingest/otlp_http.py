@@ -12,6 +12,7 @@ from google.rpc.status_pb2 import Status
 from starlette.types import Receive, Scope, Send
 
 from agentops.server.ingest.bodies import read_body
+from agentops.server.ingest.budget import Budget
 from agentops.server.ingest.intake import Intake
 from agentops.server.ingest.refusal import Refusal
 from agentops.server.ingest.values import Wire
@@ -37,8 +38,9 @@ _GRPC_CODES: Final = {
 class OtlpHttp:
     """ASGI application that takes one signal."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, budget: Budget) -> None:
         self._intake = intake
+        self._budget = budget
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -66,8 +68,10 @@ class OtlpHttp:
             raise Refusal(415, f"Content-Type {content_type[:80]!r}: expected {PROTOBUF} or {JSON}")
         settings = self._intake.settings
         project_id = settings.access(headers)
-        body = await read_body(receive, headers, settings.limits)
-        return await self._intake.take(body, is_json=content_type == JSON, project_id=project_id)
+        with self._budget.hold() as held:
+            body = await read_body(receive, headers, settings.limits, held)
+            is_json = content_type == JSON
+            return await self._intake.take(body, is_json=is_json, project_id=project_id)
 
 
 def _encode(answer: Wire, is_json: bool) -> bytes:

@@ -67,17 +67,20 @@ def read_attributes(pairs: Iterable[Wire], limits: IngestLimits) -> Attributes:
     """
     read = Attributes()
     values, texts = read.values, read.texts
+    key_chars_max, value_chars_max = limits.key_chars_max, limits.value_chars_max
+    attributes_max = limits.attributes_max
     for pair in pairs:
         key = pair.key
-        if len(key) > limits.key_chars_max or len(texts) >= limits.attributes_max:
+        if len(key) > key_chars_max or len(texts) >= attributes_max:
             read.dropped += 1
             continue
         value = pair.value
-        kind = value.WhichOneof("value")
+        text = value.string_value
+        # most values are text, and asking which field is set costs as much as reading it
+        kind = "string_value" if text else value.WhichOneof("value")
         if kind == "string_value":
-            text = value.string_value
             values[key] = text
-            texts[key] = text if len(text) <= limits.value_chars_max else _cut(text, limits)
+            texts[key] = text if len(text) <= value_chars_max else _cut(text, limits)
             continue
         native = read_value(value, limits.depth_max) if kind else None
         values[key] = native

@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import socket
 import zlib
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -218,10 +220,11 @@ def test_a_body_that_does_not_arrive_in_time_is_refused(acceptor):
     import anyio
 
     from agentops.server.ingest.bodies import read_body
+    from agentops.server.ingest.budget import Budget
 
     async def read() -> Refusal:
         with pytest.raises(Refusal) as caught:
-            await read_body(never, {}, IngestLimits(body_timeout_s=0.01))
+            await read_body(never, {}, IngestLimits(body_timeout_s=0.01), Budget(1).hold())
         return caught.value
 
     assert anyio.run(read).status == 408
@@ -256,3 +259,21 @@ def test_the_project_comes_from_the_credential_never_from_the_data():
         post(f"{url}/v1/traces", body, **{"x-key": "mine"})
 
     assert [row.project_id for row in acceptor.spans] == ["mine"]
+
+
+def test_bodies_that_together_hold_too_much_are_to_be_sent_again():
+    acceptor = CollectingAcceptor()
+    with serving(application(acceptor, limits=IngestLimits(held_bytes_max=1_000))) as url:
+        parts = urlsplit(url)
+        head = f"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: {PROTOBUF}\r\n"
+        with socket.create_connection((parts.hostname, parts.port), timeout=10) as slow:
+            slow.sendall(f"{head}Content-Length: 2000\r\n\r\n".encode() + b"x" * 900)
+            while (answer := post(f"{url}/v1/traces", large_request())).status_code == 200:
+                pass  # the server has not read the other sender's bytes yet
+        assert (503, "2") == (answer.status_code, answer.headers["retry-after"])
+        while post(f"{url}/v1/traces", large_request()).status_code != 200:
+            pass  # until the server has noticed that the other sender went away
+
+
+def large_request() -> bytes:
+    return trace_request(1, note="x" * 500).SerializeToString()
