@@ -13,8 +13,8 @@ _LOOKS_MAX = 96
 _SAMPLE = 12
 _DEPTH_MAX = 8
 _SMALL = 64
-_HELD = ("call", "response", "chunks")
-_PRIVATE_CONTENT = ("_content",)  # where httpx keeps a body
+_HELD = ("call", "response", "chunks", "_run", "_inputs", "_output")  # of model calls, tools, steps
+_PRIVATE_CONTENT = ("_content", "_args", "_kwargs")  # a body of httpx, arguments of a step
 
 
 def weigh(value: object) -> int:
