@@ -35,7 +35,7 @@ try:
 except ImportError:  # Windows: without locks no two processes may share a folder
     fcntl = None
 
-__all__ = ["SEGMENT_BYTES", "Place", "Spool", "folder_name"]
+__all__ = ["SEGMENT_BYTES", "Place", "Spool", "SpoolSummary", "clear", "folder_name", "survey"]
 
 SEGMENT_BYTES = 8 * 1024 * 1024
 """A segment that has grown beyond this is closed and the next one begun."""
@@ -83,6 +83,25 @@ class Place:
     size_bytes: int
     count: int
     encoding: EncodingName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolSummary:
+    """What waits on disk for one destination.
+
+    Attributes:
+        path: Its folder.
+        records: Records that wait.
+        bytes: Size of the segments.
+        oldest_ns: When the oldest segment was begun or last changed, ns since the epoch; 0: there is none.
+        in_use: Whether a living process writes or sends here.
+    """
+
+    path: Path
+    records: int
+    bytes: int
+    oldest_ns: int
+    in_use: bool
 
 
 @dataclass(slots=True)
@@ -178,13 +197,13 @@ class Spool:
         _check_folder(self._directory)
         while True:
             owner = secrets.token_hex(8)
-            descriptor = self._try_lock(owner, os.O_CREAT | os.O_EXCL)
+            descriptor = self.try_lock(owner, os.O_CREAT | os.O_EXCL)
             if descriptor is not None:
                 self._owner = owner
                 self._locks[owner] = descriptor
                 return
 
-    def _try_lock(self, owner: str, flags: int = 0) -> int | None:
+    def try_lock(self, owner: str, flags: int = 0) -> int | None:
         """Lock an owner's file; ``None`` when somebody else holds it or it has just gone."""
         if fcntl is None:
             return None
@@ -284,7 +303,7 @@ class Spool:
                 if owner in self._locks:
                     continue
                 try:
-                    descriptor = self._try_lock(owner, os.O_CREAT)
+                    descriptor = self.try_lock(owner, os.O_CREAT)
                 except OSError:  # a link, or not ours
                     continue
                 if descriptor is None:
@@ -362,7 +381,7 @@ class Spool:
 
     def _drop_dead(self, owner: str, names: list[str], sizes: dict[str, int]) -> int:
         """Drop and count what a dead owner left; return the bytes it held."""
-        descriptor = self._try_lock(owner, os.O_CREAT)
+        descriptor = self.try_lock(owner, os.O_CREAT)
         if descriptor is None:
             return 0
         self._locks[owner] = descriptor
@@ -405,6 +424,53 @@ class Spool:
                     continue
             self._owner = ""
             self._segments = {}
+
+
+def survey(directory: Path) -> list[SpoolSummary]:
+    """Return what waits in every folder of a spool directory, without taking anything over."""
+    try:
+        folders = sorted(path for path in directory.iterdir() if path.is_dir())
+    except OSError:
+        return []
+    return [_summary(folder) for folder in folders if not folder.is_symlink()]
+
+
+def clear(directory: Path) -> int:
+    """Delete what waits in a spool directory and belongs to no living process; return how many records."""
+    dropped = 0
+    for found in survey(directory):
+        spool = Spool(found.path, bytes_max=1 << 62)
+        places = spool.adopt()
+        spool.remove(places)
+        spool.close()
+        dropped += sum(place.count for place in places)
+        if not any(found.path.iterdir()):
+            found.path.rmdir()
+    return dropped
+
+
+def _summary(folder: Path) -> SpoolSummary:
+    records = size = oldest_ns = 0
+    in_use = False
+    probe = Spool(folder, bytes_max=1 << 62)
+    for path in sorted(folder.iterdir()):
+        try:
+            if _LOCK_NAME.fullmatch(path.name):
+                descriptor = probe.try_lock(path.name[:16])
+                in_use = in_use or descriptor is None
+                if descriptor is not None:
+                    os.close(descriptor)
+            elif _SEGMENT_NAME.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+                found = path.stat()
+                places, _ = _frames(path.name, path.read_bytes())
+                records += sum(place.count for place in places)
+                size += found.st_size
+                oldest_ns = min(oldest_ns or found.st_mtime_ns, found.st_mtime_ns)
+        except OSError:  # it went away while we looked
+            continue
+    return SpoolSummary(
+        path=folder, records=records, bytes=size, oldest_ns=oldest_ns, in_use=in_use
+    )
 
 
 class _Opened:

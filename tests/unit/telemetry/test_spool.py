@@ -8,7 +8,7 @@ from support.records import event, span
 
 from agentops.telemetry import spool as spool_module
 from agentops.telemetry.encoder import encode
-from agentops.telemetry.spool import Spool, folder_name
+from agentops.telemetry.spool import Spool, clear, folder_name, survey
 
 
 def part(*numbers, text=""):
@@ -288,3 +288,28 @@ def test_folders_differ_by_receiver_and_by_account():
 
     assert 3 == len(names)
     assert not any("key" in name or "/" in name for name in names)
+
+
+def test_a_survey_tells_what_waits_and_takes_nothing(spool_at, folder):
+    three_left(spool_at)
+    alive = spool_at()
+    alive.append(part(7, 8))
+    [found] = survey(folder.parent)
+
+    assert (folder, 5, True) == (found.path, found.records, found.in_use)
+    assert found.bytes == sum(each.stat().st_size for each in folder.glob("*.seg"))
+    assert found.oldest_ns > 0
+    assert 3 == len(spool_at().adopt())
+
+
+def test_clearing_spares_what_living_processes_hold(spool_at, folder):
+    three_left(spool_at)
+    alive = spool_at()
+    place = alive.append(part(7, 8))
+
+    assert 3 == clear(folder.parent)
+    assert part(7, 8).body() == alive.read(place).body()
+    alive.remove([place])
+    alive.close()
+    assert 0 == clear(folder.parent)
+    assert [] == survey(folder.parent) == survey(folder / "nowhere")
