@@ -56,6 +56,7 @@ _OPERATIONS: Final = {
     ("post", "/v1/messages"): "chat",
     ("post", "/v1/complete"): "text_completion",
 }
+_AGENTS_PATH: Final = "/v1/agents"
 _COUNT_PATH: Final = "/v1/messages/count_tokens"
 _RESULTS_PATH: Final = re.compile(r"^/v1/messages/batches/[^/]+/results$")
 _SESSION_STREAM_PATH: Final = re.compile(
@@ -137,7 +138,9 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         )
         if stream and call.operation:
             call.start_attributes[semconv.GEN_AI_REQUEST_STREAM] = True
-        if not call.operation:
+        if (method, path) == ("post", _AGENTS_PATH):
+            _name_new_agent(call, body)
+        elif not call.operation:
             _name_other(call, method, path, getattr(options, "span_route", None))
         return call
 
@@ -185,6 +188,8 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         identity, model = body.get("id"), body.get("model")
         if isinstance(identity, str):
             call.response_id = identity
+            if call.operation == "create_agent":
+                call.attributes[semconv.GEN_AI_AGENT_ID] = identity
         if isinstance(model, str):
             call.response_model = model
         if body.get("type") == "message_batch":
@@ -233,6 +238,18 @@ def _provider(client: object) -> str:
             if name in kind.__name__:
                 return provider
     return "anthropic"
+
+
+def _name_new_agent(call: LLMCall, body: object) -> None:
+    """Name a call that makes an agent after the agent."""
+    name, model = field(body, "name"), field(field(body, "model"), "id")
+    call.operation = "create_agent"
+    call.span_name = f"create_agent {name if isinstance(name, str) else ''}".rstrip()
+    call.span_kind = ""
+    if isinstance(name, str):
+        call.start_attributes[semconv.GEN_AI_AGENT_NAME] = name
+    if isinstance(model, str):
+        call.model = model
 
 
 def _name_other(call: LLMCall, method: str, path: str, route: object) -> None:

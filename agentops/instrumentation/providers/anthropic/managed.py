@@ -38,8 +38,9 @@ def read_session_events(call: LLMCall, events: Iterable[object]) -> None:
         if kind == "span.model_request_end":
             _add_usage(call.usage, field(event, "model_usage"))
         elif kind == "session.error":
-            error = field(field(event, "error"), "type")
+            error, message = (field(field(event, "error"), name) for name in ("type", "message"))
             call.error_type = error if isinstance(error, str) else "session_error"
+            call.error_message = message if isinstance(message, str) else ""
         elif kind == "session.status_idle":
             reason = field(field(event, "stop_reason"), "type")
             if isinstance(reason, str):

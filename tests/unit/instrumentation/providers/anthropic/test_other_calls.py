@@ -66,7 +66,22 @@ def test_a_sessions_error_is_the_error_of_its_stream(manager, wire):
     wire.stream_pieces = event_bytes([_event("session.error", error=fault)])
     list(wire.client().beta.sessions.events.stream("sesn_1"))
 
-    assert _only(manager)["error.type"] == "model_overloaded_error"
+    ended = _only(manager)
+    assert ended["error.type"] == "model_overloaded_error"
+    assert ended.fault == "busy"
+
+
+@pytest.mark.parametrize("model", ["claude-opus-5", {"id": "claude-opus-5", "speed": "fast"}])
+def test_an_agent_that_is_made_is_told_by_its_name_and_id(model, manager, wire):
+    wire.answers["/v1/agents"] = {"id": "agent_1", "type": "agent", "name": "helper"}
+    wire.client().beta.agents.create(name="helper", model=model)
+
+    ended = _only(manager)
+    assert ended.name == "create_agent helper"
+    assert ended["gen_ai.operation.name"] == "create_agent"
+    assert ended["gen_ai.agent.id"] == "agent_1"
+    assert ended["gen_ai.request.model"] == "claude-opus-5"
+    assert ended.events == []
 
 
 def test_a_threads_stream_names_the_thread_as_the_conversation(manager, wire):
