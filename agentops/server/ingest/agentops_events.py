@@ -8,7 +8,6 @@ protocol (``trace_id`` and ``span_id``) makes no span of its own.
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Final
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from agentops.clock import now_ns
 from agentops.server.ingest.limits import IngestLimits
 from agentops.server.ingest.mapping import fill_span
 from agentops.server.ingest.refusal import Refusal
-from agentops.server.ingest.values import Attributes, Value, attributes_of, json_text
+from agentops.server.ingest.values import Attributes, Value, attributes_of, json_text, time_ns_of
 from agentops.server.rows import EventRow, Row, SpanEvent, SpanRow
 
 __all__ = ["SessionState", "end_rows", "event_rows", "log_row", "session_uuid", "start_row"]
@@ -45,6 +44,7 @@ _STANDARD: Final = frozenset(
     {"id", "event_type", "init_timestamp", "end_timestamp", "session_id", "trace_id", "span_id"}
 )
 _INFO, _ERROR = 9, 17
+_COSTS_MAX: Final = 1_000
 
 
 class SessionState:
@@ -52,14 +52,26 @@ class SessionState:
 
     Attributes:
         agents: Names by agent id.
-        cost_usd: Sum over its model calls so far, by event id.
     """
 
-    __slots__ = ("agents", "cost_usd")
+    __slots__ = ("_costs", "_settled_usd", "agents")
 
     def __init__(self) -> None:
         self.agents: dict[str, str] = {}
-        self.cost_usd: dict[str, float] = {}
+        self._costs: dict[str, float] = {}
+        self._settled_usd = 0.0
+
+    @property
+    def cost_usd(self) -> float:
+        """What its model calls have cost so far, as far as it is known."""
+        return self._settled_usd + sum(self._costs.values())
+
+    def add_cost(self, event_id: str, cost_usd: float) -> None:
+        """Count a model call; the same event again replaces its cost, unless that was long ago."""
+        if len(self._costs) >= _COSTS_MAX:
+            self._settled_usd += sum(self._costs.values())
+            self._costs.clear()
+        self._costs[event_id] = cost_usd
 
 
 def session_uuid(value: Value) -> UUID:
@@ -76,20 +88,6 @@ def session_uuid(value: Value) -> UUID:
 
 def _span_id(identity: str) -> str:
     return hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
-
-
-def _time_ns(value: Value) -> int:
-    """Read an ISO time; one without a zone is UTC. ``0`` when there is none."""
-    if not isinstance(value, str) or not value:
-        return 0
-    try:
-        read = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        read = read if read.tzinfo else read.replace(tzinfo=timezone.utc)
-        whole = int(read.replace(microsecond=0).timestamp())
-    except (ValueError, OverflowError):
-        return 0
-    ns = whole * 1_000_000_000 + read.microsecond * 1_000
-    return ns if 946_684_800_000_000_000 <= ns < 4_102_444_800_000_000_000 else 0
 
 
 def _text(value: Value) -> str:
@@ -131,7 +129,7 @@ def start_row(session: Mapping[str, Value], project_id: str) -> EventRow:
         trace_id=identity.hex,
         span_id=_span_id(str(identity)),
         event_name=semconv.EVENT_SESSION_START,
-        time_ns=_time_ns(session.get("init_timestamp")) or now_ns(),
+        time_ns=time_ns_of(session.get("init_timestamp")) or now_ns(),
         severity=_INFO,
         scope_name=SCOPE,
         resource_attributes=_resource(session),
@@ -146,7 +144,7 @@ def start_row(session: Mapping[str, Value], project_id: str) -> EventRow:
 def end_rows(session: Mapping[str, Value], project_id: str, limits: IngestLimits) -> list[Row]:
     """Return the root span of a session that has ended."""
     identity = session_uuid(session.get("session_id"))
-    start_ns = _time_ns(session.get("init_timestamp")) or now_ns()
+    start_ns = time_ns_of(session.get("init_timestamp")) or now_ns()
     values: dict[str, Value] = {
         semconv.SESSION_ID: str(identity),
         semconv.AGENTOPS_SPAN_KIND: "session",
@@ -166,7 +164,7 @@ def end_rows(session: Mapping[str, Value], project_id: str, limits: IngestLimits
         span_id=_span_id(str(identity)),
         name="session",
         start_ns=start_ns,
-        end_ns=max(_time_ns(session.get("end_timestamp")), start_ns),
+        end_ns=max(time_ns_of(session.get("end_timestamp")), start_ns),
         scope_name=SCOPE,
         resource_attributes=resource,
         attributes=read.texts,
@@ -200,7 +198,7 @@ def event_rows(
     if not event_id:
         event_id = hashlib.blake2b(json_text(event).encode(), digest_size=16).hexdigest()
     kind = str(event.get("event_type") or "actions")[:1024]
-    start_ns = _time_ns(event.get("init_timestamp") or event.get("timestamp")) or now_ns()
+    start_ns = time_ns_of(event.get("init_timestamp") or event.get("timestamp")) or now_ns()
     row = EventRow(
         project_id=project_id,
         event_id=event_id,
@@ -210,7 +208,7 @@ def event_rows(
         event_name=_EVENT_NAMES.get(kind, semconv.EVENT_AGENTOPS_CUSTOM),
         event_type=kind,
         time_ns=start_ns,
-        end_ns=max(_time_ns(event.get("end_timestamp")), start_ns),
+        end_ns=max(time_ns_of(event.get("end_timestamp")), start_ns),
         severity=_ERROR if kind == "errors" else _INFO,
         scope_name=SCOPE,
     )
@@ -275,7 +273,7 @@ def _span(
         row.events = [SpanEvent(told.time_ns, "exception", json_text(exceptions[0]))]
     fill_span(row, values, exceptions, {})
     if row.cost_usd is not None:
-        state.cost_usd[told.event_id] = row.cost_usd
+        state.add_cost(told.event_id, row.cost_usd)
     return row
 
 

@@ -157,11 +157,10 @@ class AgentOpsHttp:
         if session.get("end_timestamp"):
             rows += end_rows(session, project_id, self._limits)
         await keep(self._acceptor, rows)
-        cost_usd = sum(self._state(session_id).cost_usd.values())
         return JSONResponse(
             {
                 "status": "success",
-                "token_cost": f"{cost_usd:.6f}",
+                "token_cost": f"{self._state(session_id).cost_usd:.6f}",
                 "session_url": self._session_url(session_id),
             }
         )

@@ -22,6 +22,8 @@ from agentops.server.ingest.limits import IngestLimits
 from agentops.server.ingest.mapping import fill_event, fill_span
 from agentops.server.ingest.refusal import Refusal
 from agentops.server.ingest.values import (
+    TIME_MAX_NS,
+    TIME_MIN_NS,
     Attributes,
     BadRecord,
     Value,
@@ -38,8 +40,6 @@ __all__ = ["Decoded", "decode_logs", "decode_metrics", "decode_traces"]
 
 _KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "consumer")
 _STATUSES: Final = ("unset", "ok", "error")
-_TIME_MIN_NS: Final = 946_684_800_000_000_000  # 2000-01-01
-_TIME_MAX_NS: Final = 4_102_444_800_000_000_000  # 2100-01-01
 _PROTOBUF_DEPTH_MAX: Final = 100
 _REASONS_MAX: Final = 3
 
@@ -214,7 +214,9 @@ def _decode_each(
 ) -> None:
     for record in records:
         try:
-            decoded.rows.append(to_row(record, origin, limits))
+            row = to_row(record, origin, limits)
+            if row.attributes.get("logfire.span_type") != "pending_span":
+                decoded.rows.append(row)  # the other kind announces a span that will come by itself
         except BadRecord as error:
             decoded.reject(str(error))
 
@@ -286,7 +288,7 @@ def _times(start_ns: int, end_ns: int) -> tuple[int, int]:
     """Return start and end in order; a span without an end has not ended and lasts nothing."""
     if not start_ns:
         start_ns = end_ns or now_ns()
-    if not _TIME_MIN_NS <= start_ns <= _TIME_MAX_NS or end_ns > _TIME_MAX_NS:
+    if not TIME_MIN_NS <= start_ns <= TIME_MAX_NS or end_ns > TIME_MAX_NS:
         raise BadRecord(f"a time outside the years 2000 to 2099: {start_ns} to {end_ns}")
     return start_ns, max(start_ns, end_ns)
 
@@ -297,7 +299,7 @@ def _events(span: Wire, limits: IngestLimits) -> tuple[list[SpanEvent], list[dic
     values: list[dict[str, Value]] = []
     for event in (span.events or ())[: limits.events_max]:
         read = read_attributes(event.attributes or (), limits)
-        time_ns = min(max(event.time_unix_nano or 0, 0), _TIME_MAX_NS)
+        time_ns = min(max(event.time_unix_nano or 0, 0), TIME_MAX_NS)
         rows.append(SpanEvent(time_ns, event.name or "", json_text(read.values)))
         values.append(read.values)
     return rows, values
@@ -319,7 +321,7 @@ def _event_row(record: Wire, origin: _Origin, limits: IngestLimits) -> EventRow:
     read = read_attributes(record.attributes or (), limits)
     body = read_value(record.body, limits.depth_max)
     time_ns = record.time_unix_nano or record.observed_time_unix_nano or now_ns()
-    if not _TIME_MIN_NS <= time_ns <= _TIME_MAX_NS:
+    if not TIME_MIN_NS <= time_ns <= TIME_MAX_NS:
         raise BadRecord(f"a time outside the years 2000 to 2099: {time_ns}")
     row = EventRow(
         project_id=origin.project_id,

@@ -15,7 +15,7 @@ from agentops.server.ingest.content import fill_content
 from agentops.server.ingest.failures import read_failure
 from agentops.server.ingest.messages import as_json, unflatten
 from agentops.server.ingest.table import TABLE, finish_reason
-from agentops.server.ingest.values import Value
+from agentops.server.ingest.values import Value, time_ns_of
 from agentops.server.rows import EventRow, SpanRow
 
 __all__ = ["PRICES", "fill_event", "fill_span"]
@@ -161,6 +161,8 @@ def _compile() -> dict[str, tuple[_Rule, ...]]:
 _RULES: Final = _compile()
 _FAMILIES: Final[dict[str, str]] = TABLE["families"]
 _PREFIXES: Final = tuple(_FAMILIES)
+_WITHHELD: Final = frozenset(TABLE["withheld"])
+_FIRST_CHUNK: Final = "langfuse.observation.completion_start_time"  # a moment, not a duration
 _OPERATIONS: Final[dict[str, str]] = TABLE["operations"]
 
 
@@ -232,6 +234,12 @@ def fill_span(
             setattr(row, name, value)
     _fill_identity(row, columns, resource)
     _fill_error(row, columns, events)
+    for name in _WITHHELD & row.attributes.keys():
+        row.attributes[name] = "withheld: headers may hold secrets"
+        row.attribute_types.pop(name, None)
+    if row.time_to_first_chunk_ns is None and _FIRST_CHUNK in values:
+        first_ns = time_ns_of(as_json(values[_FIRST_CHUNK]))
+        row.time_to_first_chunk_ns = first_ns - row.start_ns if first_ns >= row.start_ns else None
     _fill_families(row, found)
     fill_content(row, columns, events)
     _fill_usage(row, columns)

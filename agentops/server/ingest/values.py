@@ -7,6 +7,7 @@ Works alike on protobuf messages and on the JSON structs of ``otlp_json.py``: bo
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timezone
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -14,6 +15,8 @@ import msgspec
 from agentops.server.ingest.limits import IngestLimits
 
 __all__ = [
+    "TIME_MAX_NS",
+    "TIME_MIN_NS",
     "Attributes",
     "BadRecord",
     "Value",
@@ -23,6 +26,7 @@ __all__ = [
     "read_attributes",
     "read_value",
     "text_of",
+    "time_ns_of",
 ]
 
 Value: TypeAlias = Any
@@ -30,6 +34,12 @@ Value: TypeAlias = Any
 
 Wire: TypeAlias = Any
 """A message of OTLP: protobuf's own, or the struct that stands for it when it came as JSON."""
+
+TIME_MIN_NS: Final = 946_684_800_000_000_000
+"""2000-01-01; what claims to be older has a broken clock."""
+
+TIME_MAX_NS: Final = 4_102_444_800_000_000_000
+"""2100-01-01."""
 
 _ITEMS_MAX: Final = 65_536
 
@@ -183,3 +193,17 @@ def _cut(text: str, limits: IngestLimits) -> str:
     digest = hashlib.sha256(text.encode()).hexdigest()
     kept = text[: limits.value_chars_max]
     return f"{kept}...truncated, {len(text)} characters, sha256 {digest}"
+
+
+def time_ns_of(value: Value) -> int:
+    """Return an ISO 8601 time as nanoseconds; one without a zone is UTC. ``0`` when there is none."""
+    if not isinstance(value, str) or not value:
+        return 0
+    try:
+        read = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        read = read if read.tzinfo else read.replace(tzinfo=timezone.utc)
+        whole = int(read.replace(microsecond=0).timestamp())
+    except (ValueError, OverflowError):
+        return 0
+    ns = whole * 1_000_000_000 + read.microsecond * 1_000
+    return ns if TIME_MIN_NS <= ns < TIME_MAX_NS else 0

@@ -95,3 +95,12 @@ def test_an_event_type_of_the_programs_own_is_kept():
         span.name,
         span.span_type,
     )
+
+
+def test_the_cost_of_a_session_is_bounded_in_memory_and_exact():
+    state = SessionState()
+    for number in range(2_500):
+        state.add_cost(str(number), 0.5)
+    state.add_cost("2499", 1.5)
+
+    assert state.cost_usd == pytest.approx(1251.0)

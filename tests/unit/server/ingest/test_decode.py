@@ -308,6 +308,14 @@ def test_hostile_keys_are_kept_literally():
     assert dict.fromkeys(keys, "v") == row.attributes
 
 
+def test_a_span_that_only_announces_another_is_left_out():
+    body = trace_request(1, **{"logfire.span_type": "pending_span"}).SerializeToString()
+
+    decoded = decode(body)
+
+    assert ([], 0) == (decoded.rows, decoded.rejected)
+
+
 def test_a_log_record_keeps_its_own_identity():
     request = ExportLogsServiceRequest()
     record = (

@@ -492,6 +492,24 @@ def test_values_of_the_wrong_type_fill_nothing():
     )
 
 
+def test_headers_are_withheld():
+    row = span({"gen_ai.request.headers": {"Authorization": "Bearer sk-1"}, "x": "sk-1"})
+
+    withheld = "withheld: headers may hold secrets"
+    assert ({"gen_ai.request.headers": withheld, "x": "sk-1"}, {}) == (
+        row.attributes,
+        row.attribute_types,
+    )
+
+
+def test_the_moment_of_the_first_chunk_becomes_a_duration():
+    moment = '"2026-11-22T09:19:09.250000Z"'
+
+    row = span({"langfuse.observation.completion_start_time": moment})
+
+    assert row.time_to_first_chunk_ns == 250_000_000
+
+
 def test_every_attribute_of_the_table_stands_in_the_reference():
     page = (Path(__file__).parents[4] / "docs" / "reference" / "ingest.md").read_text("utf-8")
     keys = [key for dialect in TABLE["dialects"].values() for key in dialect]
