@@ -28,6 +28,8 @@ VERBS = {
     "demo": Verb("demo", "run a small multi-agent program against the backend"),
     "doctor": Verb("doctor", "send a test span through every exporter and say what is wrong"),
     "config": Verb("settings", "show the effective configuration and where each value comes from"),
+    "flush": Verb("flush", "deliver what earlier programs left on disk"),
+    "spool": Verb("spool", "show or drop what waits on disk for receivers that are away"),
     "sessions": Verb("sessions", "list sessions"),
     "show": Verb("show", "show one session as a tree with bars"),
     "tail": Verb("tail", "print sessions as they come in"),
