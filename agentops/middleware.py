@@ -98,7 +98,7 @@ def _passed_on(parent: Context) -> Span:
             is_remote=False,
             trace_flags=told.trace_flags
             if told.is_valid
-            else TraceFlags(TraceFlags.RANDOM_TRACE_ID),
+            else TraceFlags(0x02),
             trace_state=told.trace_state,
         )
     )

@@ -21,7 +21,7 @@ from agentops.telemetry.sampling import Decision, Facts, Fate, HeadSampler
 __all__ = ["Head", "Verdict"]
 
 _SAMPLED: Final = TraceFlags.SAMPLED
-_RANDOM: Final = TraceFlags.RANDOM_TRACE_ID
+_RANDOM: Final = 0x02  # W3C Trace Context level 2; older opentelemetry-api has no name for it
 
 
 class Verdict(NamedTuple):
