@@ -96,9 +96,7 @@ def _passed_on(parent: Context) -> Span:
             trace_id=told.trace_id if told.is_valid else secrets.randbits(128) or 1,
             span_id=secrets.randbits(64) or 1,
             is_remote=False,
-            trace_flags=told.trace_flags
-            if told.is_valid
-            else TraceFlags(0x02),
+            trace_flags=told.trace_flags if told.is_valid else TraceFlags(0x02),
             trace_state=told.trace_state,
         )
     )
