@@ -30,6 +30,7 @@ from agentops.server.api.routes import routes as api_routes
 from agentops.server.api.security import Gate, ScopedRoute, Tokens, load_token
 from agentops.server.config import LOOPBACK_HOSTS, ServerConfig, ServerFile
 from agentops.server.directory import announced, locked
+from agentops.server.http_protocol import http_protocol
 from agentops.server.ingest import IngestLimits, IngestSettings, otlp_grpc
 from agentops.server.ingest import routes as ingest_routes
 from agentops.server.pipeline import Pipeline, PipelineConfig
@@ -379,7 +380,8 @@ async def _run(
 ) -> None:
     settings = uvicorn.Config(
         backend,
-        http="httptools",
+        http=http_protocol(config.header_seconds_max),
+        limit_concurrency=config.connections_max,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -85,6 +85,8 @@ class ServerConfig:
         wal_bytes_max: Accepted bytes that may wait on disk before senders are told to come back later.
         body_bytes_max: Size of one request, decoded.
         header_bytes_max: Size of all headers of one request.
+        header_seconds_max: Time for the headers of one request to arrive.
+        connections_max: Connections and requests at once; beyond, 503.
         query_seconds_max, query_memory_bytes_max, query_rows_max: Limits of one question to the storage.
         live_clients_max: Pages that may follow at once.
     """
@@ -104,6 +106,8 @@ class ServerConfig:
     wal_bytes_max: int = 1024 * _MIB
     body_bytes_max: int = 64 * _MIB
     header_bytes_max: int = 16_384
+    header_seconds_max: float = 10.0
+    connections_max: int = 1_024
     query_seconds_max: int = 10
     query_memory_bytes_max: int = 512 * _MIB
     query_rows_max: int = 1_000_000

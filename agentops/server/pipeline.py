@@ -29,6 +29,7 @@ logger = logging.getLogger("agentops.server")
 
 _ROWS_MAX: Final = 20_000
 _BYTES_MAX: Final = 32 << 20
+_LOOP_ROWS_MAX: Final = 500  # more take longer than the event loop should stand still
 _SPAN: Final = b"S"
 _EVENT: Final = b"E"
 
@@ -290,6 +291,10 @@ class Pipeline:
         logger.warning("a row cannot be stored and is kept in %s: %s", path, str(error)[:200])
         with path.open("ab") as file:
             file.write(line + b"\n")
+
+
+def _lines(rows: Sequence[Row]) -> list[bytes]:
+    return [(_SPAN if isinstance(row, SpanRow) else _EVENT) + encode_row(row) for row in rows]
 
 
 def _settle(done: asyncio.Future[None], failure: StorageBusyError | None) -> None:

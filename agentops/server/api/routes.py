@@ -221,7 +221,7 @@ def _json(status: int, value: object, is_gzip_taken: bool = False) -> Response:
     content = msgspec.json.encode(value)
     headers = {"content-type": "application/json", "cache-control": "no-store"}
     if len(content) > _GZIP_FROM and is_gzip_taken:
-        content = gzip.compress(content, 4, mtime=0)
+        content = gzip.compress(content, 1, mtime=0)  # 4 takes three times as long for 6 %
         headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
     return Response(content, status, headers)
 

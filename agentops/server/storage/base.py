@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from agentops.server.rows import EventRow, SpanRow
 from agentops.server.schemas import SessionRow, SessionsSummary
 
@@ -116,8 +118,7 @@ class SessionFacts:
     reasoning_tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpanBrief:
+class SpanBrief(msgspec.Struct, frozen=True, kw_only=True):
     """One span without content. ``model`` is the response's, or else the request's."""
 
     span_id: str
@@ -134,10 +135,10 @@ class SpanBrief:
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: float | None
+    received_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpanContent:
+class SpanContent(msgspec.Struct, frozen=True, kw_only=True):
     """One span with the messages that a transcript shows; texts as in :class:`SpanRow`.
 
     Attributes:
@@ -165,6 +166,7 @@ class SpanContent:
     tool_call_id: str
     tool_input: str
     tool_output: str
+    received_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,6 @@ _LINE: Final = (
 _ORDER: Final = "start_ns, end_ns DESC, span_id"
 _ARGUMENTS: Final = ("gen_ai.tool.call.arguments", "agentops.input")
 _RESULTS: Final = ("gen_ai.tool.call.result", "agentops.output")
-_NEWEST: Final = "ORDER BY received_ns DESC LIMIT 1 BY trace_id, span_id"
 
 
 class SqlReader:
@@ -168,11 +167,8 @@ class SqlReader:
             "if(counts_usage, cost_usd, NULL) AS cost_usd, received_ns"
         )
         inner, parameters = self._spans_of(columns, project_id, session_id)
-        sql = (
-            f"SELECT * EXCEPT (received_ns) FROM ({inner} {_NEWEST}) "
-            f"ORDER BY {_ORDER} LIMIT {int(maximum)}"
-        )
-        return self._rows(SpanBrief, sql, parameters)
+        sql = f"SELECT * FROM ({inner}) ORDER BY {_ORDER} LIMIT {int(maximum)}"
+        return _newest(self._rows(SpanBrief, sql, parameters))
 
     def span_contents(self, project_id: str, session_id: str, maximum: int) -> list[SpanContent]:
         """See :meth:`SpanReader.span_contents`."""
@@ -187,11 +183,8 @@ class SqlReader:
             "received_ns"
         )
         inner, parameters = self._spans_of(columns, project_id, session_id)
-        sql = (
-            f"SELECT * EXCEPT (received_ns) FROM ({inner} {_NEWEST}) "
-            f"ORDER BY {_ORDER} LIMIT {int(maximum)}"
-        )
-        return self._rows(SpanContent, sql, parameters)
+        sql = f"SELECT * FROM ({inner}) ORDER BY {_ORDER} LIMIT {int(maximum)}"
+        return _newest(self._rows(SpanContent, sql, parameters))
 
     def span(self, project_id: str, trace_id: str, span_id: str) -> tuple[SpanRow, str] | None:
         """See :meth:`SpanReader.span`."""
@@ -362,6 +355,23 @@ def _told(names: tuple[str, ...], side: str, form: str, key: str) -> str:
     attributes = ", ".join(f"nullIf(attributes['{name}'], '')" for name in names)
     message = f"JSONExtract{form}({side}_messages, 1, 'parts', 1, '{key}')"
     return f"coalesce({attributes}, {message})"
+
+
+_Span = TypeVar("_Span", SpanBrief, SpanContent)
+
+
+def _newest(spans: list[_Span]) -> list[_Span]:
+    """Leave out rows that a newer one replaces and that have not been removed yet."""
+    newest: dict[tuple[str, str], int] = {}
+    for span in spans:
+        identity = (span.trace_id, span.span_id)
+        newest[identity] = max(newest.get(identity, span.received_ns), span.received_ns)
+    if len(newest) == len(spans):
+        return spans
+    chosen = {
+        (s.trace_id, s.span_id): s for s in spans if newest[s.trace_id, s.span_id] == s.received_ns
+    }
+    return list(chosen.values())
 
 
 def _finished(row: SessionRow) -> SessionRow:

@@ -7,7 +7,7 @@ computed from the spans, minus what the lines say.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -22,6 +22,7 @@ __all__ = ["SqlWriter"]
 
 _CHECK_LIMITS: Final = Limits(seconds_max=60, memory_bytes_max=1 << 30, result_rows_max=10_000_000)
 _SLACK_NS: Final = 86_400 * 10**9
+_IDS_MAX: Final = 1_000  # of one statement; ClickHouse bounds the size of a parameter
 _DIGEST_MASK: Final = (1 << 63) - 1
 
 
@@ -119,7 +120,8 @@ class SqlWriter:
         if is_replay:
             plan.to_correct |= {_session_key(h, sessions) for h, _ in newest.values()}
         if plan.to_correct:
-            self._correct(project, sorted(plan.to_correct))
+            for some in _some(sorted(plan.to_correct)):
+                self._correct(project, some)
         for session in plan.to_correct:
             plan.changed.setdefault(session, 0)
         return plan.changed
@@ -134,13 +136,16 @@ class SqlWriter:
             "AND start_ns >= {first:Int64} AND start_ns <= {last:Int64} "
             "AND trace_id IN {traces:Array(String)}"
         )
-        parameters: dict[str, Parameter] = {
+        bounds: dict[str, Parameter] = {
             "project": project,
-            "traces": traces,
             "first": max(first_ns - _SLACK_NS, -(1 << 63)),
             "last": min(last_ns + _SLACK_NS, (1 << 63) - 1),
         }
-        return self._stored_spans.decode_lines(self._engine.query(sql, parameters, _CHECK_LIMITS))
+        found = []
+        for some in _some(traces):
+            answer = self._engine.query(sql, {**bounds, "traces": some}, _CHECK_LIMITS)
+            found += self._stored_spans.decode_lines(answer)
+        return found
 
     def _plan(
         self,
@@ -191,8 +196,14 @@ class SqlWriter:
             "AND concat(trace_id, span_id) IN {ids:Array(String)} "
             "ORDER BY received_ns DESC LIMIT 1 BY trace_id, span_id"
         )
-        parameters: dict[str, Parameter] = {"project": project, "ids": sorted(orphans)}
-        for line in self._engine.query(sql, parameters, _CHECK_LIMITS).splitlines():
+        lines = [
+            line
+            for some in _some(sorted(orphans))
+            for line in self._engine.query(
+                sql, {"project": project, "ids": some}, _CHECK_LIMITS
+            ).splitlines()
+        ]
+        for line in lines:
             head = self._span_head.decode(line)
             key = sessions[head.trace_id]
             digest = orphans[head.trace_id + head.span_id]
@@ -212,7 +223,10 @@ class SqlWriter:
             "AND received_ns < {newest:Int64}"
         )
         ids = [trace + span for trace, span in identities]
-        self._engine.command(sql, {"project": project, "ids": ids, "newest": self._received_ns})
+        for some in _some(ids):
+            self._engine.command(
+                sql, {"project": project, "ids": some, "newest": self._received_ns}
+            )
 
     def _correct(self, project: str, sessions: list[str]) -> None:
         """Add to the session lines the difference between what the spans say and what the lines say."""
@@ -245,10 +259,13 @@ class SqlWriter:
             "WHERE project_id = {project:String} AND session_key IN {keys:Array(String)} "
             "AND event_id IN {ids:Array(String)} ORDER BY received_ns"
         )
-        keys = sorted({_event_key(head) for head, _ in newest.values()})
-        parameters: dict[str, Parameter] = {"project": project, "keys": keys, "ids": sorted(newest)}
-        answer = self._engine.query(sql, parameters, _CHECK_LIMITS)
-        known = {row.event_id: row.digest for row in self._stored_events.decode_lines(answer)}
+        known: dict[str, int] = {}
+        for some in _some(sorted(newest)):
+            keys = sorted({_event_key(newest[event_id][0]) for event_id in some})
+            answer = self._engine.query(
+                sql, {"project": project, "keys": keys, "ids": some}, _CHECK_LIMITS
+            )
+            known |= {row.event_id: row.digest for row in self._stored_events.decode_lines(answer)}
         received_ns, lines, changed = self._tick(), [], set()
         for event_id, (head, line) in newest.items():
             digest = _digest(line)
@@ -277,6 +294,11 @@ def _by_project(rows: Iterable[tuple[_Head, bytes]]) -> dict[str, list[tuple[_He
     for head, line in rows:
         groups.setdefault(head.project_id, []).append((head, line))
     return groups
+
+
+def _some(ids: list[str]) -> Iterator[list[str]]:
+    for first in range(0, len(ids), _IDS_MAX):
+        yield ids[first : first + _IDS_MAX]
 
 
 def _session_key(head: _SpanHead, sessions: dict[str, str]) -> str:

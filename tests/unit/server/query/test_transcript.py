@@ -40,8 +40,14 @@ class Spans:
 
     def _add(self, **values):
         number = len(self.made) + 1
-        defaults = dict.fromkeys(SpanContent.__dataclass_fields__, "")
-        defaults |= {"span_id": str(number), "trace_id": "t", "start_ns": number, "end_ns": number}
+        defaults = dict.fromkeys(SpanContent.__struct_fields__, "")
+        defaults |= {
+            "span_id": str(number),
+            "trace_id": "t",
+            "start_ns": number,
+            "end_ns": number,
+            "received_ns": 0,
+        }
         self.made.append(SpanContent(**(defaults | {"status_code": "unset"} | values)))
         return str(number)
 
