@@ -1,8 +1,10 @@
-"""Makes the pictures of the documentation, docs/images/*.png, from a real server with seeded sessions.
+"""Makes the pictures of the documentation, docs/images/*.png, from a real server.
+
+It shows seeded sessions and, above them, those of the demo.
 
 .venv/bin/python scripts/screenshots.py [--output DIR]
 
-It needs the built UI and a Chromium; the server is its own, on a free port, and ends with it.
+Needs the built UI and a Chromium; the server is its own, on a free port, and ends with it.
 """
 
 import argparse
@@ -27,13 +29,15 @@ SESSIONS = 60
 def places(backend: BackendProcess) -> dict[str, tuple[str, str]]:
     """Name of each picture, with the page it shows and the sign that the page is complete."""
     answer = backend.get("/api/v1/sessions?limit=200")[2]
-    failed = next(session for session in answer["sessions"] if session["status"] == "error")
-    passed = next(session for session in answer["sessions"] if session["status"] == "ok")
-    span = failed["error"]["span_id"]
+    demo = next(session for session in answer["sessions"] if "demo" in session["tags"])
+    address = f"/s/{demo['session_id']}"
+    skeleton = backend.get(f"/api/v1{address.replace('/s/', '/sessions/')}/skeleton")[2]
+    calls = [i for i, kind in enumerate(skeleton["type"]) if skeleton["types"][kind] == "llm"]
+    span = skeleton["span_id"][calls[1]]
     return {
         "sessions": ("/sessions", ".session-list .row"),
-        "session": (f"/s/{failed['session_id']}?v=flow&span={span}", ".panel-body .message"),
-        "chat": (f"/s/{passed['session_id']}?v=chat", ".chat .message"),
+        "session": (f"{address}?v=flow&span={span}", ".panel-body .message"),
+        "chat": (f"{address}?v=chat", ".chat .message"),
     }
 
 
@@ -73,6 +77,8 @@ def main() -> int:
         data = Path(directory) / "data"
         seed = [sys.executable, "-m", "tests.support.seed", "--data-dir", str(data)]
         subprocess.run([*seed, "--sessions", str(SESSIONS)], cwd=ROOT, check=True)
+        demo = [sys.executable, "-m", "agentops.cli", "demo", "--exit", "--port", "0"]
+        subprocess.run([*demo, "--data-dir", str(data)], cwd=ROOT, check=True)
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
         )

@@ -192,7 +192,7 @@ def test_neighbours_are_one_key_away(seeded, visit):
     page = visitor.open(f"/s/{newest['session_id']}?v=flow")
     expect(page.locator(ROWS).first).to_be_visible()
 
-    page.keyboard.press("Shift+K")
+    page.keyboard.press("Shift+J")
 
     expect(page).to_have_url(re.compile(older["session_id"]))
 

@@ -32,7 +32,7 @@ const GROUPS: { title: string; keys: [string, string][] }[] = [
       ["e E", "Next, previous error"],
       ["z", "Zoom to the span"],
       ["0", "Whole session"],
-      ["J K", "Next, previous session"],
+      ["J K", "Older, newer session"],
       ["y", "Copy the link"],
     ],
   },

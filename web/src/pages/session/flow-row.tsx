@@ -75,6 +75,7 @@ export function FlowRow(props: FlowRowProps) {
         <Name
           skeleton={skeleton}
           node={shown}
+          above={tree.parent[node] ?? -1}
           isMissing={isMissing}
           isRunning={props.nowUs !== null}
         />
@@ -145,11 +146,13 @@ function sumOf(tree: SpanTree, skeleton: Skeleton, node: number): Values {
 function Name({
   skeleton,
   node,
+  above,
   isMissing,
   isRunning,
 }: {
   skeleton: Skeleton;
   node: number;
+  above: number;
   isMissing: boolean;
   isRunning: boolean;
 }) {
@@ -162,7 +165,8 @@ function Name({
   }
   const name = skeleton.strings[skeleton.name[node] ?? -1] ?? "";
   const service = skeleton.strings[skeleton.service[node] ?? -1] ?? "";
-  const isForeign = service !== "" && skeleton.service[node] !== skeleton.service[0];
+  const came = skeleton.service[above] ?? skeleton.service[0];
+  const isForeign = service !== "" && skeleton.service[node] !== came;
   return (
     <>
       <span className="truncate flow-text" title={visible(name)}>

@@ -56,16 +56,16 @@ export function SessionHeader({ detail, onGoToSpan, onPage }: HeaderProps) {
             {formatMoment(summary.start_us)}
           </time>
           <IconButton
-            label="Previous session (K)"
-            disabled={!detail.previous_id}
-            onClick={() => onPage(detail.previous_id)}
+            label="Newer session (K)"
+            disabled={!detail.next_id}
+            onClick={() => onPage(detail.next_id)}
           >
             <icons.chevronUp />
           </IconButton>
           <IconButton
-            label="Next session (J)"
-            disabled={!detail.next_id}
-            onClick={() => onPage(detail.next_id)}
+            label="Older session (J)"
+            disabled={!detail.previous_id}
+            onClick={() => onPage(detail.previous_id)}
           >
             <icons.chevronDown />
           </IconButton>

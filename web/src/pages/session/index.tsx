@@ -114,8 +114,8 @@ function Loaded({ detail }: { detail: SessionDetail }) {
   useHotkeys({
     "1": () => setView("flow"),
     "2": () => setView("chat"),
-    J: () => goTo(detail.next_id),
-    K: () => goTo(detail.previous_id),
+    J: () => goTo(detail.previous_id),
+    K: () => goTo(detail.next_id),
     y: () => void navigator.clipboard.writeText(window.location.href),
     Escape: () => (search.span ? change({ span: undefined, tab: undefined }) : false),
   });

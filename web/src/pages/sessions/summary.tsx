@@ -33,7 +33,7 @@ export function SummaryStrip({ summary, onRange, onReset }: SummaryProps) {
         />
         <Figure
           label="Cost"
-          value={formatMoney(summary.cost_usd)}
+          value={summary.cost_usd === null && tokens === 0 ? "–" : formatMoney(summary.cost_usd)}
           hint={summary.cost_usd === null ? "No price is known for the models used" : undefined}
         />
         <Figure

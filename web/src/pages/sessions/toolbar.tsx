@@ -7,15 +7,15 @@ import { isAbsolute, type SessionsSearch, withFilter, withRange } from "./search
 
 const EXAMPLES: [string, string][] = [
   ["status:error", "sessions with a failed span"],
-  ["model:gpt-4o*", "a model; * stands for any text"],
+  ["model:gpt-4o*", "a model; * is any text"],
   ["agent:planner", "an agent that took part"],
   ["tool:search_orders", "a tool that was called"],
   ["cost>0.01", "dearer than one cent"],
   ["dur>5s", "longer than five seconds"],
-  ["tokens>1k", "more than a thousand tokens"],
+  ["tokens>1k", "over a thousand tokens"],
   ["tag:prod", "a tag"],
   ["-status:error", "a minus excludes"],
-  ['"free text"', "words in names, inputs and outputs"],
+  ['"free text"', "words anywhere"],
 ];
 
 const COMMIT_MS = 500;
