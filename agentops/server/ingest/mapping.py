@@ -228,9 +228,8 @@ def fill_span(
     found = _Found(values)
     columns = found.columns
     _fill_type(row, found)
-    for name in _COPIED:
-        value = columns.get(name)
-        if value is not None:
+    for name, value in columns.items():
+        if name in _COPIED:
             setattr(row, name, value)
     _fill_identity(row, columns, resource)
     _fill_error(row, columns, events)
@@ -263,7 +262,7 @@ def _fill_families(row: SpanRow, found: _Found) -> None:
             found.columns.setdefault(column, built)
 
 
-_COPIED: Final = tuple(
+_COPIED: Final = frozenset(
     name
     for name in TABLE["columns"]
     if name in SpanRow.__struct_fields__
