@@ -100,7 +100,7 @@ function Turn({ block, isSelected, onSpan }: TurnProps) {
       <TurnHeader turn={turn} onSelect={() => onSpan(turn.span_id)} />
       {turn.skipped > 0 && (
         <p className="skipped">
-          {turn.skipped} earlier {turn.skipped === 1 ? "message" : "messages"} repeated
+          {turn.skipped} earlier {turn.skipped === 1 ? "message" : "messages"} not repeated here
         </p>
       )}
       {messages.map(({ message, parts }, index) => (
