@@ -4,6 +4,8 @@ The schema is the ``.sql`` files beside this module, one object each, run in the
 Engine clauses are filled in here: one node, or replicated tables behind distributed ones.
 """
 
+import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from string import Template
@@ -17,6 +19,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "lines_select",
     "local_table",
+    "retention_statements",
     "rollup_select",
     "schema_statements",
     "status_expression",
@@ -63,6 +66,9 @@ _TABLES: Final = {
 }
 
 
+_TIMES: Final = {"spans": "start_ns", "events": "time_ns", "sessions": "start_ns"}
+
+
 def schema_statements(dialect: Dialect) -> list[str]:
     """Return the statements that make everything that is missing, in order."""
     names = sorted(
@@ -79,6 +85,27 @@ def schema_statements(dialect: Dialect) -> list[str]:
             f"ENGINE = Distributed({dialect.cluster}, {dialect.database}, {table}_local, {key})"
             for table, key in _TABLES.items()
         ]
+    return statements
+
+
+def retention_statements(dialect: Dialect, tables: Mapping[str, str]) -> list[str]:
+    """Return what changes the retention of tables that stand already.
+
+    Args:
+        dialect: Says how long rows are kept.
+        tables: Statement that made each table, as the engine tells it, by the table's local name.
+    """
+    statements = []
+    for table, column in _TIMES.items():
+        name = local_table(dialect, table)
+        told = re.search(r"\bTTL\b.*toIntervalDay\((\d+)\)", tables.get(name.split(".")[1], ""))
+        days = int(told[1]) if told else None
+        if days == dialect.retention_days:
+            continue
+        change = f"MODIFY {_ttl(dialect.retention_days, column)}"
+        if dialect.retention_days is None:
+            change = "REMOVE TTL"
+        statements.append(f"ALTER TABLE {name} {_on_cluster(dialect)} {change}")
     return statements
 
 
@@ -136,8 +163,8 @@ def _clauses(dialect: Dialect) -> dict[str, str]:
         "meta": f"{replicated}ReplacingMergeTree",
         "replacing": f"{replicated}ReplacingMergeTree(received_ns)",
         "aggregating": f"{replicated}AggregatingMergeTree",
-        "ttl_start": _ttl(dialect, "start_ns"),
-        "ttl_time": _ttl(dialect, "time_ns"),
+        "ttl_start": _ttl(dialect.retention_days, "start_ns"),
+        "ttl_time": _ttl(dialect.retention_days, "time_ns"),
         "rollup": rollup_select(),
         "input_preview": _preview(
             "input_messages",
@@ -150,12 +177,10 @@ def _clauses(dialect: Dialect) -> dict[str, str]:
     }
 
 
-def _ttl(dialect: Dialect, column: str) -> str:
-    if dialect.retention_days is None:
+def _ttl(days: int | None, column: str) -> str:
+    if days is None:
         return ""
-    return (
-        f"TTL toDateTime(intDiv({column}, 1000000000)) + INTERVAL {int(dialect.retention_days)} DAY"
-    )
+    return f"TTL toDateTime(intDiv({column}, 1000000000)) + INTERVAL {int(days)} DAY"
 
 
 def _preview(column: str, choose: str, told: str) -> str:

@@ -1,6 +1,6 @@
 """How do writer, reader and engine make one storage? The same for every engine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -8,7 +8,11 @@ from agentops.errors import StorageError
 from agentops.server.storage.base import Limits, Storage, StoredChange
 from agentops.server.storage.engine import Engine
 from agentops.server.storage.reader import SqlReader
-from agentops.server.storage.sql import SCHEMA_VERSION, schema_statements
+from agentops.server.storage.sql import (
+    SCHEMA_VERSION,
+    retention_statements,
+    schema_statements,
+)
 from agentops.server.storage.writer import SqlWriter
 
 __all__ = ["SqlStorage"]
@@ -29,8 +33,11 @@ class SqlStorage(SqlReader, Storage):
 
     def open(self) -> None:
         """See :meth:`Storage.open`."""
-        self._check_version()
-        for statement in schema_statements(self._engine.dialect):
+        tables = self._tables()
+        self._check_version(tables)
+        dialect = self._engine.dialect
+        changes = retention_statements(dialect, tables) if tables else []
+        for statement in [*schema_statements(dialect), *changes]:
             self._engine.command(statement, {})
         self._engine.command(
             f"INSERT INTO {self._database}.meta (key, value) SELECT 'schema', {{version:String}} "
@@ -48,15 +55,22 @@ class SqlStorage(SqlReader, Storage):
         """See :meth:`Writer.write`."""
         return self._writer.write(spans, events, is_replay=is_replay)
 
-    def _check_version(self) -> None:
-        """Refuse tables that another version made, before anything is changed."""
-        sql = "SELECT name AS id FROM system.tables WHERE database = {database:String}"
+    def _tables(self) -> dict[str, str]:
+        """The tables that stand already, each with the statement that made it."""
+        sql = (
+            "SELECT name, create_table_query AS made FROM system.tables "
+            "WHERE database = {database:String} AND engine LIKE '%MergeTree'"
+        )
         answer = self._engine.query(sql, {"database": self._database}, Limits())
-        tables = {row["id"] for row in msgspec.json.Decoder(dict[str, str]).decode_lines(answer)}
-        if not tables & {"spans", "meta"}:
+        rows = msgspec.json.Decoder(dict[str, str]).decode_lines(answer)
+        return {row["name"]: row["made"] for row in rows}
+
+    def _check_version(self, tables: Mapping[str, str]) -> None:
+        """Refuse tables that another version made, before anything is changed."""
+        if not tables:
             return
         told = "none"
-        if "meta" in tables:
+        if "meta" in tables or "meta_local" in tables:
             sql = f"SELECT value FROM {self._database}.meta WHERE key = 'schema'"
             found = self._engine.query(sql, {}, Limits())
             told = msgspec.json.decode(found)["value"] if found.strip() else SCHEMA_VERSION

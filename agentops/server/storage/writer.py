@@ -50,11 +50,13 @@ class _StoredSpan(msgspec.Struct):
     session_id: str
     session_key: str
     digest: int
+    received_ns: int
 
 
 class _StoredEvent(msgspec.Struct):
     event_id: str
     digest: int
+    received_ns: int
 
 
 _Head = TypeVar("_Head", _SpanHead, _EventHead)
@@ -131,7 +133,7 @@ class SqlWriter:
     ) -> list[_StoredSpan]:
         """Every stored row of these traces that started within a day of the batch."""
         sql = (
-            "SELECT trace_id, span_id, session_id, session_key, digest "
+            "SELECT trace_id, span_id, session_id, session_key, digest, received_ns "
             f"FROM {self._database}.spans WHERE project_id = {{project:String}} "
             "AND start_ns >= {first:Int64} AND start_ns <= {last:Int64} "
             "AND trace_id IN {traces:Array(String)}"
@@ -157,7 +159,7 @@ class SqlWriter:
         known: dict[tuple[str, str], list[_StoredSpan]] = {}
         for row in stored:
             known.setdefault((row.trace_id, row.span_id), []).append(row)
-        received_ns = self._tick()
+        received_ns = self._tick(stored)
         for identity, (head, line) in newest.items():
             key = _session_key(head, sessions)
             digest = _digest(line)
@@ -255,7 +257,7 @@ class SqlWriter:
     def _write_events(self, project: str, rows: list[tuple[_EventHead, bytes]]) -> set[str]:
         newest = {head.event_id: (head, line) for head, line in rows}
         sql = (
-            f"SELECT event_id, digest FROM {self._database}.events "
+            f"SELECT event_id, digest, received_ns FROM {self._database}.events "
             "WHERE project_id = {project:String} AND session_key IN {keys:Array(String)} "
             "AND event_id IN {ids:Array(String)} ORDER BY received_ns"
         )
@@ -265,8 +267,10 @@ class SqlWriter:
             answer = self._engine.query(
                 sql, {"project": project, "keys": keys, "ids": some}, _CHECK_LIMITS
             )
-            known |= {row.event_id: row.digest for row in self._stored_events.decode_lines(answer)}
-        received_ns, lines, changed = self._tick(), [], set()
+            stored = self._stored_events.decode_lines(answer)
+            self._tick(stored)
+            known |= {row.event_id: row.digest for row in stored}
+        received_ns, lines, changed = self._tick([]), [], set()
         for event_id, (head, line) in newest.items():
             digest = _digest(line)
             if known.get(event_id) != digest:
@@ -283,9 +287,13 @@ class SqlWriter:
         block = b"\n".join(lines) + b"\n"
         self._engine.insert(table, block, hashlib.blake2b(block, digest_size=16).hexdigest())
 
-    def _tick(self) -> int:
-        """A time of receipt that is later than every earlier one, even if the clock was set back."""
-        self._received_ns = max(clock.now_ns(), self._received_ns + 1)
+    def _tick(self, stored: Sequence[_StoredSpan] | Sequence[_StoredEvent]) -> int:
+        """A time of receipt that is later than those of all rows that may be replaced.
+
+        It is so even if the clock was set back, or is behind that of another server.
+        """
+        latest = max((row.received_ns for row in stored), default=0)
+        self._received_ns = max(clock.now_ns(), self._received_ns + 1, latest + 1)
         return self._received_ns
 
 

@@ -7,6 +7,7 @@ import pytest
 from support.seed import support_session
 from support.storages import new_storage
 
+from agentops import clock
 from agentops.errors import RowsRefusedError, StorageBusyError
 from agentops.server.query.filter import compile_terms, parse
 from agentops.server.rows import EventRow, SpanEvent, SpanLink, SpanRow
@@ -180,6 +181,18 @@ def test_newer_content_replaces_a_span_in_lists_and_totals(storage, moved_ns):
     )
     assert newer == storage.span("default", newer.trace_id, newer.span_id)[0]
     assert 2 == len(storage.span_briefs("default", "session-1", 10))
+
+
+def test_newer_content_replaces_even_if_the_clock_was_set_back(storage, monkeypatch):
+    write(storage, span(1, name="old"), event(1, body="old"))
+    monkeypatch.setattr(clock, "now_ns", lambda: START_NS)
+    storage._writer._received_ns = 0  # as in a process that has just started
+    write(storage, span(1, name="new"), event(1, body="new"))
+
+    assert "new" == storage.span("default", f"{1:032x}", f"{1:016x}")[0].name
+    assert ["new"] == [s.name for s in storage.span_briefs("default", "session-1", 9)]
+    assert ["new"] == [e.body for e in storage.events("default", "session-1", None, 9)]
+    assert 1 == only(storage).span_count
 
 
 def test_session_span_sent_again_changes_how_the_session_ended(storage):

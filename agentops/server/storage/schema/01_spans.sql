@@ -71,4 +71,4 @@ PARTITION BY toYYYYMMDD(fromUnixTimestamp64Nano(start_ns, 'UTC'))
 ORDER BY (project_id, start_ns, trace_id, span_id)
 $ttl_start
 SETTINGS deduplicate_merge_projection_mode = 'rebuild', lightweight_mutation_projection_mode = 'rebuild',
-    non_replicated_deduplication_window = 1000
+    ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000

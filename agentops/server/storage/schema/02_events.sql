@@ -24,4 +24,4 @@ ENGINE = $replacing
 PARTITION BY toYYYYMMDD(fromUnixTimestamp64Nano(time_ns, 'UTC'))
 ORDER BY (project_id, session_key, time_ns, event_id)
 $ttl_time
-SETTINGS non_replicated_deduplication_window = 1000
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000
