@@ -2,13 +2,34 @@ import pytest
 from support.ingest_server import CollectingAcceptor, application, serving
 
 
-@pytest.fixture
-def acceptor() -> CollectingAcceptor:
-    return CollectingAcceptor()
+class Relay:
+    """Hands rows to the acceptor of the test that runs now."""
+
+    target: CollectingAcceptor
+
+    async def accept(self, rows):
+        await self.target.accept(rows)
 
 
-@pytest.fixture
-def url(acceptor):
-    """A real server on loopback."""
-    with serving(application(acceptor)) as address:
+@pytest.fixture(scope="session")
+def relay():
+    return Relay()
+
+
+@pytest.fixture(scope="session")
+def served(relay):
+    """One real server on loopback for all tests of this folder."""
+    with serving(application(relay)) as address:
         yield address
+
+
+@pytest.fixture
+def acceptor(relay) -> CollectingAcceptor:
+    relay.target = CollectingAcceptor()
+    return relay.target
+
+
+@pytest.fixture
+def url(served, acceptor):
+    """Address of the server, which hands its rows to ``acceptor``."""
+    return served
