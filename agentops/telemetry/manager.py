@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from agentops.telemetry.logbook import LogBridge
     from agentops.telemetry.metering import Metering
     from agentops.telemetry.totals import Totals
-from agentops.telemetry.weigh import weigh, weigh_call
+from agentops.telemetry.weigh import weigh, weigh_attributes, weigh_call
 
 __all__ = ["TelemetryManager"]
 
@@ -123,6 +123,7 @@ class TelemetryManager:
         self._pipeline = Pipeline(
             destinations, self._preparation, batch=self.config.batch, narrow=narrow
         )
+        metrics.watch(self._pipeline.stats)
         self._completions: dict[int, Completion] = {}
         self.span_processor: SpanProcessor = Doorway(self._take_stock, self.flush)
         self._own = OwnProvider(
@@ -445,7 +446,8 @@ class TelemetryManager:
     def _submit(self, item: Item) -> None:
         size = 0
         with guarded("weighing a span"):
-            size = _weigh_item(item)
+            # One giant alone must not find the queue too small for it: the worker will cut it.
+            size = min(_weigh_item(item), self.config.batch.queue_bytes_max // 4)
         self._pipeline.submit(item, size)
 
     def _after_fork(self) -> None:
@@ -498,7 +500,7 @@ def _wants_events(exporter: Exporter) -> bool:
 def _weigh_item(item: Item) -> int:
     """Return about how many bytes an item keeps in memory while it waits for the worker."""
     if isinstance(item, DeferredSpan):
-        return weigh(item.raw) + weigh_call(item.completion)
+        return weigh_attributes(item.raw) + weigh_call(item.completion)
     if isinstance(item, PendingEvent):
         return weigh(item.attributes) + weigh(item.body) + weigh(item.event)
     if isinstance(item, CompletedSpan):

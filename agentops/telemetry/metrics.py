@@ -6,7 +6,8 @@ measured and nothing is imported.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from agentops import __version__, semconv
@@ -15,11 +16,12 @@ from agentops.telemetry.completion import Completion
 from agentops.telemetry.records import AnyValue, SpanRecord
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import Meter
+    from opentelemetry.metrics import Meter, Observation
 
     from agentops.telemetry.metering import Metering
+    from agentops.telemetry.stats import Stats
 
-__all__ = ["HISTOGRAMS", "Metrics"]
+__all__ = ["HISTOGRAMS", "SELF_COUNTERS", "SELF_GAUGES", "Metrics"]
 
 _SECONDS: Final = tuple(0.01 * 2**n for n in range(14))
 _AGENT_SECONDS: Final = tuple(0.1 * 2**n for n in range(13))
@@ -38,6 +40,12 @@ HISTOGRAMS: Final[Mapping[str, tuple[str, tuple[float, ...]]]] = {
     "gen_ai.invoke_workflow.duration": ("s", _WORKFLOW_SECONDS),
 }
 """Histograms by name: their unit and bucket boundaries."""
+
+SELF_COUNTERS: Final = ("accepted", "recovered", "sent", "retried", "dropped")
+"""Fields of a destination's statistics that only grow: ``agentops.records.{field}``."""
+
+SELF_GAUGES: Final = ("pending", "spooled")
+"""Fields of a destination's statistics that grow and shrink."""
 
 _COUNTERS: Final[Mapping[str, str]] = {
     semconv.GEN_AI_USAGE_INPUT_TOKENS: "gen_ai.client.inference.usage.input_tokens",
@@ -86,6 +94,11 @@ class Metrics:
         self._metering = metering
         self._meter: Meter | None = None
         self._instruments: dict[str, object] = {}
+        self._stats: Callable[[], Stats] | None = None
+
+    def watch(self, stats: "Callable[[], Stats]") -> None:
+        """Tell, together with the first metric, how the pipeline itself fares."""
+        self._stats = stats
 
     @property
     def is_wanted(self) -> bool:
@@ -157,4 +170,33 @@ class Metrics:
             own = self._metering
             provider = get_meter_provider() if own is None else own.provider
             self._meter = provider.get_meter("agentops", __version__, semconv.SCHEMA_URL)
+            self._observe(self._meter)
         return self._meter
+
+    def _observe(self, meter: "Meter") -> None:
+        """Make the instruments of the pipeline itself; they are read when metrics are collected."""
+        for name in SELF_COUNTERS:
+            meter.create_observable_counter(
+                f"agentops.records.{name}", [partial(self._observed, name)], unit="{record}"
+            )
+        for name in SELF_GAUGES:
+            meter.create_observable_up_down_counter(
+                f"agentops.records.{name}", [partial(self._observed, name)], unit="{record}"
+            )
+
+    def _observed(self, name: str, _: object) -> "Iterable[Observation]":
+        from opentelemetry.metrics import Observation  # loaded already: this is a callback of it
+
+        found: list[Observation] = []
+        with guarded("observing the pipeline"):
+            for destination, stats in self._stats().destinations.items() if self._stats else ():
+                where = {"agentops.destination": destination}
+                value = getattr(stats, name)
+                if isinstance(value, Mapping):
+                    found += [
+                        Observation(count, {**where, "agentops.drop.reason": reason})
+                        for reason, count in value.items()
+                    ]
+                else:
+                    found.append(Observation(value, where))
+        return found

@@ -5,9 +5,11 @@ a hundred values tells a megabyte of prompt from a hundred bytes in some ten mic
 """
 
 from collections.abc import Mapping
+from itertools import islice
 from types import MethodType
+from typing import cast
 
-__all__ = ["weigh", "weigh_call"]
+__all__ = ["weigh", "weigh_attributes", "weigh_call"]
 
 _LOOKS_MAX = 96
 _SAMPLE = 12
@@ -26,9 +28,21 @@ def weigh(value: object) -> int:
     return _weigh(value, _DEPTH_MAX, [_LOOKS_MAX])
 
 
+def weigh_attributes(attributes: Mapping[str, object]) -> int:
+    """Return the same for attributes, nearly all of which are short texts and numbers, in less time."""
+    total = _SMALL * len(attributes)
+    for value in attributes.values():
+        kind = type(value)
+        if kind is str:
+            total += len(value)  # type: ignore[arg-type]  # a str
+        elif kind is not int and kind is not float and kind is not bool:
+            total += weigh(value)
+    return total
+
+
 def weigh_call(complete: object) -> int:
     """Return about how much a completion holds: request and answer of the call that its method belongs to."""
-    if type(complete) is not MethodType:
+    if type(complete) is not MethodType:  # a function; what it closes over is not looked at
         return _SMALL
     owner = complete.__self__
     return sum(weigh(getattr(owner, name, None)) for name in _HELD)
@@ -45,18 +59,14 @@ def _weigh(value: object, depth: int, looks: list[int]) -> int:
         return _SMALL
     if kind in (list, tuple):
         return _sampled(list(value[:_SAMPLE]), len(value), depth, looks)  # type: ignore[index, arg-type]  # see above
-    if isinstance(value, dict):
-        return _sampled(list(_first(value)), len(value), depth, looks)
+    if issubclass(kind, dict):  # isinstance would ask the value's own __class__
+        items = cast("dict[object, object]", value)
+        return _sampled(_first(items), dict.__len__(items), depth, looks)
     return _weigh_fields(value, depth, looks)
 
 
-def _first(values: Mapping[object, object]) -> list[object]:
-    found: list[object] = []
-    for value in values.values():
-        found.append(value)
-        if len(found) == _SAMPLE * 2:
-            break
-    return found
+def _first(values: dict[object, object]) -> list[object]:
+    return list(islice(dict.values(values), _SAMPLE * 2))
 
 
 def _sampled(some: list[object], count: int, depth: int, looks: list[int]) -> int:

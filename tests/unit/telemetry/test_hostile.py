@@ -77,7 +77,7 @@ VALUES = {
     "cycle": lambda: CYCLE,
     "bytes": lambda: b"\xff" * 100,
     "keys": lambda: {("a", 1): {None: Liar()}},
-    "long": lambda: "x" * 20_000_000,
+    "long": lambda: "x" * 50_000_000,
 }
 
 

@@ -99,3 +99,19 @@ def test_program_meter_provider_is_used(monkeypatch):
     found = reader.get_metrics_data().resource_metrics[0].scope_metrics[0]
     assert found.scope.name == "agentops"
     assert "gen_ai.client.inference.duration" in {metric.name for metric in found.metrics}
+
+
+def test_pipeline_tells_how_it_fares(collector):
+    exporter = {"type": "otlp", "endpoint": collector.url, "signals": ["traces", "metrics"]}
+    manager = TelemetryManager(TelemetryConfig(exporters=[exporter]))
+    measure(manager)
+
+    assert manager.flush()
+
+    metrics = received(collector)
+    (sent,) = metrics["agentops.records.sent"].sum.data_points
+    (pending,) = metrics["agentops.records.pending"].sum.data_points
+    assert (sent.as_int, pending.as_int) == (1, 0)
+    assert attributes_of(sent) == {"agentops.destination": f"otlp {collector.url}"}
+    assert metrics["agentops.records.sent"].sum.is_monotonic
+    assert not metrics["agentops.records.pending"].sum.is_monotonic
