@@ -110,10 +110,10 @@ class Client:
         from agentops.session.manager import SessionManager
         from agentops.telemetry.manager import TelemetryManager
 
-        configure_propagation(config.telemetry.context)
         self.config = config
         self.behaviour = behaviour or Behaviour()
         self.telemetry = TelemetryManager(config.telemetry, service_name=config.service_name)
+        configure_propagation(config.telemetry.context, self.telemetry.in_session)
         self.pages_url = self.behaviour.pages_url or _pages_url(config)
         self.sessions = SessionManager(self.telemetry, self._link)
         self.providers: Sequence[InstrumentedProvider] = ()

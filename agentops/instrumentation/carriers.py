@@ -156,8 +156,10 @@ def _without(items: Iterable[Any], name: str) -> list[Any]:
 
 
 def _pair_like(items: Iterable[Any], name: str, value: str) -> tuple[Any, Any]:
-    """Return a pair of text or bytes, as the pairs that stand there already."""
+    """Return a pair of text or bytes, as the pairs that stand there already; ``-bin`` is gRPC's bytes."""
     for item in items:
+        if _text(item[0]).endswith("-bin"):
+            continue
         return (
             name.encode() if isinstance(item[0], bytes) else name,
             value.encode() if isinstance(item[1], bytes) else value,

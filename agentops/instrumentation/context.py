@@ -4,9 +4,11 @@ Instrumentation floor. (Context INSIDE the process, the current session, is :mod
 """
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar
+from contextvars import Token
+from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from opentelemetry import baggage
 from opentelemetry import context as otel_context
@@ -21,7 +23,15 @@ from agentops.instrumentation.propagators import compose
 from agentops.telemetry.ambient import get_ambient, set_ambient
 from agentops.telemetry.config import ContextConfig
 
-__all__ = ["TraceContext", "configure_propagation", "propagator"]
+__all__ = [
+    "ConfiguredPropagator",
+    "TraceContext",
+    "attach",
+    "configure_propagation",
+    "detach",
+    "forwarding",
+    "propagator",
+]
 
 C = TypeVar("C")
 P = ParamSpec("P")
@@ -31,20 +41,74 @@ _META = "_meta"
 _SESSION_ID_CHARACTERS_MAX = 128
 
 
+_FORWARD: Final = otel_context.create_key("agentops-forward")
+
+
+class Within(Protocol):
+    """Puts a context into the session that everything outside of any session belongs to."""
+
+    def __call__(self, context: Context, *, is_use: bool = True) -> Context:
+        """Return the context, within that session if it is in none."""
+
+
+def _nowhere(context: Context, *, is_use: bool = True) -> Context:  # noqa: ARG001 - see Within
+    return context
+
+
 class _Configured:
-    """The formats this process reads and writes; set once by ``agentops.init``."""
+    """The formats this process reads and writes, and its session; set once by ``agentops.init``."""
 
     propagator: textmap.TextMapPropagator = compose(ContextConfig().propagation)
+    within: Within = staticmethod(_nowhere)
 
 
-def configure_propagation(config: ContextConfig) -> None:
-    """Set the formats that :class:`TraceContext` reads and writes in this process."""
+def configure_propagation(config: ContextConfig, within: Within = _nowhere) -> None:
+    """Set what :class:`TraceContext` reads and writes in this process.
+
+    Args:
+        config: The formats.
+        within: Puts a context into the automatic session where it is in none.
+    """
     _Configured.propagator = compose(config.propagation)
+    _Configured.within = within
 
 
 def propagator() -> textmap.TextMapPropagator:
     """Return the propagator for the configured formats, as OpenTelemetry's own API takes it."""
     return _Configured.propagator
+
+
+def attach(context: Context) -> Token[Context]:
+    """Make ``context`` current in this task or thread; give the token to :func:`detach`."""
+    return otel_context.attach(context)
+
+
+def detach(token: Token[Context]) -> None:
+    """Restore what was current before the matching :func:`attach`; never raises, never logs.
+
+    A generator or coroutine that is finalised by the garbage collector may be closed in another task
+    than the one it ran in. There is nothing to restore there, and OpenTelemetry's own ``detach`` would
+    log a traceback into the host's log.
+    """
+    try:
+        token.var.reset(token)
+    except (ValueError, RuntimeError):
+        return
+
+
+def forwarding(context: Context, next_request: Callable[[Context], Context]) -> Context:
+    """Return the context of a request that is served, from which further requests may go out.
+
+    W3C Trace Context wants an id of its own for every outgoing request (3.2.2.4); where the program makes
+    no span for it, ``next_request`` does.
+
+    Args:
+        context: Context in which the request is served; its current span is the server's.
+        next_request: Called when the context is written into a carrier while that span is current; returns
+            the context to write.
+    """
+    span_id = get_current_span(context).get_span_context().span_id
+    return otel_context.set_value(_FORWARD, (span_id, next_request), context)
 
 
 class TraceContext:
@@ -61,8 +125,8 @@ class TraceContext:
 
     @classmethod
     def current(cls) -> "TraceContext":
-        """Return the context of the running task or thread."""
-        return cls(otel_context.get_current())
+        """Return the context of the running task or thread, in the automatic session if in no other."""
+        return cls(_Configured.within(otel_context.get_current(), is_use=False))
 
     @classmethod
     def extract(cls, carrier: object) -> "TraceContext":
@@ -155,34 +219,111 @@ class TraceContext:
     @contextmanager
     def attach(self) -> Iterator["TraceContext"]:
         """Make this the current context inside a ``with`` block; do not ``yield`` out of the block."""
-        token = otel_context.attach(self._context)
+        token = attach(self._context)
         try:
             yield self
         finally:
-            otel_context.detach(token)
+            detach(token)
 
     def wrap(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return the function, made to run in this context: for threads, executors and callbacks."""
+        """Return the function, made to run in this context: for threads, executors and callbacks.
 
-        @functools.wraps(function)
-        def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            token = otel_context.attach(self._context)
-            try:
-                return function(*args, **kwargs)
-            finally:
-                otel_context.detach(token)
+        Coroutine functions stay coroutine functions. What is made of other functions can be pickled if
+        the function can, also into a process that has just been spawned.
+        """
+        if inspect.iscoroutinefunction(function):
 
-        return run
+            @functools.wraps(function)
+            async def run(*args: P.args, **kwargs: P.kwargs) -> object:
+                token = attach(self._context)
+                try:
+                    return await function(*args, **kwargs)
+                finally:
+                    detach(token)
+
+            return cast("Callable[P, R]", run)
+        return _Bound(self, function)
 
     def __repr__(self) -> str:
         return f"TraceContext(trace_id={self.trace_id!r}, span_id={self.span_id!r}, session_id={self.session_id!r})"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle what can leave the process: the ids, the baggage and the ambient attributes."""
+        carrier: dict[str, str] = {}
+        _PICKLED.inject(carrier, self._context)
+        return _restored, (carrier, dict(get_ambient(self._context)))
+
     def _outgoing(self) -> Context:
-        """Return the context with the session in its baggage."""
-        session_id = self.session_id
-        if not session_id:
-            return self._context
-        return baggage.set_baggage(semconv.SESSION_ID, session_id, self._context)
+        """Return the context to write: with the session in its baggage, and an id for this request."""
+        context = _Configured.within(self._context) if self._context else self._context
+        span_id, next_request = cast(
+            "tuple[int, Callable[[Context], Context]]",
+            otel_context.get_value(_FORWARD, context) or (0, None),
+        )
+        if span_id and get_current_span(context).get_span_context().span_id == span_id:
+            context = next_request(context)
+        session_id = self.session_id or str(get_ambient(context).get(semconv.SESSION_ID, ""))
+        return (
+            baggage.set_baggage(semconv.SESSION_ID, session_id, context) if session_id else context
+        )
+
+
+class _Bound(Generic[P, R]):
+    """A function that runs in a context; unlike a closure it can be pickled."""
+
+    def __init__(self, context: TraceContext, function: Callable[P, R]) -> None:
+        self._trace_context = context
+        self._function = function
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        token = attach(self._trace_context.context)
+        try:
+            return self._function(*args, **kwargs)
+        finally:
+            detach(token)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _Bound, (self._trace_context, self._function)
+
+
+class ConfiguredPropagator(textmap.TextMapPropagator):
+    """What ``agentops.init`` has configured, session included, as a propagator for other libraries.
+
+    Registered as ``agentops``: ``OTEL_PROPAGATORS=agentops``.
+    """
+
+    def extract(
+        self,
+        carrier: textmap.CarrierT,
+        context: Context | None = None,
+        getter: textmap.Getter[textmap.CarrierT] = HEADERS,
+    ) -> Context:
+        """Return ``context`` with trace, baggage and session that the carrier brings."""
+        found = Context() if context is None else context
+        return _with_session(_Configured.propagator.extract(carrier, found, getter))
+
+    def inject(
+        self,
+        carrier: textmap.CarrierT,
+        context: Context | None = None,
+        setter: textmap.Setter[textmap.CarrierT] = HEADERS,
+    ) -> None:
+        """Write trace, baggage and session."""
+        told = TraceContext.current() if context is None else TraceContext(context)
+        _Configured.propagator.inject(carrier, told._outgoing(), setter)
+
+    @property
+    def fields(self) -> set[str]:
+        """Names of the headers that may be written."""
+        return _Configured.propagator.fields
+
+
+_PICKLED: Final = compose(("w3c",))
+
+
+def _restored(carrier: Mapping[str, str], ambient: Mapping[str, Any]) -> TraceContext:
+    return TraceContext(set_ambient(_PICKLED.extract(carrier), ambient))
 
 
 def _with_session(context: Context) -> Context:

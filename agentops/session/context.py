@@ -5,11 +5,12 @@ whatever carries that context (tasks, ``asyncio.to_thread``, the helpers of ``Tr
 all three at once. Context BETWEEN processes stands in ``agentops/instrumentation/context.py``.
 """
 
-from contextvars import Token
 from typing import TYPE_CHECKING, cast
 
 from opentelemetry import context as otel
 from opentelemetry.context import Context
+
+from agentops.instrumentation.context import attach, detach
 
 if TYPE_CHECKING:
     from agentops.session.session import Session
@@ -27,21 +28,3 @@ def bind_session(session: "Session", context: Context) -> Context:
 def context_session(context: Context | None = None) -> "Session | None":
     """Return the session that rides in ``context`` (``None`` = the current context), ended or not."""
     return cast("Session | None", otel.get_value(_SESSION, context))
-
-
-def attach(context: Context) -> Token[Context]:
-    """Make ``context`` current in this task or thread; give the token to :func:`detach`."""
-    return otel.attach(context)
-
-
-def detach(token: Token[Context]) -> None:
-    """Restore what was current before the matching :func:`attach`; never raises, never logs.
-
-    A generator or coroutine that is finalised by the garbage collector may be closed in another task
-    than the one it ran in. There is nothing to restore there, and OpenTelemetry's own ``detach`` would
-    log a traceback into the host's log.
-    """
-    try:
-        token.var.reset(token)
-    except (ValueError, RuntimeError):
-        return

@@ -174,7 +174,7 @@ class TelemetryManager:
         Returns:
             An OpenTelemetry span. End it with :meth:`end_span` or its own ``end``.
         """
-        context = self._in_session(get_current() if parent is None else parent)
+        context = self.in_session(get_current() if parent is None else parent)
         ambient = get_ambient(context)
         above: SpanContext | None = get_current_span(context).get_span_context()
         if above is not None and not above.is_valid:
@@ -277,6 +277,32 @@ class TelemetryManager:
             pending.attributes = dict(attributes or {})
             self._submit_event(pending)
 
+    def in_session(self, context: Context, *, is_use: bool = True) -> Context:
+        """Return ``context``, within the default session where it is in none.
+
+        Args:
+            context: Any context.
+            is_use: Whether this counts as use of the default session; ``False``: somebody only looks.
+        """
+        default = self.default_context
+        if default is None:
+            return context
+        ambient, rides = get_ambient(context), get_ambient(default)
+        is_elsewhere = semconv.SESSION_ID in ambient
+        if is_elsewhere and self.on_default_use is None:
+            return context
+        if is_elsewhere and ambient[semconv.SESSION_ID] != rides.get(semconv.SESSION_ID):
+            return context
+        if is_use:
+            first_use, self.on_default_use = self.on_default_use, None
+            if first_use is not None:
+                first_use()
+        if is_elsewhere:
+            return context
+        if not get_current_span(context).get_span_context().is_valid:
+            context = set_span_in_context(get_current_span(default), context)
+        return set_ambient(context, {**rides, **ambient})
+
     def flush(self, timeout_ms: int = 5000) -> bool:
         """Push out everything accepted so far; true only if every receiver has it in time.
 
@@ -313,7 +339,7 @@ class TelemetryManager:
         from agentops.telemetry.logbook import LogBridge  # only for those who ask
 
         def is_in_session() -> bool:
-            return semconv.SESSION_ID in get_ambient(self._in_session(get_current()))
+            return semconv.SESSION_ID in get_ambient(self.in_session(get_current()))
 
         bridge = LogBridge(wanted, self._emit_log, is_in_session)
         bridge.install()
@@ -338,18 +364,6 @@ class TelemetryManager:
             found = InstrumentationScope(name, __version__, semconv.SCHEMA_URL)
             self._scopes[name] = found
         return found
-
-    def _in_session(self, context: Context) -> Context:
-        """Return ``context``, within the default session where it is in none."""
-        default = self.default_context
-        if default is None or semconv.SESSION_ID in get_ambient(context):
-            return context
-        first_use, self.on_default_use = self.on_default_use, None
-        if first_use is not None:
-            first_use()
-        if not get_current_span(context).get_span_context().is_valid:
-            context = set_span_in_context(get_current_span(default), context)
-        return set_ambient(context, {**get_ambient(default), **get_ambient(context)})
 
     def _silent_span(self, above: SpanContext | None, trace_id: int, verdict: Verdict) -> Span:
         """Return a span that records nothing; without anything recorded the caller's ids go on."""
@@ -418,7 +432,7 @@ class TelemetryManager:
             self._submit(span)
 
     def _pending(self, context: Context | None, span: Span | None) -> PendingEvent:
-        current = self._in_session(get_current() if context is None else context)
+        current = self.in_session(get_current() if context is None else context)
         owner = get_current_span(current) if span is None else span
         ids = owner.get_span_context()
         ambient = get_ambient(current)

@@ -19,7 +19,7 @@ from agentops.instrumentation.carriers import HEADERS
 __all__ = ["BYTES_MAX", "MEMBERS_MAX", "BaggagePropagator"]
 
 MEMBERS_MAX: Final = 180
-"""List members that are read or written; the standard asks for at least 64 (3.3.2)."""
+"""List members that are read; the standard asks for at least 64 (3.3.2). What is written is bounded in bytes."""
 
 BYTES_MAX: Final = 8_192
 """Bytes of all members together; the standard asks for at least as many (3.3.2)."""
@@ -67,9 +67,9 @@ class BaggagePropagator(textmap.TextMapPropagator):
         """Write all members that fit; a member is written whole or not at all."""
         properties = _properties(context)
         members: list[str] = []
-        room = BYTES_MAX
+        room = BYTES_MAX + 1  # the first member has no comma
         for name, value in baggage.get_all(context).items():
-            if len(members) == MEMBERS_MAX or not _TOKEN.fullmatch(name):
+            if not _TOKEN.fullmatch(name):
                 continue
             rest = f";{properties[name]}" if name in properties else ""
             member = f"{name}={quote(str(value), safe=_SAFE, errors='replace')}{rest}"

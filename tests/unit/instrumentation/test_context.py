@@ -1,15 +1,27 @@
 """TraceContext: every carrier in, every carrier out, and into threads."""
 
+import asyncio
+import pickle
+import re
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
+import agentops
 from agentops import semconv
-from agentops.instrumentation.context import TraceContext, configure_propagation, propagator
-from agentops.telemetry.ambient import set_ambient
+from agentops.instrumentation.context import (
+    ConfiguredPropagator,
+    TraceContext,
+    configure_propagation,
+    propagator,
+)
+from agentops.telemetry.ambient import get_ambient, set_ambient
 from agentops.telemetry.config import ContextConfig
+from agentops.testing import recording
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
@@ -133,3 +145,84 @@ def test_configured_formats_are_used(here):
         } == here.inject({})
     finally:
         configure_propagation(ContextConfig())
+
+
+def test_the_automatic_session_goes_out_where_there_is_no_other():
+    with recording(auto_start=True) as recorded:
+        session = agentops.current_session()
+        context = agentops.TraceContext.current()
+        assert (context.session_id, context.trace_id) == (str(session.id), session.trace_id)
+        assert recorded.events == []  # looking is not using
+
+        carrier = context.inject({})
+        events = recorded.events
+
+    assert f"session.id={session.id}" in carrier["baggage"]
+    assert carrier["traceparent"].split("-")[1] == session.trace_id
+    assert [event.name for event in events] == ["session.start"]
+
+
+def test_work_wrapped_in_the_automatic_session_announces_it():
+    def work():
+        with agentops.tool("search"):
+            pass
+
+    with recording(auto_start=True) as recorded:
+        session = agentops.current_session()
+        with ThreadPoolExecutor(1) as executor:
+            executor.submit(agentops.TraceContext.current().wrap(work)).result()
+        assert "session.start" in {event.name for event in recorded.events}
+        span = recorded.span("execute_tool search")
+
+    assert f"{span.trace_id:032x}" == session.trace_id
+    assert span.parent_span_id == session.span.get_span_context().span_id
+
+
+def test_a_coroutine_function_stays_one(here):
+    async def seen(*, twice):
+        await asyncio.sleep(0)
+        return TraceContext.current().trace_id * twice
+
+    wrapped = here.wrap(seen)
+
+    assert asyncio.iscoroutinefunction(wrapped)
+    assert wrapped.__name__ == "seen"
+    assert TRACE * 2 == asyncio.run(wrapped(twice=2))
+
+
+def test_what_can_leave_the_process_is_pickled(here):
+    with_tags = TraceContext(set_ambient(here.context, {semconv.AGENTOPS_TAGS: ("a",)}))
+
+    context = pickle.loads(pickle.dumps(with_tags))
+    work = pickle.loads(pickle.dumps(here.wrap(pickled_work)))
+
+    assert (TRACE, SPAN, SESSION) == (context.trace_id, context.span_id, context.session_id)
+    assert {semconv.SESSION_ID: SESSION, semconv.AGENTOPS_TAGS: ("a",)} == get_ambient(
+        context.context
+    )
+    assert (TRACE, 3) == work(3)
+    assert "pickled_work" == work.__name__
+
+
+def pickled_work(number):
+    return TraceContext.current().trace_id, number
+
+
+def test_the_propagators_are_there_for_other_libraries():
+    project = (Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8")
+    points = dict(
+        re.findall(r'^(agentops\w*) = "(agentops\.instrumentation\.\S+)"$', project, re.M)
+    )
+
+    assert {"agentops", "agentops_tracecontext", "agentops_baggage", "agentops_b3"} <= set(points)
+    for path in points.values():
+        module, _, name = path.partition(":")
+        assert {} == getattr(import_module(module), name)().extract({})
+
+
+def test_other_libraries_write_the_session_too(here):
+    carrier = {}
+    ConfiguredPropagator().inject(carrier, here.context)
+
+    assert {"traceparent": PARENT, "baggage": f"session.id={SESSION}"} == carrier
+    assert SESSION == TraceContext(ConfiguredPropagator().extract(carrier)).session_id

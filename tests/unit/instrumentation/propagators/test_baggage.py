@@ -53,6 +53,60 @@ def test_everything_that_is_read_is_written_back():
     assert header == written(context)
 
 
+W = " \t "
+ODD = "\t \"';=asdf!@#$%^&*()"
+ODD_SENT = "%09%20%22%27%3B%3Dasdf%21%40%23%24%25%5E%26%2A%28%29"
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "sent_on"),
+    [
+        ("Key=Value", {"Key": "Value"}, "Key=Value"),
+        ("Key=Value,Key2=Value2", {"Key": "Value", "Key2": "Value2"}, "Key=Value,Key2=Value2"),
+        ("K=V;P,K2=V2;P2=PV", {"K": "V", "K2": "V2"}, "K=V;P,K2=V2;P2=PV"),
+        ("K=V;P=PV,K2=V2;P2=PV2", {"K": "V", "K2": "V2"}, "K=V;P=PV,K2=V2;P2=PV2"),
+        (f"K{W}={W}V{W},{W}K2{W}={W}V2{W}", {"K": "V", "K2": "V2"}, "K=V,K2=V2"),
+        (f"K{W}={W}V{W};{W}P{W},{W}K2=V2;P2", {"K": "V", "K2": "V2"}, "K=V;P,K2=V2;P2"),
+        (f"K{W}={W}V{W};{W}P=PV{W},K2=V2", {"K": "V", "K2": "V2"}, "K=V;P=PV,K2=V2"),
+        ("K=V=equals", {"K": "V=equals"}, "K=V=equals"),
+        (f"K={ODD_SENT}", {"K": ODD}, None),
+        (f"K{W}={W}{ODD_SENT}{W}", {"K": ODD}, None),
+        ("K=V;P", {"K": "V"}, "K=V;P"),
+        ("K=V;P;P2=PV", {"K": "V"}, "K=V;P;P2=PV"),
+        ("K=V;P=PV", {"K": "V"}, "K=V;P=PV"),
+        (f"K{W}={W}V{W}", {"K": "V"}, "K=V"),
+        (f"K{W}={W}V{W};{W}P", {"K": "V"}, "K=V;P"),
+        (f"K=V{W};{W}P{W};{W}P2{W}={W}PV", {"K": "V"}, f"K=V;P{W};{W}P2{W}={W}PV"),
+        (f"K=V{W};{W}P{W}={W}PV", {"K": "V"}, f"K=V;P{W}={W}PV"),
+        ("", {}, None),
+    ],
+)
+def test_the_cases_of_the_w3c_are_read_and_sent_on(header, values, sent_on):
+    context = BaggagePropagator().extract({"baggage": header}, Context())
+
+    assert dict(baggage.get_all(context)) == values
+    again = written(context)
+    assert again == sent_on if sent_on is not None else (read(again) if again else {}) == values
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {f"key{number}": "value" for number in range(64)},
+        {"a": "0123456789" * 819},
+        {f"{number:03}": "0123456789a" for number in range(511)} | {"511": "0123456789ab"},
+    ],
+    ids=["64 members", "one of 8192 bytes", "512 of 8192 bytes"],
+)
+def test_members_within_the_bounds_of_the_standard_are_all_sent(members):
+    context = Context()
+    for name, value in members.items():
+        context = baggage.set_baggage(name, value, context)
+
+    assert written(context) == ",".join(f"{name}={value}" for name, value in members.items())
+    assert len(written(context)) <= BYTES_MAX
+
+
 def test_64_members_of_8192_bytes_pass():
     header = ",".join(f"k{n:02}={'v' * 123}" for n in range(64))
     assert len(header) <= BYTES_MAX
