@@ -91,7 +91,7 @@ class Destination:
         self._backoff = Backoff()
         self._bytes_max = self._limits.bytes_max
         self._too_large_bytes = _REQUEST_BYTES_MAX  # less once the receiver has refused less
-        self._starting = threading.Lock()
+        self._starting = threading.RLock()
         self._thread: threading.Thread | None = None
         self._is_threadless = False
         self._is_hurried = (
@@ -120,13 +120,13 @@ class Destination:
         with self._starting:
             if self._thread is not None or self._is_threadless or self._stop_at_s is not None:
                 return
-            thread = threading.Thread(target=self._run, name=f"agentops-{self.name}", daemon=True)
+            name = f"agentops-{self.name}"
+            self._thread = threading.Thread(target=self._run, name=name, daemon=True)
             try:
-                thread.start()
+                self._thread.start()
             except RuntimeError:  # no more threads, or the interpreter is ending
+                self._thread = None
                 self._is_threadless = True
-            else:
-                self._thread = thread
 
     @property
     def is_started(self) -> bool:

@@ -80,7 +80,8 @@ class Pipeline:
                 destination.start()
 
     def _reset(self) -> None:
-        # Reentrant: a finaliser may end a span, and so submit, in the midst of a submit.
+        # Reentrant, as all locks a caller takes: a finaliser may end a span in the midst of a submit, a
+        # signal handler may flush in the midst of a flush.
         self._entry = threading.RLock()
         self._queue: deque[tuple[object, int]] = deque()
         self._queued_bytes = 0
@@ -90,17 +91,17 @@ class Pipeline:
         self._alarm = threading.Lock()
         self._alarm.acquire()
         self._is_idle = True
-        self._settled = threading.Condition(threading.Lock())
+        self._settled = threading.Condition(threading.RLock())
         self._handled = 0
         self._flushes_wanted = 0
         self._flushes_done = 0
-        self._working = threading.Lock()
+        self._working = threading.RLock()
         self._worker: threading.Thread | None = None
         self._is_threadless = False
         self._is_closing = False
         self._is_closed = False
         self._report: LossReport | None = None
-        self._closing = threading.Lock()
+        self._closing = threading.RLock()
 
     # ----- the caller's side
 

@@ -296,3 +296,46 @@ def test_two_programs_share_a_spool(collector, tmp_path):
     names = collector.span_names
     assert len(names) == len(set(names))
     assert set(numbered(*range(5, 15))) <= set(names)
+
+
+def test_signal_handlers_may_flush_and_shut_down_in_the_midst_of_a_flush(collector, tmp_path):
+    collector.answer(Reply(delay_s=1), times=2)
+    ended = Program(
+        """
+        pipeline = start()
+        def on_alarm(*_):
+            record(pipeline, 2)
+            pipeline.flush(3000)
+            pipeline.shutdown(1000)
+            sys.exit(7)
+        signal.signal(signal.SIGALRM, on_alarm)
+        record(pipeline, 1)
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        pipeline.flush(20000)
+        """,
+        endpoint=collector.url,
+        spool=tmp_path,
+    ).end()
+
+    assert (7, "") == (ended.status, ended.err)
+    assert numbered(1, 2) == collector.span_names
+
+
+def test_a_frozen_process_delivers_after_the_thaw(collector, tmp_path):
+    program = Program(
+        f"""
+        pipeline = start()
+        record(pipeline, *range(5))
+        {HERE}
+        time.sleep(1)
+        """,
+        endpoint=collector.url,
+        spool=tmp_path,
+    )
+    program.wait_for_line("READY")
+    program.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.5)
+    program.process.send_signal(signal.SIGCONT)
+
+    assert 0 == program.end().status
+    assert numbered(*range(5)) == collector.span_names
