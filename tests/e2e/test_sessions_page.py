@@ -155,10 +155,14 @@ def test_lost_connection_is_told_and_the_list_stays(empty, visit):
 def test_without_the_cookie_the_page_says_how_to_sign_in(seeded, browser):
     context = browser.new_context()
     page = context.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
 
     page.goto(seeded.url + "/sessions")
 
     expect(page.get_by_role("heading", name="This browser is not signed in")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert sum("/api/v1/sessions" in url for url in asked) <= 2  # it does not ask again and again
     context.close()
 
 

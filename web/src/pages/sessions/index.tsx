@@ -33,7 +33,7 @@ export function SessionsPage() {
   const isFitted = !isAbsolute(search) && !search.range;
   const everything = useQuery(queries.summary({ ...ALL_TIME, q: search.q ?? "" }));
   const fitted = useFitted(isFitted ? everything.data : undefined, search.q ?? "");
-  const isReady = !isFitted || fitted !== undefined || everything.isError;
+  const isReady = !isFitted || fitted !== undefined;
   const query = useMemo(() => toQuery(search, fitted ?? "all", now), [search, fitted, now]);
 
   const list = useInfiniteQuery({ ...queries.sessions(query), enabled: isReady });
