@@ -15,6 +15,7 @@ from typing import Any, Final
 __all__ = ["Prices"]
 
 _RATES_MAX: Final = 2048
+_UNKNOWN_MAX: Final = 2_048
 _KINDS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 _TOTALS: Final = ("input_tokens", "output_tokens")
 _PROVIDERS: Final = {
@@ -35,6 +36,8 @@ class Prices:
 
     def __init__(self) -> None:
         self._rates: dict[object, tuple[object, tuple[float, ...]]] = {}
+        # The library does not remember what it did not find, and searches 70 µs each time.
+        self._unknown: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
     @property
@@ -81,11 +84,17 @@ class Prices:
         # Imported here: the price table takes half a second, and only where a cost is wanted.
         from genai_prices.data_snapshot import get_snapshot
 
+        if (provider, model) in self._unknown:
+            return None
         try:
             found = get_snapshot().find_provider_model(
                 model, None, _PROVIDERS.get(provider, provider) or None, None
             )[1]
         except LookupError:
+            with self._lock:
+                if len(self._unknown) >= _UNKNOWN_MAX:
+                    self._unknown.clear()
+                self._unknown.add((provider, model))
             return None
         when = datetime.fromtimestamp(start_ns / 1e9, tz=timezone.utc) if start_ns else None
         when = when or datetime.now(tz=timezone.utc)

@@ -39,6 +39,24 @@ def test_a_model_that_is_not_known_costs_none_not_zero():
     assert Prices().cost_usd("openai", "my-own-model", (1, 1, 0, 0), NOW_NS) is None
 
 
+def test_what_is_not_in_the_table_is_searched_once(monkeypatch):
+    from genai_prices.data_snapshot import DataSnapshot
+
+    searched = []
+    find = DataSnapshot.find_provider_model
+
+    def watch(self, *args):
+        searched.append(args[0])
+        return find(self, *args)
+
+    monkeypatch.setattr(DataSnapshot, "find_provider_model", watch)
+    prices = Prices()
+    for _ in range(3):
+        prices.cost_usd("openai", "my-own-model", (1, 1, 0, 0), NOW_NS)
+
+    assert ["my-own-model", "my-own-model"] == searched  # at that provider, and anywhere
+
+
 def test_a_known_model_is_priced_whoever_the_provider_is():
     found = Prices().cost_usd("somebody", "gpt-4o", (1_000_000, 0, 0, 0), NOW_NS)
 
