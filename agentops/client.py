@@ -272,13 +272,15 @@ def begin(options: Mapping[str, Any], behaviour: Mapping[str, Any] | None = None
     Raises:
         ConfigurationError: A setting is not usable; nothing runs then.
     """
-    from agentops.config import load  # reads files and environment: only when there is a need
+    # Reads files and environment: only when there is a need.
+    from agentops.config import load, usable_environment
 
     with _state.lock:
         if _state.client is not None:
             return _state.client
         config = load(**merged(_state.options, options))
-        client = Client(config, Behaviour(**{**_state.behaviour, **(behaviour or {})}))
+        with usable_environment():
+            client = Client(config, Behaviour(**{**_state.behaviour, **(behaviour or {})}))
         is_on = not config.telemetry.disabled
         if is_on:
             try:
@@ -342,7 +344,8 @@ def _at_exit() -> None:
             _state.client.shutdown(_AT_EXIT_MS, error=_last_error())
         client = _state.client or _state.closed
         line = client.summary() if client is not None else None
-        if line and sys.stderr is not None:
+        # For a person at a terminal; in a log or a pipe the program's own output stays as it is.
+        if line and sys.stderr is not None and sys.stderr.isatty():
             sys.stderr.write(line + "\n")
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,16 @@ from agentops.errors import ConfigurationError
 from agentops.telemetry.config import ExporterConfig, TelemetryConfig
 from agentops.telemetry.schema import at, read, refuse_unknown, settle
 
-__all__ = ["HOSTED", "LOCAL", "Config", "SessionConfig", "Setting", "load", "settings"]
+__all__ = [
+    "HOSTED",
+    "LOCAL",
+    "Config",
+    "SessionConfig",
+    "Setting",
+    "load",
+    "settings",
+    "usable_environment",
+]
 
 logger = logging.getLogger("agentops")
 
@@ -48,7 +58,8 @@ class SessionConfig:
     Attributes:
         auto_start: ``init`` starts a session for everything outside of any other.
         tags: On every session.
-        print_summary: One line about the sessions is written to stderr when the program ends.
+        print_summary: One line about the sessions is written to stderr, where that is a terminal, when the
+            program ends.
     """
 
     auto_start: bool = True
@@ -148,6 +159,26 @@ def load(
     if refused:
         logger.warning("agentops ignores unusable settings: %s", "; ".join(refused))
     return _finish(found, file)
+
+
+@contextmanager
+def usable_environment() -> Iterator[None]:
+    """Let OpenTelemetry's SDK be imported and set up although its variables hold what it cannot use.
+
+    It raises at import over some of them. They are taken out for the moment and put back; when all are
+    usable, nothing is touched.
+    """
+    repaired = environment.repairs(os.environ)
+    before = {name: os.environ[name] for name in repaired}
+    for name, value in repaired.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.update(before)
 
 
 def settings(config: Config) -> list[Setting]:

@@ -5,12 +5,20 @@ Every scalar setting and every list of texts has a variable of its own, made fro
 where neither those nor the file say anything.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote
 
-__all__ = ["ALIASES", "Reading", "capture_mode", "otel_settings", "variable_of"]
+__all__ = [
+    "ALIASES",
+    "Reading",
+    "capture_mode",
+    "otel_settings",
+    "repairs",
+    "variable_of",
+]
 
 ALIASES: Final[Mapping[str, str]] = {
     "OTEL_SERVICE_NAME": "service_name",
@@ -39,6 +47,10 @@ _COUNTS: Final[Mapping[str, str]] = {
     "OTEL_SPAN_EVENT_COUNT_LIMIT": "telemetry.limits.events_max",
     "OTEL_SPAN_LINK_COUNT_LIMIT": "telemetry.limits.links_max",
 }
+
+
+_SDK_LIMITS: Final = re.compile(r"OTEL_(SPAN_|EVENT_|LINK_|LOGRECORD_)?[A-Z_]*(COUNT|LENGTH)_LIMIT")
+"""Variables that the OpenTelemetry SDK reads when it is imported, and raises about."""
 
 
 @dataclass(slots=True)
@@ -215,3 +227,20 @@ def _headers(text: str, reading: Reading) -> dict[str, str]:
 
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def repairs(environment: Mapping[str, str]) -> dict[str, str | None]:
+    """Return what OpenTelemetry's SDK would fail on or complain of, ``{variable: usable value}``.
+
+    ``None`` as a value means that the variable is best not set at all.
+    """
+    found: dict[str, str | None] = {}
+    for name, value in environment.items():
+        if _SDK_LIMITS.fullmatch(name) and value.strip() and not value.strip().isdecimal():
+            found[name] = None
+    attributes = environment.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    pairs = attributes.split(",")
+    kept = [pair for pair in pairs if pair.partition("=")[0].strip() and "=" in pair]
+    if len(kept) < len(pairs):
+        found["OTEL_RESOURCE_ATTRIBUTES"] = ",".join(kept) or None
+    return {name: value for name, value in found.items() if name in environment}

@@ -1,11 +1,11 @@
 """Whose TracerProvider is used? Telemetry floor: our own by default, the program's where it wants that."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.trace.sampling import Decision as OtelDecision
@@ -32,7 +32,15 @@ def own_resource(service_name: str | None) -> Resource:
     """Return who is speaking: ``service_name`` over OpenTelemetry's variables over their defaults."""
     named = {} if service_name is None else {SERVICE_NAME: service_name}
     # The detectors named in the environment are other people's code.
-    return tolerated("resource detectors", Resource.create, named, otherwise=Resource(named))
+    return tolerated("resource detectors", _detected, named, otherwise=Resource(named))
+
+
+def _detected(named: Mapping[str, str]) -> Resource:
+    try:
+        return Resource.create(named)
+    except RuntimeError:
+        # OpenTelemetry runs the detectors in a thread pool, and no thread can be started here.
+        return OTELResourceDetector().detect().merge(Resource(named))
 
 
 class StreetSampler(Sampler):

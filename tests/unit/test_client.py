@@ -39,6 +39,29 @@ def run(code, **environment):
     )
 
 
+def run_at_terminal(code):
+    """Run a program whose stderr is a terminal; return the finished process, line ends as in a file."""
+    ours, theirs = os.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        os.close(theirs)
+        os.set_blocking(ours, False)
+        try:
+            done.stderr = os.read(ours, 100_000).decode().replace("\r\n", "\n")
+        except (BlockingIOError, OSError):
+            done.stderr = ""
+    finally:
+        os.close(ours)
+    return done
+
+
 def init(**options):
     return agentops.init(telemetry=MEMORY, instrument=[], **options)
 
@@ -168,7 +191,7 @@ def test_without_an_agentops_destination_there_is_no_address():
 
 
 def test_at_exit_one_line_tells_what_was_recorded():
-    done = run(
+    done = run_at_terminal(
         INIT + "with agentops.session('support'), agentops.agent('planner'): pass\n"
         "agentops.get_client().pages_url = 'http://127.0.0.1:4320'\n"
     )
@@ -179,14 +202,20 @@ def test_at_exit_one_line_tells_what_was_recorded():
     assert "http://127.0.0.1:4320/s/" in done.stderr
 
 
+def test_a_pipe_gets_nothing_of_ours():
+    done = run(INIT + "with agentops.session('support'), agentops.agent('planner'): pass\n")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_the_line_comes_also_after_an_explicit_shutdown():
-    done = run(INIT + "with agentops.agent('planner'): pass\nagentops.shutdown()")
+    done = run_at_terminal(INIT + "with agentops.agent('planner'): pass\nagentops.shutdown()")
 
     assert done.stderr.startswith("agentops: session ended, ")
 
 
 def test_at_exit_of_a_program_that_recorded_no_work_nothing_is_said():
-    done = run(INIT + "with agentops.session('support'): pass")
+    done = run_at_terminal(INIT + "with agentops.session('support'): pass")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -195,7 +224,7 @@ def test_at_exit_of_a_program_that_recorded_no_work_nothing_is_said():
     "option", ["session={'print_summary': False}", "log_session_replay_url=False"]
 )
 def test_the_line_can_be_switched_off(option):
-    done = run(
+    done = run_at_terminal(
         "import agentops\n"
         f"agentops.init(telemetry={MEMORY!r}, instrument=[], {option})\n"
         "with agentops.agent('planner'): pass"
@@ -205,15 +234,15 @@ def test_the_line_can_be_switched_off(option):
 
 
 def test_a_program_without_stderr_ends_in_peace():
-    done = run(INIT + "import sys\nwith agentops.agent('planner'): sys.stderr = None")
+    done = run_at_terminal(INIT + "import sys\nwith agentops.agent('planner'): sys.stderr = None")
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_uncaught_exception_fails_the_session_and_is_printed_as_ever():
     code = "def work():\n    raise ValueError('boom')\nwith block(): work()"
-    ours = run(INIT.rstrip() + "; block = lambda: agentops.agent('planner')\n" + code)
-    bare = run("import contextlib; block = contextlib.nullcontext\n" + code)
+    ours = run_at_terminal(INIT.rstrip() + "; block = lambda: agentops.agent('planner')\n" + code)
+    bare = run_at_terminal("import contextlib; block = contextlib.nullcontext\n" + code)
 
     assert ours.returncode == bare.returncode == 1
     assert ours.stderr.startswith(bare.stderr)
@@ -226,8 +255,8 @@ def test_sys_exit_keeps_its_code():
 
 def test_an_interrupt_ends_the_program_as_ever_and_fails_the_session():
     code = "import os, signal, time\nwith block():\n    os.kill(os.getpid(), signal.SIGINT); time.sleep(9)"
-    ours = run(INIT.rstrip() + "; block = lambda: agentops.agent('planner')\n" + code)
-    bare = run("import contextlib; block = contextlib.nullcontext\n" + code)
+    ours = run_at_terminal(INIT.rstrip() + "; block = lambda: agentops.agent('planner')\n" + code)
+    bare = run_at_terminal("import contextlib; block = contextlib.nullcontext\n" + code)
 
     assert ours.returncode == bare.returncode
     assert ours.stderr.startswith(bare.stderr)
@@ -235,7 +264,7 @@ def test_an_interrupt_ends_the_program_as_ever_and_fails_the_session():
 
 
 def test_a_forked_child_neither_ends_the_session_nor_tells():
-    done = run(
+    done = run_at_terminal(
         INIT + "import os\n"
         "with agentops.agent('planner'): pass\n"
         "pid = os.fork()\n"
@@ -246,7 +275,7 @@ def test_a_forked_child_neither_ends_the_session_nor_tells():
 
 
 def test_init_does_not_touch_the_process():
-    done = run(
+    done = run_at_terminal(
         "import sys, signal, builtins, threading, opentelemetry.trace as t\n"
         "def state(): return (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM),"
         " sys.excepthook, threading.excepthook, builtins.print, builtins.__import__, sys.stdout,"

@@ -84,7 +84,6 @@ function Figure({
 
 const HEIGHT = 34;
 const GAP = 2;
-const BAR_MAX = 28;
 
 /** Sessions over time, failed ones in red; a click or a drag chooses a range of time. */
 function Histogram({
@@ -165,8 +164,8 @@ function Histogram({
             const errors = error_counts[index] ?? 0;
             const height = Math.max(3, (count / most) * (HEIGHT - 3));
             const red = errors === 0 ? 0 : Math.max(2, (errors / count) * height);
-            const barWidth = Math.min(BAR_MAX, Math.max(1.5, step - GAP));
-            const x = index * step + (step - barWidth) / 2;
+            const x = index * step + GAP / 2;
+            const barWidth = Math.max(1.5, step - GAP);
             return (
               <g key={timeOf(index)}>
                 <rect

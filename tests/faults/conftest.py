@@ -1,0 +1,111 @@
+"""A model service, a collector, and host programs that are watched from outside."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.collector import Collector
+
+from agentops.demo.model_server import ModelServer
+
+HOST = Path(__file__).with_name("host.py")
+
+
+@dataclass
+class Ended:
+    """How a program ended; ``exit_s`` is the time from its line ``END`` to its end."""
+
+    status: int
+    out: str
+    err: str
+    exit_s: float
+
+
+class Host:
+    """One run of the host program."""
+
+    def __init__(self, model_url, collector_url, body, state, **environment):
+        self.process = subprocess.Popen(
+            [sys.executable, str(HOST), model_url, collector_url, textwrap.dedent(body)],
+            env={**os.environ, "XDG_STATE_HOME": str(state), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._seen = ""
+
+    def wait_for(self, word):
+        """Read its output up to a line."""
+        for line in self.process.stdout:
+            self._seen += line
+            if line.strip() == word:
+                return
+        raise AssertionError(f"ended without {word!r}: {self.process.stderr.read()}")
+
+    def end(self, timeout_s=45):
+        """Wait for its end."""
+        ended_s = time.monotonic()
+        for line in self.process.stdout:
+            self._seen += line
+            if line.strip() == "END":
+                ended_s = time.monotonic()
+        status = self.process.wait(timeout_s)
+        return Ended(status, self._seen, self.process.stderr.read(), time.monotonic() - ended_s)
+
+
+@pytest.fixture(scope="session")
+def models():
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def collector():
+    with Collector() as running:
+        yield running
+
+
+@pytest.fixture
+def host(models, collector, tmp_path):
+    """Start host programs; they share one state directory, as runs of one program do."""
+    running = []
+
+    def start(body, *, url=None, **environment):
+        target = collector.url if url is None else url
+        program = Host(models.url, target, body, tmp_path / "state", **environment)
+        running.append(program)
+        return program
+
+    yield start
+    for program in running:
+        if program.process.poll() is None:
+            program.process.kill()
+        program.process.communicate()
+
+
+@pytest.fixture
+def calls(collector):
+    """Return how often each call has arrived: ``{number: spans}``, after waiting for ``count`` of them."""
+
+    def read(count=0, timeout_s=20.0):
+        def found():
+            numbers = {}
+            for request in collector.accepted:
+                for name in request.span_names:
+                    model = name.partition(" ")[2]
+                    if model.startswith("m-"):
+                        number = int(model[2:])
+                        numbers[number] = numbers.get(number, 0) + 1
+            return numbers
+
+        deadline = time.monotonic() + timeout_s
+        while len(found()) < count and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return found()
+
+    return read

@@ -1,0 +1,55 @@
+"""The host program of the fault tests: the real openai package, AgentOps, and some calls.
+
+    python host.py MODEL_URL COLLECTOR_URL BODY
+
+``BODY`` is Python; it has ``call(n)``, ``start()``, and common modules at hand. ``start()`` is ``agentops.init`` with one
+OTLP destination, as a user would write it. Without a collector URL the program runs uninstrumented: the control.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+import openai
+
+MODEL_URL, COLLECTOR_URL, BODY = sys.argv[1:4]
+CLIENT = openai.OpenAI(
+    api_key="sk-test-0123456789abcdefghijkl", base_url=f"{MODEL_URL}/v1", max_retries=0
+)
+ASYNC_CLIENT = openai.AsyncOpenAI(api_key="x", base_url=f"{MODEL_URL}/v1", max_retries=0)
+
+
+def start(**telemetry):
+    if COLLECTOR_URL:
+        import agentops
+
+        exporter = {"type": "otlp", "endpoint": COLLECTOR_URL, "protocol": "http/protobuf"}
+        agentops.init(telemetry={"exporters": [exporter], "content": "full", **telemetry})
+
+
+def flush():
+    if COLLECTOR_URL:
+        import agentops
+
+        return agentops.flush()
+    return None
+
+
+def request(number, text="hello"):
+    return {"model": f"m-{number}", "messages": [{"role": "user", "content": f"{text} {number}"}]}
+
+
+def call(number, text="hello"):
+    return CLIENT.chat.completions.create(**request(number, text))
+
+
+def say(word):
+    print(word, flush=True)
+
+
+if __name__ == "__main__":  # a spawned child imports this file again
+    exec(compile(BODY, "body", "exec"), dict(globals()))  # the test's own text
