@@ -18,6 +18,7 @@ from typing import Final
 
 from agentops import configfile, environment
 from agentops.errors import ConfigurationError
+from agentops.instrumentation.providers import VENDORS
 from agentops.telemetry.config import ExporterConfig, TelemetryConfig
 from agentops.telemetry.schema import at, read, refuse_unknown, settle
 
@@ -312,12 +313,20 @@ def _usable(leaves: Leaves, refused: list[str]) -> Leaves:
 def _is_usable(path: str, leaf: tuple[object, str], refused: list[str]) -> bool:
     try:
         _build({path: leaf})
+        if path == "instrument":
+            _require_vendors(leaf[0])
     except ConfigurationError as error:
         seen = "..." if "key" in path else str(leaf[0])[:40]
         expected = error.expected.removesuffix(f" (set by {leaf[1]})")
         refused.append(f"{leaf[1]}={seen!r} (expected {expected})")
         return False
     return True
+
+
+def _require_vendors(names: object) -> None:
+    for name in names if isinstance(names, list) else ():
+        if name not in VENDORS and ":" not in name:
+            raise ConfigurationError("instrument", name, f"some of {', '.join(VENDORS)}")
 
 
 def _switches(found: Leaves, otel: environment.Reading, refused: list[str]) -> None:
@@ -365,7 +374,7 @@ def _finish(found: Leaves, file: Path | None) -> Config:
     config = _build(found)
     telemetry = config.telemetry
     origins = {path: origin for path, (_, origin) in found.items()}
-    endpoint = os.environ.get("AGENTOPS_API_ENDPOINT", "").strip()
+    endpoint = _api_endpoint()
     if _EXPORTERS_PATH not in found:
         exporter = ExporterConfig(
             type="agentops", endpoint=endpoint or (HOSTED if config.api_key else LOCAL)
@@ -380,6 +389,15 @@ def _finish(found: Leaves, file: Path | None) -> Config:
     return dataclasses.replace(
         config, telemetry=telemetry, origins=origins, file=None if file is None else str(file)
     )
+
+
+def _api_endpoint() -> str:
+    endpoint = os.environ.get("AGENTOPS_API_ENDPOINT", "").strip()
+    if endpoint and not environment.is_url(endpoint):
+        expected = "a URL such as https://api.agentops.ai"
+        logger.warning("agentops ignores AGENTOPS_API_ENDPOINT (expected %s)", expected)
+        return ""
+    return endpoint
 
 
 def _with_key(exporter: ExporterConfig, api_key: str | None) -> ExporterConfig:

@@ -8,13 +8,15 @@ where neither those nor the file say anything.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 __all__ = [
     "ALIASES",
     "Reading",
     "capture_mode",
+    "is_url",
     "otel_settings",
     "repairs",
     "variable_of",
@@ -163,14 +165,31 @@ def _exporters(environment: Mapping[str, str], reading: Reading) -> Iterator[dic
     """Make exporters of ``OTEL_EXPORTER_OTLP_*``: one, or one for each signal with a variable of its own."""
     signals: list[str] = []
     for signal in ("traces", "logs"):
-        own = environment.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", "").strip()
+        own = _address(environment, f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", reading)
         if own:
             yield _exporter(environment, reading, own, [signal])
         else:
             signals.append(signal)
-    shared = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()
+    shared = _address(environment, "OTEL_EXPORTER_OTLP_ENDPOINT", reading)
     if shared and signals:
         yield _exporter(environment, reading, shared, signals)
+
+
+def _address(environment: Mapping[str, str], name: str, reading: Reading) -> str:
+    text = environment.get(name, "").strip()
+    if text and not is_url(text):
+        reading.refuse(name, text, "a URL such as https://collector:4318")
+        return ""
+    return text
+
+
+def is_url(text: str) -> bool:
+    """Whether ``text`` is an ``http`` or ``https`` URL with a host and, if any, a port."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _exporter(
@@ -190,6 +209,9 @@ def _exporter(
             reading.refuse(f"OTEL_EXPORTER_OTLP_{name}", text, f"one of {', '.join(known)}")
     if "protocol" not in made and endpoint.rstrip("/").endswith(":4317"):
         made["protocol"] = "grpc"  # the port registered for it; HTTP has 4318
+    if made.get("protocol") == "grpc" and find_spec("grpc") is None:
+        reading.refused.append(f"gRPC for {endpoint[:80]} (run: pip install 'agentops[grpc]')")
+        made["protocol"] = "http/protobuf"
     timeout_ms = _count(
         {"OTEL_EXPORTER_OTLP_TIMEOUT": of("TIMEOUT")}, "OTEL_EXPORTER_OTLP_TIMEOUT", reading
     )

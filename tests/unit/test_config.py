@@ -356,3 +356,55 @@ def test_secrets_are_not_shown(monkeypatch):
 
     assert "hunter2" not in repr(config)
     assert "hunter2" not in repr(settings(config))
+
+
+@pytest.mark.parametrize("address", ["garbage", "::::", "http://", "ftp://x", "http://h:99999999"])
+def test_unusable_address_in_the_environment_is_passed_over(monkeypatch, caplog, address):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+    monkeypatch.setenv("AGENTOPS_API_ENDPOINT", address)
+
+    (exporter,) = load().telemetry.exporters
+
+    assert (exporter.type, exporter.endpoint) == ("agentops", LOCAL)
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in caplog.text
+    assert "AGENTOPS_API_ENDPOINT" in caplog.text
+
+
+def test_program_starts_whatever_the_environment_says():
+    import os
+    import subprocess
+    import sys
+
+    garbage = dict.fromkeys(
+        (
+            "AGENTOPS_INSTRUMENT",
+            "AGENTOPS_MASK",
+            "AGENTOPS_PROVIDER",
+            "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+            "OTEL_SPAN_EVENT_COUNT_LIMIT",
+            "OTEL_PROPAGATORS",
+            "OTEL_TRACES_SAMPLER",
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS",
+        ),
+        "(",
+    )
+    code = (
+        "import agentops, os\n"
+        "agentops.init(telemetry={'exporters': [{'type': 'memory'}]})\n"
+        "with agentops.session('s'): pass\n"
+        "agentops.flush()\n"
+        "print([s.name for s in agentops.get_client().telemetry.exporters[0].spans])\n"
+        "assert os.environ['OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT'] == '('\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **garbage},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.stdout == "['s']\n", done.stderr
+    assert done.stderr.count("agentops ignores unusable settings") == 1
