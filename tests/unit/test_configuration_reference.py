@@ -29,6 +29,7 @@ def test_every_variable_of_the_table_is_read(tmp_path, monkeypatch):
     rows = re.findall(r"^\| `([\w.]+)` \| .*? \| `(AGENTOPS_\w+)` \|", PAGE, re.MULTILINE)
     monkeypatch.chdir(tmp_path)
     values = {
+        "instrument": "openai",
         "content": "none",
         "content_on": "both",
         "provider": "global",
