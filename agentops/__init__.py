@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from agentops.events import ToolEvent as ToolEvent
     from agentops.instrumentation.base import BaseInstrumentation as BaseInstrumentation
     from agentops.instrumentation.context import TraceContext as TraceContext
+    from agentops.instrumentation.executors import propagate as propagate
     from agentops.instrumentation.providers.anthropic import (
         AnthropicInstrumentation as AnthropicInstrumentation,
     )
@@ -93,6 +94,7 @@ _HOMES = {
     "agentops.events": "ActionEvent ErrorEvent Event EventType LLMEvent ToolEvent",
     "agentops.instrumentation.base": "BaseInstrumentation",
     "agentops.instrumentation.context": "TraceContext",
+    "agentops.instrumentation.executors": "propagate",
     "agentops.instrumentation.providers.anthropic": "AnthropicInstrumentation",
     "agentops.instrumentation.providers.base": "ProviderInstrumentation",
     "agentops.instrumentation.providers.openai": "OpenAIInstrumentation",

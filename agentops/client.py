@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from agentops.config import Config
     from agentops.providers.instrumented_provider import InstrumentedProvider
+    from agentops.providers.threads import ThreadPropagation
     from agentops.session.session import Session
     from agentops.telemetry.config import TelemetryConfig
 
@@ -117,6 +118,7 @@ class Client:
         self.pages_url = self.behaviour.pages_url or _pages_url(config)
         self.sessions = SessionManager(self.telemetry, self._link)
         self.providers: Sequence[InstrumentedProvider] = ()
+        self._threads: ThreadPropagation | None = None
         self._pid = os.getpid()
 
     def install(self) -> None:
@@ -129,6 +131,11 @@ class Client:
         from agentops.providers import install_all
 
         self.providers = install_all(self.telemetry, self.config.instrument)
+        if self.config.telemetry.context.threads:
+            from agentops.providers.threads import ThreadPropagation  # only for those who ask
+
+            self._threads = ThreadPropagation()
+            self._threads.install()
 
     def uninstall(self) -> None:
         """Undo the instrumentation of the providers."""
@@ -136,6 +143,21 @@ class Client:
         for provider in providers:
             with guarded("undoing an instrumentation"):
                 provider.uninstall()
+        if self._threads is not None:
+            self._threads.uninstall()
+
+    def join_parent(self) -> bool:
+        """Join what the parent process left in the environment; ``False``: it is not asked for, or not there."""
+        if not self.config.telemetry.context.environment:
+            return False
+        # As in the constructor.
+        from agentops.config import process_environment
+        from agentops.instrumentation.context import TraceContext
+
+        context = TraceContext.extract_environment(process_environment())
+        if context.is_valid:
+            self.telemetry.default_context = context.context
+        return context.is_valid
 
     def start_automatic(self) -> None:
         """Start the session that everything outside of any other belongs to."""
@@ -293,7 +315,8 @@ def begin(options: Mapping[str, Any], behaviour: Mapping[str, Any] | None = None
             _state.is_registered = True
             atexit.register(_at_exit)
         wants = client.behaviour.auto_start
-        if is_on and (config.session.auto_start if wants is None else wants):
+        has_joined = is_on and client.join_parent()
+        if is_on and not has_joined and (config.session.auto_start if wants is None else wants):
             client.start_automatic()
         return client
 

@@ -29,6 +29,7 @@ __all__ = [
     "SessionConfig",
     "Setting",
     "load",
+    "process_environment",
     "settings",
     "usable_environment",
 ]
@@ -180,6 +181,11 @@ def usable_environment() -> Iterator[None]:
         yield
     finally:
         os.environ.update(before)
+
+
+def process_environment() -> Mapping[str, str]:
+    """Return the environment of the process, for what a parent process left there."""
+    return os.environ
 
 
 def settings(config: Config) -> list[Setting]:

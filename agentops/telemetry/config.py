@@ -258,9 +258,14 @@ class ContextConfig:
         propagation: Header formats, written all and read in this order: ``w3c`` (``tracecontext`` and
             ``baggage``), ``tracecontext``, ``baggage``, ``b3``, ``b3multi``, ``jaeger`` (read only),
             or ``none`` alone.
+        threads: Threads, timers and executors carry the context they were started in, by themselves.
+        environment: The process joins the trace and the session that its parent left in the environment
+            (``TRACEPARENT``, ``BAGGAGE`` ...); then it starts no automatic session of its own.
     """
 
     propagation: tuple[Propagator, ...] = ("w3c",)
+    threads: bool = False
+    environment: bool = False
 
     def __post_init__(self) -> None:
         """Check the names."""

@@ -1,0 +1,82 @@
+"""How does the context get into every thread, where that is asked for? The automatic counterpart of ``propagate``."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+
+from agentops.guard import guarded
+from agentops.instrumentation.context import TraceContext, attach, detach
+from agentops.instrumentation.executors import in_current_context
+from agentops.providers.patching import Patch, when_imported
+
+__all__ = ["ThreadPropagation"]
+
+_OWN_THREADS = "agentops-"
+
+
+class ThreadPropagation:
+    """Threads, timers and executors carry the context they were started in, while this is installed."""
+
+    def __init__(self) -> None:
+        self._patches = [
+            Patch("threading", "Thread.start", _start),
+            Patch("concurrent.futures.thread", "ThreadPoolExecutor.submit", _submit),
+            Patch("concurrent.futures.process", "ProcessPoolExecutor.submit", _submit),
+        ]
+        self._is_wanted = False
+
+    def install(self) -> None:
+        """Patch what is imported, now or later."""
+        self._is_wanted = True
+        for patch in self._patches:
+            when_imported(patch.module, functools.partial(self._apply, patch))
+
+    def _apply(self, patch: Patch) -> None:
+        if self._is_wanted:
+            patch.apply()
+
+    def uninstall(self) -> None:
+        """Undo the patches; what runs already keeps its context."""
+        self._is_wanted = False
+        for patch in self._patches:
+            patch.remove()
+
+
+def _start(
+    wrapped: Callable[..., object],
+    instance: Any,  # noqa: ANN401 - a Thread
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+) -> object:
+    """Let ``run`` of this one thread run in the context that is current now."""
+    with guarded("carrying the context into a thread"):
+        context = otel_context.get_current()
+        if context and not instance.name.startswith(_OWN_THREADS):
+            run = instance.run
+
+            def run_here() -> None:
+                del instance.run  # so that nothing of this outlives the call
+                TraceContext(context).wrap(run)()
+
+            instance.run = run_here
+    return wrapped(*args, **kwargs)
+
+
+def _submit(
+    wrapped: Callable[..., object],
+    instance: object,  # noqa: ARG001
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, object],
+) -> object:
+    """Give the work its context, and the worker threads that may be started for it none."""
+    with guarded("carrying the context into an executor"):
+        if args:
+            args = (in_current_context(args[0]), *args[1:])
+    token = attach(Context())
+    try:
+        return wrapped(*args, **kwargs)
+    finally:
+        detach(token)
