@@ -84,7 +84,7 @@ class Part:
     count: int = 0
     size_bytes: int = 0
     _body: bytes | None = field(default=None, repr=False)
-    _gzip: bytes | None = field(default=None, repr=False)
+    _compressed: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Count what it holds."""
@@ -97,11 +97,17 @@ class Part:
             self._body = ENCODINGS[self.encoding].frame(self.groups)
         return self._body
 
-    def body_gzip(self) -> bytes:
-        """Return the request body compressed with gzip at its quickest level; made once."""
-        if self._gzip is None:
-            self._gzip = gzip.compress(self.body(), compresslevel=1, mtime=0)
-        return self._gzip
+    def body_as(self, content_encoding: str) -> bytes:
+        """Return the request body compressed, at the quickest level; made once.
+
+        Args:
+            content_encoding: ``gzip``, ``zstd`` (needs ``zstandard``), or empty for the plain body.
+        """
+        if not content_encoding:
+            return self.body()
+        if content_encoding not in self._compressed:
+            self._compressed[content_encoding] = _compress(self.body(), content_encoding)
+        return self._compressed[content_encoding]
 
     def halves(self) -> "tuple[Part, Part]":
         """Return two parts of about equal size in bytes; both hold records if this one holds two or more."""
@@ -157,6 +163,14 @@ class Part:
             return _load(data)
         except (struct.error, UnicodeDecodeError, KeyError) as error:
             raise ValueError("not an encoded part") from error
+
+
+def _compress(body: bytes, content_encoding: str) -> bytes:
+    if content_encoding == "gzip":
+        return gzip.compress(body, compresslevel=1, mtime=0)
+    import zstandard  # not a dependency of the SDK; the exporter has looked for it
+
+    return zstandard.ZstdCompressor(level=1).compress(body)
 
 
 def _load(data: bytes) -> Part:

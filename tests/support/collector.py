@@ -17,6 +17,7 @@ import zlib
 from collections import deque
 from dataclasses import dataclass, field
 
+import zstandard
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -79,6 +80,8 @@ class Request:
         way = self.headers.get("content-encoding", "")
         if way == "gzip":
             return gzip.decompress(self.body)
+        if way == "zstd":
+            return zstandard.ZstdDecompressor().decompress(self.body)
         return zlib.decompress(self.body) if way == "deflate" else self.body
 
     def message(self):

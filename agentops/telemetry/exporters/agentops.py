@@ -17,7 +17,7 @@ from agentops.telemetry.config import ExporterConfig
 from agentops.telemetry.encoder import EncodingName, Group, Part
 from agentops.telemetry.exporters.answers import from_http_status
 from agentops.telemetry.exporters.base import DELIVERED, Batch, Exporter, ExportResult, Outcome
-from agentops.telemetry.exporters.otlp import post_part
+from agentops.telemetry.exporters.otlp import checked_compression, post_part
 from agentops.telemetry.exporters.transport import (
     Answer,
     HttpTransport,
@@ -75,7 +75,9 @@ class AgentOpsExporter(Exporter):
         self._base = parts.path.rstrip("/")
         self._key = config.api_key or ""
         self._headers = {"User-Agent": f"agentops/{__version__}", **config.headers}
-        self._zips = config.compression == "gzip" and not is_loopback(host)
+        self._compression = ""
+        if config.compression != "none" and not is_loopback(host):
+            self._compression = checked_compression(config.compression)
         self._token = ""
         self._sessions: OrderedDict[str, str] = OrderedDict()
         self._sent_before: set[bytes] = set()
@@ -115,7 +117,9 @@ class AgentOpsExporter(Exporter):
         base = "" if self._is_hosted else self._base
         result = DELIVERED
         for is_second in (False, True):
-            headers = {**self._headers, **({"Content-Encoding": "gzip"} if self._zips else {})}
+            headers = dict(self._headers)
+            if self._compression:
+                headers["Content-Encoding"] = self._compression
             if self._key:
                 headers["Authorization"] = f"Bearer {self._token or self._fetch_token()}"
             result = post_part(self._otlp, base + path, part, headers, self._left_s())

@@ -1,17 +1,18 @@
 """How do records reach an OTLP receiver over HTTP? Telemetry floor: ``http/protobuf`` and ``http/json``."""
 
+import importlib.util
 import json
 from urllib.parse import urlsplit
 
 from agentops import __version__
-from agentops.errors import ConfigurationError
+from agentops.errors import ConfigurationError, MissingExtraError
 from agentops.telemetry.config import ExporterConfig
 from agentops.telemetry.encoder import ENCODINGS, EncodingName, Part
 from agentops.telemetry.exporters.answers import from_http_status, from_http_success
 from agentops.telemetry.exporters.base import Batch, Exporter, ExportResult, Outcome
 from agentops.telemetry.exporters.transport import HttpTransport, TransportError, is_loopback
 
-__all__ = ["OtlpHttpExporter", "build", "post_part"]
+__all__ = ["OtlpHttpExporter", "build", "checked_compression", "post_part"]
 
 _DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
 _PROTOBUF: dict[str, EncodingName] = {"traces": "traces_protobuf", "logs": "logs_protobuf"}
@@ -24,8 +25,8 @@ def post_part(
     """Send a part and read the answer. ``headers`` decide on compression by ``Content-Encoding``."""
     is_json = part.encoding.endswith("_json")
     sent = {"Content-Type": "application/json" if is_json else "application/x-protobuf"} | headers
-    body = part.body_gzip() if sent.get("Content-Encoding") == "gzip" else part.body()
     try:
+        body = part.body_as(sent.get("Content-Encoding", ""))
         answer = transport.post(path, body, sent, timeout_s)
     except TransportError as error:
         return ExportResult(
@@ -74,17 +75,20 @@ class OtlpHttpExporter(Exporter):
             encoding: f"{base}/v1/{ENCODINGS[encoding].signal}" for encoding in self.encodings
         }
         self._headers = {"User-Agent": f"agentops/{__version__}", **config.headers}
-        if config.compression == "gzip" and not is_loopback(parts.hostname or ""):
-            self._headers["Content-Encoding"] = "gzip"
+        if config.compression != "none" and not is_loopback(parts.hostname or ""):
+            self._headers["Content-Encoding"] = checked_compression(config.compression)
         self.name = f"otlp {parts.scheme}://{parts.netloc}{base}"
         self.identity = f"otlp {config.protocol} {endpoint} {sorted(config.headers.items())}"
 
     def export(self, batch: Batch, timeout_s: float) -> ExportResult:
         """Send the batch's part."""
         part = batch.parts()[0]
-        return post_part(
-            self._transport, self._paths[part.encoding], part, self._headers, timeout_s
-        )
+        path = self._paths[part.encoding]
+        result = post_part(self._transport, path, part, self._headers, timeout_s)
+        if result.reason == "http 415" and self._headers.pop("Content-Encoding", ""):
+            # It does not take the compression: from now on it gets none.
+            result = post_part(self._transport, path, part, self._headers, timeout_s)
+        return result
 
     def shutdown(self) -> None:
         """Close the connection."""
@@ -93,6 +97,17 @@ class OtlpHttpExporter(Exporter):
     def after_fork(self) -> None:
         """Leave the connection to the parent."""
         self._transport.after_fork()
+
+
+def checked_compression(name: str) -> str:
+    """Return the name of a compression that can be made here.
+
+    Raises:
+        MissingExtraError: zstd, and its package is not installed.
+    """
+    if name == "zstd" and importlib.util.find_spec("zstandard") is None:
+        raise MissingExtraError("compression with zstd", "server")
+    return name
 
 
 def build(config: ExporterConfig) -> Exporter:

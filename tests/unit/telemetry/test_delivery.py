@@ -305,3 +305,34 @@ def test_compression_and_headers_are_sent_as_configured(collector, otlp, pipelin
     assert "7" == request.headers["x-tenant"]
     assert "application/json" == request.headers["content-type"]
     assert request.headers["user-agent"].startswith("agentops/")
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
+def test_bodies_are_compressed_for_other_machines_only(
+    compression, collector, otlp, pipeline_to, monkeypatch
+):
+    monkeypatch.setattr("agentops.telemetry.exporters.otlp.is_loopback", lambda host: False)
+    pipeline = pipeline_to(otlp(collector, compression=compression))
+    record(pipeline, 1, attributes={"text": "x" * 10_000})
+
+    assert pipeline.flush(5000)
+    [request] = collector.requests
+    assert compression == request.headers.get("content-encoding", "none")
+    assert ["s1"] == request.span_names
+    assert (len(request.body) < 1000) == (compression != "none")
+
+
+def test_a_receiver_that_does_not_take_the_compression_gets_none(
+    collector, otlp, pipeline_to, monkeypatch
+):
+    monkeypatch.setattr("agentops.telemetry.exporters.otlp.is_loopback", lambda host: False)
+    collector.route(
+        lambda request: Reply(status=415) if "content-encoding" in request.headers else None
+    )
+    pipeline = pipeline_to(otlp(collector))
+    for number in (1, 2):
+        record(pipeline, number)
+        assert pipeline.flush(5000)
+
+    assert ["s1", "s2"] == collector.span_names
+    assert 3 == len(collector.requests)
