@@ -384,12 +384,19 @@ def _watch_process(pipeline: Pipeline) -> None:
 
 
 def _finish_with_multiprocessing(pipeline: Pipeline) -> None:
-    """Make a child of ``multiprocessing`` (or Celery's ``billiard``), which ends by ``os._exit``, deliver."""
-    for package in ("multiprocessing", "billiard"):
-        util = sys.modules.get(f"{package}.util")
-        process = sys.modules.get(f"{package}.process")
-        if util is None or process is None:
-            continue
-        with guarded("registering with multiprocessing"):
-            if getattr(process.current_process(), "_parent_pid", None) is not None:
-                util.Finalize(None, pipeline.at_exit, exitpriority=-100)
+    """Make children that end by ``os._exit`` deliver: of ``multiprocessing``, of Celery's ``billiard``."""
+    util = sys.modules.get("multiprocessing.util")
+    process = sys.modules.get("multiprocessing.process")
+    with guarded("registering with multiprocessing"):
+        if util is not None and process is not None and process.parent_process() is not None:
+            util.Finalize(None, pipeline.at_exit, exitpriority=-100)
+    signals = sys.modules.get("celery.signals")
+    with guarded("registering with Celery"):
+        if signals is not None:  # a pool of Celery tells nobody else that a worker ends
+
+            def finish(**_: object) -> None:
+                with guarded("ending with a worker of Celery"):
+                    pipeline.at_exit()
+
+            name = f"agentops-{id(pipeline)}"
+            signals.worker_process_shutdown.connect(finish, weak=False, dispatch_uid=name)

@@ -82,8 +82,9 @@ def session_list(
     after = _read_cursor(cursor, sort) if cursor else None
     page = replace(query, sort=sort, after=after, limit=limit + 1)
     rows = reader.sessions(page)
-    total = reader.count_sessions(query, COUNT_MAX + 1)
     has_more = len(rows) > limit
+    is_all = after is None and not has_more  # then there is nothing left to count
+    total = len(rows) if is_all else reader.count_sessions(query, COUNT_MAX + 1)
     rows = rows[:limit]
     return SessionList(
         sessions=rows,

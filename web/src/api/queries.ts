@@ -15,7 +15,6 @@ export const queries = {
     queryOptions({
       queryKey: ["summary", query],
       queryFn: ({ signal }) => api.summary(query, signal),
-      placeholderData: keepPreviousData,
     }),
   session: (id: string) =>
     queryOptions({

@@ -42,7 +42,8 @@ export function SessionsPage() {
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.sessions) ?? [], [list.data]);
   // What was shown stays in sight while a filter is half typed.
   const last = useRef<{ rows: typeof rows; summary: typeof summary.data }>(undefined);
-  if (list.data) last.current = { rows, summary: summary.data };
+  const totals = (isReady ? summary.data : undefined) ?? last.current?.summary;
+  if (list.data) last.current = { rows, summary: totals };
   const isSlow = useDelayed(list.isPending, 150);
 
   const change = (next: SessionsSearch, replace = false) => navigate({ search: next, replace });
@@ -68,7 +69,7 @@ export function SessionsPage() {
 
   const error = (list.error ?? everything.error) as ApiError | null;
   const isBadFilter = error?.status === 400;
-  const shown = isBadFilter && last.current ? last.current : { rows, summary: summary.data };
+  const shown = isBadFilter && last.current ? last.current : { rows, summary: totals };
   const rangeLabel = isFitted ? presetLabel(fitted ?? "all") : undefined;
   return (
     <div className="sessions">

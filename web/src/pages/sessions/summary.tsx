@@ -84,6 +84,7 @@ function Figure({
 
 const HEIGHT = 34;
 const GAP = 2;
+const BAR_MAX = 28;
 
 /** Sessions over time, failed ones in red; a click or a drag chooses a range of time. */
 function Histogram({
@@ -164,8 +165,8 @@ function Histogram({
             const errors = error_counts[index] ?? 0;
             const height = Math.max(3, (count / most) * (HEIGHT - 3));
             const red = errors === 0 ? 0 : Math.max(2, (errors / count) * height);
-            const x = index * step + GAP / 2;
-            const barWidth = Math.max(1.5, step - GAP);
+            const barWidth = Math.min(BAR_MAX, Math.max(1.5, step - GAP));
+            const x = index * step + (step - barWidth) / 2;
             return (
               <g key={timeOf(index)}>
                 <rect
