@@ -47,3 +47,23 @@ def test_every_keyword_and_every_verb_is_described():
     assert [name for name in keywords if f"`{name}`" not in text] == []
     verbs = ["agent", "tool", "task", "operation", "workflow", "guardrail", "session"]
     assert [verb for verb in verbs if verb not in text] == []
+
+
+@pytest.mark.parametrize(
+    "example",
+    re.findall(
+        r"^```python\n(.*?)^```",
+        (PAGES / "use-your-own-opentelemetry.md").read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    ),
+)
+def test_each_way_to_join_opentelemetry_works(example):
+    try:
+        exec(compile(example, "use-your-own-opentelemetry.md", "exec"), {})
+        with agentops.session("joined"):
+            pass
+        assert agentops.flush()
+
+        assert agentops.get_client().telemetry.stats().accepted > 0
+    finally:
+        agentops.shutdown()
