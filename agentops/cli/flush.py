@@ -1,9 +1,20 @@
 """``agentops flush``: deliver what earlier programs left on disk, without running one."""
 
 import argparse
+import json
 import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agentops.telemetry.manager import TelemetryManager
+    from agentops.telemetry.stats import DestinationStats
 
 __all__ = ["add_arguments", "run"]
+
+_PROGRESS_S = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -11,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout-ms", type=int, default=30_000, help="milliseconds it takes at most"
     )
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -21,12 +33,47 @@ def run(options: argparse.Namespace) -> int:
 
     config = load()
     manager = TelemetryManager(config.telemetry, service_name=config.service_name)
-    is_done = manager.flush(options.timeout_ms)
-    for name, stats in manager.stats().destinations.items():
-        dropped = sum(stats.dropped.values())
-        lost = f", {dropped} dropped" if dropped else ""
-        print(f"{name}: {stats.sent} sent, {stats.pending} left{lost}")
+    is_done = _flush(manager, options.timeout_ms)
+    found = manager.stats().destinations
     manager.shutdown(0)
+    if options.json:
+        figures = {
+            name: {"sent": stats.sent, "left": stats.pending, "dropped": dict(stats.dropped)}
+            for name, stats in found.items()
+        }
+        print(json.dumps({"is_done": is_done, "destinations": figures}, ensure_ascii=False))
+    else:
+        for line in _lines(found):
+            print(line)
     if not is_done:
         print("not everything could be delivered; it stays on disk", file=sys.stderr)
     return 0 if is_done else 1
+
+
+def _flush(manager: "TelemetryManager", timeout_ms: int) -> bool:
+    """Flush, and tell somebody who watches each second how far it is."""
+    if not sys.stderr.isatty():
+        return manager.flush(timeout_ms)
+    is_over = threading.Event()
+
+    def tell() -> None:
+        while not is_over.wait(_PROGRESS_S):
+            for line in _lines(manager.stats().destinations):
+                print(line, file=sys.stderr)
+
+    teller = threading.Thread(target=tell, name="agentops-progress", daemon=True)
+    teller.start()
+    try:
+        return manager.flush(timeout_ms)
+    finally:
+        is_over.set()
+        teller.join()
+
+
+def _lines(found: "Mapping[str, DestinationStats]") -> list[str]:
+    lines = []
+    for name, stats in found.items():
+        dropped = sum(stats.dropped.values())
+        lost = f", {dropped} dropped" if dropped else ""
+        lines.append(f"{name}: {stats.sent} sent, {stats.pending} left{lost}")
+    return lines

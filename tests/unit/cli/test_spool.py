@@ -1,5 +1,7 @@
+import json
+
 import pytest
-from support.collector import Collector, free_port
+from support.collector import Collector, Reply, free_port
 from support.records import span
 
 from agentops.cli import main
@@ -43,10 +45,55 @@ def test_spool_shows_what_waits_and_flush_delivers_it(away, capsys):
     assert "nothing waits" in capsys.readouterr().out
 
 
+def test_figures_are_printed_as_json(away, capsys):
+    assert 0 == main(["spool", "--json"])
+    told = json.loads(capsys.readouterr().out)["destinations"]
+    assert [(3, False)] == [(each["records"], each["in_use"]) for each in told]
+    assert told[0]["bytes"] > 0
+    assert told[0]["oldest"].endswith("+00:00")
+
+    with away:
+        assert 0 == main(["flush", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["is_done"]
+    assert [{"sent": 3, "left": 0, "dropped": {}}] == list(told["destinations"].values())
+
+
+def test_flush_tells_somebody_who_watches_how_far_it_is(away, capsys, monkeypatch):
+    monkeypatch.setattr("agentops.cli.flush._PROGRESS_S", 0.01)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with away:
+        away.answer(Reply(delay_s=0.3))
+        assert 0 == main(["flush"])
+
+    assert "0 sent, 3 left" in capsys.readouterr().err
+
+
 def test_clear_drops_it(away, capsys):
-    assert 0 == main(["spool", "--clear"])
+    assert 0 == main(["spool", "--clear", "--yes"])
 
     assert "dropped 3 records" in capsys.readouterr().out
     with away:
         assert 0 == main(["flush"])
         assert [] == away.span_names
+
+
+@pytest.mark.parametrize(("answer", "kept"), [("", 3), ("n", 3), ("yes", 0)])
+def test_clear_asks_first(away, capsys, monkeypatch, answer, kept):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+
+    assert bool(kept) == main(["spool", "--clear"])
+    capsys.readouterr()
+    main(["spool", "--json"])
+    told = json.loads(capsys.readouterr().out)["destinations"]
+    assert kept == sum(each["records"] for each in told)
+
+
+def test_clear_without_anybody_to_ask_drops_nothing(away, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+
+    assert 1 == main(["spool", "--clear"])
+    assert "--yes" in capsys.readouterr().err
+    main(["spool"])
+    assert "3 records" in capsys.readouterr().out
