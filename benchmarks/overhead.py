@@ -2,9 +2,9 @@
 
 Each variant runs in a process of its own, so that none is patched by two of them. The parent asks all of
 them in turn for a round of calls, again and again; a round answers with the CPU time of the calling
-thread and of the whole process, everything that was recorded encoded to OTLP protobuf. What a variant
-adds is the median over the rounds of its time less that of the bare SDK in the same round. Answers come
-from a transport in the same process: no sockets, no waiting.
+thread and of the whole process, everything that was recorded encoded to OTLP protobuf. Other load on the
+machine only ever adds to a round, so each variant is told by its least disturbed one; what it adds is that
+less the bare SDK's. Answers come from a transport in the same process: no sockets, no waiting.
 
     python benchmarks/overhead.py                              # bare SDK, stock OpenTelemetry span, AgentOps
     python benchmarks/overhead.py --peer genai=VENV/bin/python --peer openinference=VENV/bin/python ...
@@ -16,7 +16,6 @@ SDK, opentelemetry-exporter-otlp-proto-common and the instrumentation are instal
 import argparse
 import asyncio
 import json
-import statistics
 import subprocess
 import sys
 import time
@@ -361,31 +360,32 @@ class Variant:
 
 
 def measure(variants, rounds):
-    """Return {workload: {variant: [(caller us, process us) added, a pair for each round]}}."""
-    added = {}
+    """Return {workload: {variant: (caller us, process us)}} of the least disturbed rounds."""
+    told = {}
     for workload in CALLS:
-        added[workload] = {variant.name: [] for variant in variants}
+        rows = {variant.name: [] for variant in variants}
         for _ in range(rounds):
-            told = {variant.name: variant.ask(workload) for variant in variants}
-            base = told["bare"]
-            for name, (thread, process) in told.items():
-                added[workload][name].append((thread - base[0], process - base[1]))
-            added[workload]["bare"][-1] = tuple(base)
-    return added
+            for variant in variants:
+                rows[variant.name].append(variant.ask(workload))
+        told[workload] = {
+            name: (min(row[0] for row in row_s), min(row[1] for row in row_s))
+            for name, row_s in rows.items()
+        }
+    return told
 
 
-def report(added):
-    names = [name for name in next(iter(added.values())) if name != "bare"]
+def report(told):
+    names = [name for name in next(iter(told.values())) if name != "bare"]
     print("Microseconds added: total CPU / on the calling thread (bare SDK: its own time)\n")
     print("| workload | bare SDK | " + " | ".join(names) + " |")
     print("|---|---|" + "---|" * len(names))
-    for workload, by_name in added.items():
-        cells = [LABELS[workload]]
-        for name in ["bare", *names]:
-            thread = statistics.median(pair[0] for pair in by_name[name])
-            process = statistics.median(pair[1] for pair in by_name[name])
-            digits = 1 if workload == "stream" else 0
-            cells.append(f"{process:.{digits}f} / {thread:.{digits}f}")
+    for workload, by_name in told.items():
+        digits = 1 if workload == "stream" else 0
+        thread, process = by_name["bare"]
+        cells = [LABELS[workload], f"{process:.{digits}f}"]
+        for name in names:
+            added = by_name[name]
+            cells.append(f"{added[1] - process:.{digits}f} / {added[0] - thread:.{digits}f}")
         print("| " + " | ".join(cells) + " |")
 
 

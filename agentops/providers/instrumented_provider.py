@@ -77,6 +77,10 @@ class ActiveCall:
         """Read request and response; called once, on the pipeline's worker."""
         return self._provider.complete(self)
 
+    def weight_bytes(self) -> int | None:
+        """Return how much memory the call keeps until it is read, ``None`` when that is not known."""
+        return self.response.weight_bytes() if isinstance(self.response, HttpExchange) else None
+
 
 class InstrumentedProvider:
     """Instruments one vendor's SDK.

@@ -41,10 +41,16 @@ def weigh_attributes(attributes: Mapping[str, object]) -> int:
 
 
 def weigh_call(complete: object) -> int:
-    """Return about how much a completion holds: request and answer of the call that its method belongs to."""
+    """Return about how much a completion holds: request and answer of the call that its method belongs to.
+
+    A call that knows what it holds tells it by ``weight_bytes()``; others are walked through.
+    """
     if type(complete) is not MethodType:  # a function; what it closes over is not looked at
         return _SMALL
     owner = complete.__self__
+    told = getattr(owner, "weight_bytes", None)
+    if told is not None and (weight := told()) is not None:
+        return int(weight)
     return sum(weigh(getattr(owner, name, None)) for name in _HELD)
 
 

@@ -46,6 +46,7 @@ class HttpExchange:
         response_type: Class of the response, which knows how to undo its content encoding.
         request: JSON body the SDK made of the request for itself; ``None`` where it cannot be told.
         sent: The same as it was sent; ``b""`` when it is not known, no JSON object, or very large.
+        sent_bytes: How long it was.
         retries: How often the SDK sent the request again before this answer.
         parts: Body as received, still in its content encoding where ``is_raw``; of a stream that is
             neither events, JSON nor text nothing is kept.
@@ -62,6 +63,7 @@ class HttpExchange:
     response_type: type
     request: object = None
     sent: bytes = b""
+    sent_bytes: int = 0
     retries: int = 0
     parts: list[bytes] = field(default_factory=list)
     is_raw: bool = False
@@ -71,6 +73,10 @@ class HttpExchange:
     end: str = ""
     _decoded: bytes | None = None
     _fields: dict[str, str] | None = None
+
+    def weight_bytes(self) -> int:
+        """Return how much memory the exchange keeps."""
+        return sum(map(len, self.parts)) + max(len(self.sent), self.sent_bytes)
 
     def body(self) -> bytes:
         """Return the decoded body, as far as it was received; ``b""`` when nothing was."""

@@ -73,13 +73,15 @@ class StainlessInstrumentation(ProviderInstrumentation):
         if response is None:
             return None
         answer = cast("HttpResponse", response)
+        request = getattr(response, "request", None)
         retries = kwargs.get("retries_taken")
         return HttpExchange(
             status=answer.status_code,
             headers=answer.headers,
             response_type=type(answer),
             request=getattr(kwargs.get("options"), "json_data", None),
-            sent=sent_bytes(getattr(response, "request", None)),
+            sent=sent_bytes(request),
+            sent_bytes=len(getattr(request, "_content", b"")),
             is_event_stream_asked=bool(kwargs.get("stream")),
             retries=retries if isinstance(retries, int) else 0,
         )
