@@ -76,10 +76,13 @@ class Patch:
         return True
 
     def remove(self) -> None:
-        """Put back what was there; transparent when somebody has wrapped ours since."""
-        if not self.is_active:
-            return
+        """Put back what was there; transparent when somebody has wrapped ours since.
+
+        Once theirs is gone, another call takes ours off.
+        """
         self.is_active = False
+        if self._ours is None:
+            return
         name = self._path.rpartition(".")[2]
         if vars(self._holder).get(name) is not self._ours:
             return
@@ -101,7 +104,8 @@ class Patch:
     def _is_in_chain(self, function: object) -> bool:
         """Tell whether ``function`` leads to our wrapper through ``__wrapped__``."""
         for _ in range(64):
-            if function is self._ours:
+            # Read off a class, wrapt gives a bound stand-in of the wrapper: its callable tells it.
+            if function is self._ours or getattr(function, "_self_wrapper", None) == self._run:
                 return True
             function = getattr(function, "__wrapped__", None)
             if function is None:

@@ -30,6 +30,9 @@ _ATTRIBUTE_KEY_MAX: Final = 256
 _SHORT_MAX: Final = 4096
 
 
+_INT_MAX: Final = 2**63 - 1
+
+
 class Pricer:
     """Adds the cost of a model call to its record, where the call did not tell it; unknown stays absent."""
 
@@ -131,7 +134,7 @@ class Finisher:
             # Nearly all values are of one of these kinds: they take no walk and no call.
             if kind is str and len(value) <= short_max and value.isascii():  # type: ignore[arg-type, attr-defined] # a str
                 kept[key] = value if len(value) < masks.length_min else masks(value)  # type: ignore[arg-type] # a str
-            elif kind is bool or kind is float:
+            elif kind is bool or kind is float or (kind is int and -_INT_MAX <= value <= _INT_MAX):  # type: ignore[operator] # an int
                 kept[key] = value
             elif value is not None:
                 kept[key[:_ATTRIBUTE_KEY_MAX]] = self._long(key, value, is_span, cut)

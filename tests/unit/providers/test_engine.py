@@ -285,6 +285,25 @@ class Vendor(ProviderInstrumentation):
         call.output_messages = [{"role": "assistant", "parts": list(chunks)}]
 
 
+class Framework(ProviderInstrumentation):
+    """Knows a function that calls the vendor's SDK in its turn."""
+
+    module = "openai"
+
+    def targets(self):
+        completions = openai.resources.chat.completions.Completions
+        completions.outer = lambda _self, model: ask()
+        return [
+            Target(module="openai.resources.chat.completions.completions", name="Completions.outer")
+        ]
+
+    def read_request(self, target, args, kwargs):
+        return LLMCall(operation="chat", provider="framework", model="framework")
+
+    def read_response(self, call, response):
+        pass
+
+
 @pytest.fixture
 def vendor(manager, monkeypatch):
     import types
@@ -318,6 +337,21 @@ def test_a_custom_provider_needs_no_more_than_reading(vendor, manager):
     assert list(vendor.stream(model="m")) == [0, 1, 2]
     assert [span.name for span in manager.ended] == ["chat m", "chat m"]
     assert manager.ended[1]["gen_ai.output.messages"][0]["parts"] == [0, 1, 2]
+
+
+def test_a_call_inside_an_instrumented_call_is_no_second_span(provider, manager, monkeypatch):
+    provider.install()
+    outer = InstrumentedProvider(Framework(manager))
+    outer.install()
+    try:
+        answer = openai.resources.chat.completions.Completions.outer(None, model="m")
+        ask()
+    finally:
+        outer.uninstall()
+        del openai.resources.chat.completions.Completions.outer
+
+    assert answer.usage.prompt_tokens == 11
+    assert [span.name for span in manager.ended] == ["chat framework", "chat gpt-5"]
 
 
 async def test_an_async_stream_of_objects_is_followed(vendor, manager):

@@ -1,6 +1,7 @@
 """Every recorded exchange of OpenAI is told by its span as its bodies tell it, nothing added or lost."""
 
 import json
+from pathlib import Path
 
 import httpx2
 import openai
@@ -13,6 +14,14 @@ from agentops.instrumentation.providers.openai import OpenAIInstrumentation
 from agentops.providers.instrumented_provider import InstrumentedProvider
 
 pytestmark = pytest.mark.recordings
+FIXTURES = sorted((Path(__file__).parents[4] / "fixtures" / "openai").glob("*.yaml"))
+
+
+def fixtures(is_wanted):
+    """Return parameters for the recordings in this repository that are wanted by their names."""
+    return [
+        pytest.param(file, id=f"fixture-{file.stem}") for file in FIXTURES if is_wanted(file.name)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +149,10 @@ def as_value(arguments):
         return arguments
 
 
-CHAT = recording_params("dev/openai/chat", "dev/azure/chat")
+CHAT = [
+    *recording_params("dev/openai/chat", "dev/azure/chat"),
+    *fixtures(lambda name: "chat" in name or "tool" in name),
+]
 
 
 @pytest.mark.parametrize("file", CHAT)
@@ -221,7 +233,10 @@ def check_chat_stream(chunks, span):
     assert "agentops.response.stream_end" not in span.attributes
 
 
-RESPONSES = recording_params("dev/openai/responses", "dev/azure/responses")
+RESPONSES = [
+    *recording_params("dev/openai/responses", "dev/azure/responses"),
+    *fixtures(lambda name: "responses" in name),
+]
 
 
 @pytest.mark.parametrize("file", RESPONSES)
@@ -273,17 +288,20 @@ def check_response(body, span):
         assert reason in expected[body["status"]]
 
 
-OTHERS = recording_params(
-    "dev/openai/completions",
-    "dev/openai/embeddings",
-    "dev/openai/images",
-    "dev/openai/moderations",
-    "dev/openai/assistants",
-    "dev/openai/files",
-    "dev/openai/models",
-    "dev/azure/completions",
-    "dev/azure/embeddings",
-)
+OTHERS = [
+    *recording_params(
+        "dev/openai/completions",
+        "dev/openai/embeddings",
+        "dev/openai/images",
+        "dev/openai/moderations",
+        "dev/openai/assistants",
+        "dev/openai/files",
+        "dev/openai/models",
+        "dev/azure/completions",
+        "dev/azure/embeddings",
+    ),
+    *fixtures(lambda name: "embedding" in name),
+]
 
 
 @pytest.mark.parametrize("file", OTHERS)
