@@ -105,19 +105,27 @@ def span_detail(reader: SpanReader, project_id: str, trace_id: str, span_id: str
         attributes=typed_attributes(row.attributes, row.attribute_types),
         resource_attributes=typed_attributes(row.resource_attributes, {}),
         dropped_attributes=row.dropped_attributes,
-        events=[
-            SpanEventDetail(
-                time_us=event.time_ns // 1000, name=event.name, attributes=_object(event.attributes)
-            )
-            for event in row.events
-        ],
-        links=[
-            SpanLinkDetail(
-                trace_id=link.trace_id, span_id=link.span_id, attributes=_object(link.attributes)
-            )
-            for link in row.links
-        ],
+        events=_events(row),
+        links=_links(row),
     )
+
+
+def _events(row: SpanRow) -> list[SpanEventDetail]:
+    return [
+        SpanEventDetail(
+            time_us=event.time_ns // 1000, name=event.name, attributes=_object(event.attributes)
+        )
+        for event in row.events
+    ]
+
+
+def _links(row: SpanRow) -> list[SpanLinkDetail]:
+    return [
+        SpanLinkDetail(
+            trace_id=link.trace_id, span_id=link.span_id, attributes=_object(link.attributes)
+        )
+        for link in row.links
+    ]
 
 
 def trace_location(reader: SpanReader, project_id: str, trace_id: str) -> TraceLocation:
