@@ -1,9 +1,10 @@
 """How are assistants, threads, runs and managed agents read? Part of what is known of openai."""
 
 from collections.abc import Iterable
+from dataclasses import fields
 
 from agentops import semconv
-from agentops.instrumentation.calls import LLMCall, Message, Part
+from agentops.instrumentation.calls import LLMCall, Message, Part, Usage
 from agentops.instrumentation.providers.fields import Json, mapping, mappings, parsed, text
 from agentops.instrumentation.providers.openai.chat import content_parts, tool_definition
 from agentops.instrumentation.providers.openai.reader import (
@@ -13,9 +14,10 @@ from agentops.instrumentation.providers.openai.reader import (
     read_parameters,
     read_usage,
 )
+from agentops.instrumentation.providers.openai.responses import read_items
 from agentops.instrumentation.providers.parts import text_part, tool_call, tool_result
 
-__all__ = ["AssistantReader", "RunReader"]
+__all__ = ["AgentSessionReader", "AssistantReader", "RunReader"]
 
 _OVER = ("completed", "incomplete", "failed", "cancelled", "expired")
 _RUN_KNOWN_MAX = 4096
@@ -109,6 +111,53 @@ class RunReader(Reader):
             del self._counted[next(iter(self._counted))]
         self._counted[known] = None
         read_usage(call.usage, usage)
+
+
+class AgentSessionReader(Reader):
+    """Reads sessions of managed agents: what their turns used is added up, each turn ends once."""
+
+    def read_input(self, call: LLMCall, request: Json) -> None:
+        """Read agent and input."""
+        if known := text(request, "agent_id") or text(request, "agent"):
+            call.attributes[semconv.GEN_AI_AGENT_ID] = known
+        given = request.get("input")
+        if isinstance(given, str):
+            call.input_messages = [{"role": "user", "parts": [text_part(given)]}]
+        else:
+            call.input_messages = read_items(mappings(request, "input"), "user")
+
+    def read_body(self, call: LLMCall, body: Json) -> None:
+        """Read the session as it stands after it was made."""
+        read_object(call, {**body, "usage": None})
+        if text(body, "object") == "agent.session":
+            call.attributes[semconv.GEN_AI_CONVERSATION_ID] = text(body, "id")
+
+    def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
+        """Read the turns that ended and what was said in them."""
+        for name, data in events:
+            if not isinstance(data, dict):
+                continue
+            call.chunk_count += 1
+            kind = text(data, "type") or name
+            if known := text(data, "session_id"):
+                call.attributes[semconv.GEN_AI_CONVERSATION_ID] = known
+            if kind.endswith("output_text.done"):
+                said = [text_part(text(data, "text"))]
+                call.output_messages.append({"role": "assistant", "parts": said})
+            elif kind.endswith((".turn.completed", ".turn.failed", ".turn.cancelled")):
+                _add_usage(call, mapping(data, "usage"))
+                read_error(call, mapping(data, "turn"))
+            else:
+                read_error(call, data)
+
+
+def _add_usage(call: LLMCall, told: Json) -> None:
+    turn = Usage()
+    read_usage(turn, told)
+    for count in fields(Usage):
+        more = getattr(turn, count.name)
+        if more is not None:
+            setattr(call.usage, count.name, (getattr(call.usage, count.name) or 0) + more)
 
 
 def _read_agent(call: LLMCall, body: Json) -> None:

@@ -8,7 +8,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agentops.instrumentation.providers.openai.assistants import AssistantReader, RunReader
+from agentops.instrumentation.providers.openai.assistants import (
+    AgentSessionReader,
+    AssistantReader,
+    RunReader,
+)
 from agentops.instrumentation.providers.openai.chat import ChatReader, CompletionReader
 from agentops.instrumentation.providers.openai.media import (
     DecisionReader,
@@ -20,7 +24,7 @@ from agentops.instrumentation.providers.openai.media import (
     TranscriptionReader,
     VideoReader,
 )
-from agentops.instrumentation.providers.openai.reader import Reader
+from agentops.instrumentation.providers.openai.reader import LookReader, Reader
 from agentops.instrumentation.providers.openai.responses import (
     CompactReader,
     FetchReader,
@@ -56,6 +60,7 @@ class Operations:
         fetch, image, video = FetchReader(), ImageReader(), VideoReader()
         heard = TranscriptionReader()
         self._generic = Operation("", Reader(), "")
+        self._look = Operation("", LookReader(), "")
         self._known = {
             "post /chat/completions": Operation("chat", ChatReader()),
             "get /chat/completions/{id}": Operation("fetch_response", ChatReader(), ""),
@@ -82,6 +87,10 @@ class Operations:
             "post /vector_stores/{id}/search": Operation("retrieval", SearchReader(), ""),
             "post /assistants": Operation("create_agent", AssistantReader(), "agent"),
             "post /agents": Operation("create_agent", AssistantReader(), "agent"),
+            "post /agents/sessions": Operation("invoke_agent", AgentSessionReader(), "agent"),
+            "get /agents/sessions/{id}/events": Operation(
+                "invoke_agent", AgentSessionReader(), "agent"
+            ),
             "post /threads/runs": Operation("invoke_agent", runs, "agent"),
             "post /threads/{id}/runs": Operation("invoke_agent", runs, "agent"),
             "post /threads/{id}/runs/{id}/submit_tool_outputs": Operation(
@@ -100,9 +109,9 @@ class Operations:
     def find(self, method: str, path: str) -> Operation:
         """Return what ``method`` (in lower case) on ``path`` (no query, no base) does."""
         known = self._known.get(f"{method} {path}")
-        return self._look(method, path.partition("?")[0]) if known is None else known
+        return self._search(method, path.partition("?")[0]) if known is None else known
 
-    def _look(self, method: str, path: str) -> Operation:
+    def _search(self, method: str, path: str) -> Operation:
         segments = path.split("/")
         for pattern in (
             path,
@@ -116,7 +125,7 @@ class Operations:
                 known = self._known.get(f"{method} {pattern}")
                 if known is not None:
                     return known
-        return self._generic
+        return self._look if method == "get" else self._generic
 
 
 @lru_cache(maxsize=1024)

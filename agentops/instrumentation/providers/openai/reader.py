@@ -6,7 +6,7 @@ from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Usage, merge_usage
 from agentops.instrumentation.providers.fields import Json, count, mapping, text
 
-__all__ = ["Reader", "read_error", "read_parameters", "read_usage"]
+__all__ = ["LookReader", "Reader", "read_error", "read_parameters", "read_usage"]
 
 _PARAMETERS = (
     ("temperature", semconv.GEN_AI_REQUEST_TEMPERATURE),
@@ -40,6 +40,21 @@ class Reader:
         for _, data in events:
             if isinstance(data, dict):
                 read_object(call, data)
+                read_error(call, data)
+
+
+class LookReader(Reader):
+    """Reads what is looked at again, by GET: what it used was told when it was made."""
+
+    def read_body(self, call: LLMCall, body: Json) -> None:
+        """Read id, model and status, no usage."""
+        read_object(call, {**body, "usage": None})
+
+    def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
+        """Read the same from the events of a stream."""
+        for _, data in events:
+            if isinstance(data, dict):
+                self.read_body(call, data)
                 read_error(call, data)
 
 

@@ -126,6 +126,46 @@ def test_a_streamed_run_tells_message_and_usage(manager):
     assert span["gen_ai.response.finish_reasons"] == ["stop"]
 
 
+def test_what_is_looked_at_again_tells_no_usage(manager):
+    wire = answered({"id": "step_1", "status": "completed", "usage": {"prompt_tokens": 5}})
+    wire.client().get("/threads/t/runs/r/steps/s", cast_to=object)
+
+    assert only(manager)["gen_ai.response.status"] == "completed"
+    assert "gen_ai.usage.input_tokens" not in only(manager).attributes
+
+
+def test_a_session_of_a_managed_agent_adds_up_its_turns(manager):
+    usage = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}
+    turn = {"session_id": "sess_1", "turn_id": "t", "usage": usage}
+    events = sse(
+        {"type": "agent.session.turn.output_text.done", "session_id": "sess_1", "text": "Hello."},
+        {"type": "agent.session.turn.completed", **turn},
+        {"type": "agent.session.turn.completed", **turn},
+    )
+    headers = {"content-type": "text/event-stream"}
+    body = httpx2.ByteStream(b"".join(events))
+
+    class Body(httpx2.SyncByteStream):
+        def __iter__(self):
+            yield from body
+
+    wire = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=Body()))
+    stream = wire.client().post(
+        "/agents/sessions",
+        cast_to=object,
+        body={"agent_id": "agent_1", "input": "Hi"},
+        stream=True,
+        stream_cls=openai.Stream[object],
+    )
+    list(stream)
+
+    span = only(manager)
+    assert span.name == "invoke_agent"
+    assert span["gen_ai.usage.input_tokens"] == 10
+    assert span["gen_ai.conversation.id"] == "sess_1"
+    assert span["gen_ai.output.messages"][0]["parts"][0]["content"] == "Hello."
+
+
 def test_speech_is_told_as_audio(manager):
     Wire().client().audio.speech.create(model="tts-1", voice="alloy", input="Hi")
 
