@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["ActiveCall", "InstrumentedProvider"]
 
 _CALL_KEY = create_key("agentops-call")
+_BINARY_BYTES_MAX = 1024 * 1024  # files and videos larger than this are not held for the worker
 _SUPPRESS_KEY = "suppress_instrumentation"  # the key OpenTelemetry's instrumentations agree on
 
 
@@ -389,7 +390,10 @@ class InstrumentedProvider:
         response = cast("HttpResponse", kwargs["response"])
         active.response = exchange
         if response.is_closed:
-            exchange.parts.append(response.content)
+            content = response.content
+            exchange.size_bytes = len(content)
+            if len(content) <= _BINARY_BYTES_MAX or exchange.is_worth_keeping():
+                exchange.parts.append(content)
             return
         if isinstance(response.stream, Tap | AsyncTap):
             return
