@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from agentops.config import Config
     from agentops.providers.instrumented_provider import InstrumentedProvider
+    from agentops.providers.libraries import Libraries
     from agentops.providers.threads import ThreadPropagation
     from agentops.session.session import Session
     from agentops.telemetry.config import TelemetryConfig
@@ -118,6 +119,7 @@ class Client:
         self.pages_url = self.behaviour.pages_url or _pages_url(config)
         self.sessions = SessionManager(self.telemetry, self._link)
         self.providers: Sequence[InstrumentedProvider] = ()
+        self._libraries: Libraries | None = None
         self._threads: ThreadPropagation | None = None
         self._pid = os.getpid()
 
@@ -128,9 +130,16 @@ class Client:
             ConfigurationError: One of the names in ``instrument`` is not known.
         """
         # Imported here: it loads the engine, which only a running client needs.
+        from agentops.instrumentation.providers import LIBRARIES
         from agentops.providers import install_all
 
         self.providers = install_all(self.telemetry, self.config.instrument)
+        libraries = LIBRARIES.keys() & set(self.config.instrument or ())
+        if libraries:
+            from agentops.providers.libraries import Libraries  # only for those who ask
+
+            self._libraries = Libraries(self.telemetry, logger)
+            self._libraries.install(sorted(libraries))
         if self.config.telemetry.context.threads:
             from agentops.providers.threads import ThreadPropagation  # only for those who ask
 
@@ -143,8 +152,9 @@ class Client:
         for provider in providers:
             with guarded("undoing an instrumentation"):
                 provider.uninstall()
-        if self._threads is not None:
-            self._threads.uninstall()
+        for each in (self._libraries, self._threads):
+            if each is not None:
+                each.uninstall()
 
     def join_parent(self) -> bool:
         """Join what the parent process left in the environment; ``False``: it is not asked for, or not there."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from agentops.errors import ConfigurationError
 from agentops.guard import guarded
-from agentops.instrumentation.providers import VENDORS
+from agentops.instrumentation.providers import LIBRARIES, VENDORS
 from agentops.providers.instrumented_provider import InstrumentedProvider
 
 if TYPE_CHECKING:
@@ -39,13 +39,15 @@ def install_all(
     paths = _known()
     wanted = list(paths if names is None else names)
     for name in wanted:
-        if name not in paths and ":" not in name:
-            known = ", ".join(sorted(paths))
+        if name not in paths and name not in LIBRARIES and ":" not in name:
+            known = ", ".join(sorted({*paths, *LIBRARIES}))
             raise ConfigurationError(
                 "instrument", name, f"some of {known}, or package.module:Class"
             )
     installed = []
     for name in wanted:
+        if name in LIBRARIES:
+            continue  # client.py installs these: they are no providers
         with guarded(f"loading the instrumentation of {name}"):
             installed.append(_install(manager, paths.get(name, name)))
     return installed

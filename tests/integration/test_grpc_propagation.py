@@ -1,12 +1,12 @@
 """gRPC, sync and aio, all four kinds of call, over a real channel: trace, session and metadata arrive."""
 
 import asyncio
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import grpc
 import pytest
+from support.waiting import eventually
 
 import agentops
 from agentops.grpc_interceptors import (
@@ -119,13 +119,7 @@ async def aio_call(channel, kind, request=b"r"):
 
 def span_of(recorded, kind):
     """The span of that kind; gRPC tells of the end of a call on a thread of its own, soon after."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        for span in recorded.spans:
-            if span.kind == kind:
-                return span
-        time.sleep(0.01)
-    raise AssertionError("there is none")
+    return eventually(lambda: [span for span in recorded.spans if span.kind == kind])[0]
 
 
 def check(recorded, session, kind, answers):

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from support.http_service import AsgiService, ask
+from support.waiting import eventually
 
 import agentops
 from agentops.middleware import ASGIMiddleware
@@ -238,6 +239,7 @@ def test_several_requests_of_one_trace_can_be_told_apart(send, headers):
 def test_every_id_that_goes_out_is_that_of_a_recorded_span(port):
     with recording() as recorded:
         _, told = ask(port, [parent()], "/?times=3")
+        eventually(lambda: len(recorded.spans) == 3)
         spans = {f"{span.span_id:016x}": span for span in recorded.spans}
 
     sent = [each["traceparent"].split("-")[2] for each in told]
