@@ -121,7 +121,11 @@ class TelemetryManager:
             keeps_events=any(map(_wants_events, self.exporters)),
         )
         self._pipeline = Pipeline(
-            destinations, self._preparation, batch=self.config.batch, narrow=narrow
+            destinations,
+            self._preparation,
+            batch=self.config.batch,
+            release=self._preparation.release if self._preparation.holds_back else None,
+            narrow=narrow,
         )
         metrics.watch(self._pipeline.stats)
         self._completions: dict[int, Completion] = {}

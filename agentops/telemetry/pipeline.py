@@ -36,7 +36,7 @@ Prepare = Callable[[object], Sequence[Record]]
 """Makes records of one item of the queue; runs on the worker. May hold some back, or return none."""
 
 Release = Callable[[bool], Sequence[Record]]
-"""Returns held back records that are due, all of them when told ``True``; runs on the worker."""
+"""Returns held back records that are due; told ``True`` it is the last time. Runs on the worker."""
 
 Narrow = Callable[[Record, str], Record]
 """Returns a copy of a record for a destination with a narrower content mode."""
@@ -288,7 +288,7 @@ class Pipeline:
         """Turn everything in the queue into batches and hand them over."""
         with self._working:
             wanted = self._flushes_wanted
-            is_final = self._is_flush_wanted()
+            is_last = self._is_closing
             left = len(self._queue)
             while left > 0 and (deadline_s is None or _now_s() < deadline_s):
                 records, taken = self._gather(left)
@@ -297,7 +297,7 @@ class Pipeline:
                 self._handled += taken
             if self._release is not None:
                 with guarded("releasing held back records"):
-                    released = self._release(is_final)
+                    released = self._release(is_last)
                     for start in range(0, len(released), self._config.items_max):
                         self._pass_on(released[start : start + self._config.items_max])
         with self._settled:

@@ -95,6 +95,20 @@ class Preparation:
         assert isinstance(item, ReadableSpan)
         return self._span(item, take_completion(item))
 
+    def release(self, is_last: bool) -> list[Record]:
+        """Return records held back that are due; ``True``: the pipeline ends, all that will ever be."""
+        records = []
+        for decision, waited in self._tail.release(is_last=is_last):
+            for record in waited:
+                stamp_weight(record, decision.weight)
+            records += waited
+        return records
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether records may wait here for the fate of their session."""
+        return self._keeps or not self._head.sampler.is_trivial
+
     def _span(self, span: ReadableSpan, completion: Completion | None) -> list[Record]:
         record = span_record(span, completion)
         self._price(record)

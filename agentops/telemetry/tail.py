@@ -27,6 +27,7 @@ _FORGET_MAX: Final = 10_000
 class _Waiting:
     """Records of one session, and what they add up to."""
 
+    decision: Decision
     records: list[Record] = field(default_factory=list)
     size_bytes: int = 0
     started_ns: int = 0
@@ -75,8 +76,32 @@ class Tail:
         self._make_room()
         return []
 
+    def release(self, *, is_last: bool) -> list[tuple[Decision, list[Record]]]:
+        """Return what need not wait any longer, with the decision about it.
+
+        That is what a call elsewhere has decided in the meantime, without a record that came after it.
+
+        Args:
+            is_last: Whether nothing comes any more: every session is answered for then.
+        """
+        released = []
+        for waiting in list(self._waiting.values()):
+            decision = waiting.decision
+            is_kept = decision.fate is Fate.KEPT
+            if is_last and not is_kept:
+                records = self._end(decision)
+            elif is_kept:
+                records = self._take(decision)
+            else:
+                continue
+            if records:
+                released.append((decision, records))
+        return released
+
     def _hold(self, decision: Decision, record: Record) -> _Waiting:
-        waiting = self._waiting.setdefault(decision.key, _Waiting())
+        waiting = self._waiting.get(decision.key)
+        if waiting is None:
+            waiting = self._waiting[decision.key] = _Waiting(decision)
         size = _RECORD_BYTES + sum(map(_weigh, record.attributes.values()))
         waiting.records.append(record)
         waiting.size_bytes += size

@@ -345,3 +345,29 @@ def test_explanation_names_the_rule():
     assert explain(config, Facts("other")).rate is None
     assert explain(config, Facts("other", is_call=True)).reason == "sampling.rate is 0.3"
     assert len(explain(config, Facts("other")).keeps) == 2
+
+
+def test_flush_sends_what_was_decided_without_another_record():
+    rules = [{"match": {"model": "gpt-*"}, "rate": 1.0}]
+    manager = make_manager(rate=0.0, rules=rules, keep={"errors": True})
+    _root, context = start_session(manager)
+    manager.end_span(manager.create_span("early", parent=context))
+    before, _ = delivered(manager)
+
+    manager.create_span("chat", parent=context, attributes={"gen_ai.request.model": "gpt-4o"})
+    after, _ = delivered(manager)
+
+    assert ([], ["early"]) == ([each.name for each in before], [each.name for each in after])
+
+
+@pytest.mark.parametrize(("rate", "sent"), [(1.0, ["early"]), (0.0, [])])
+def test_shutdown_decides_about_sessions_that_never_ended(rate, sent):
+    rules = [{"match": {"model": "gpt-*"}, "rate": 0.5}]
+    manager = make_manager(rate=rate, rules=rules, keep={"errors": True})
+    _root, context = start_session(manager)
+    manager.end_span(manager.create_span("early", parent=context))
+
+    report = manager.shutdown()
+
+    assert sent == [each.name for each in manager.exporters[0].spans]
+    assert (0, 1 - len(sent)) == (report.lost, manager.stats().left_out)
