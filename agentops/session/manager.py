@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from agentops import semconv
 from agentops.session.context import context_session
 from agentops.session.session import Session, SessionOptions
 from agentops.session.state import EndState
 from agentops.session.summary import Tally
+from agentops.telemetry.ambient import get_ambient
 
 if TYPE_CHECKING:
     from agentops.telemetry.manager import TelemetryManager
@@ -106,11 +108,15 @@ class SessionManager:
         """Return the session that calls made here belong to, or ``None``.
 
         That is the running one entered here or in a context this one was copied from; else the
-        automatic one; else the only one that is live.
+        automatic one; else the only one that is live. Where the work belongs to a session of another
+        process, as a request with its context does, there is none.
         """
         session = context_session()
         if session is not None and session.is_running:
             return session
+        joined = get_ambient().get(semconv.SESSION_ID)
+        if session is None and joined is not None:
+            return self.get(str(joined))
         with self._lock:
             if self._automatic is not None:
                 return self._automatic

@@ -214,7 +214,8 @@ class Session:
 
     def _here(self) -> Context:
         """Return the current context where it is of this session, else that of its root span."""
-        return otel.get_current() if context_session() is self else self.context
+        is_here = get_ambient().get(semconv.SESSION_ID) == str(self.id)
+        return otel.get_current() if is_here or context_session() is self else self.context
 
     def add_tags(self, tags: Iterable[str] | str) -> None:
         """Add labels; those it has already are not repeated."""

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from http.client import HTTPResponse
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import uvicorn
@@ -63,7 +64,8 @@ def ask(port, headers=(), path="/"):
     lines += [f"{name}:{value}" for name, value in headers]
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    head, _, body = answer.partition(b"\r\n\r\n")
-    status = int(head.split(b" ", 2)[1])
-    return status, json.loads(body) if b"application/json" in head else body
+        with HTTPResponse(connection) as response:
+            response.begin()
+            body = response.read()
+            is_json = "application/json" in response.getheader("content-type", "")
+            return response.status, json.loads(body) if is_json else body

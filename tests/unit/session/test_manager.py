@@ -120,3 +120,19 @@ def test_sessions_that_never_end_are_bounded(recorded, monkeypatch):
 
     assert sessions.all() == started[2:]
     assert started[0].end_state_reason == "too many sessions at once"
+
+
+def test_a_request_of_another_processes_session_belongs_to_no_session_of_ours():
+    joined = "4f7f3c1e-5b83-4b0f-9d0b-0d8e6a0f7a11"
+    headers = {
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "baggage": f"session.id={joined}",
+    }
+    with recording(auto_start=True) as recorded:
+        with agentops.TraceContext.extract(headers).attach():
+            assert agentops.current_session() is None
+            agentops.record(agentops.ActionEvent(action_type="refund"))
+        assert agentops.current_session().is_automatic
+        (event,) = recorded.events
+
+    assert (event.session_id, event.span_id) == (joined, 0xB7AD6B7169203331)
