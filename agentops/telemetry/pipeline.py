@@ -13,7 +13,7 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from agentops.clock import monotonic_ns
+from agentops.clock import cpu_ns, monotonic_ns
 from agentops.guard import guarded
 from agentops.telemetry.config import BatchConfig
 from agentops.telemetry.destination import Destination
@@ -29,6 +29,10 @@ ITEM_OVERHEAD_BYTES = 2048
 """Added to the size a caller tells: what the objects around an item weigh."""
 
 _EXIT_MS = 1500
+_EXIT_BUSY_S = 5.0  # for our own work, on a machine too busy to let the worker run
+_EXIT_LOOK_S = 0.5
+_EXIT_IDLE_NS = 2_000_000
+_EXIT_SEND_S = 0.3  # what sending has at least after that
 _RELEASE_PAUSE_S = 1.0
 _LINGER_SHARE = 0.8  # the rest of the delay is for encoding and for writing to disk
 
@@ -196,13 +200,13 @@ class Pipeline:
             return self._report or LossReport()
         try:
             if self._report is None:
+                self._hand_over(deadline_s)
                 self._report = self._end(deadline_s)
             return self._report
         finally:
             self._closing.release()
 
     def _end(self, deadline_s: float) -> LossReport:
-        self._hand_over(deadline_s)
         self._is_closed = True
         self._ring()
         for destination in self.destinations:
@@ -359,7 +363,24 @@ class Pipeline:
         ):
             self._is_closing = self._is_closed = True
             return
-        self.shutdown(_EXIT_MS)
+        deadline_s = _now_s() + _EXIT_MS / 1e3
+        self._hand_over_at_exit(deadline_s)
+        left_s = max(_EXIT_SEND_S, deadline_s - _now_s())
+        self.shutdown(int(left_s * 1e3))
+
+    def _hand_over_at_exit(self, deadline_s: float) -> None:
+        """Wait for the worker; beyond the deadline as long as it computes, for its work is nowhere else.
+
+        On a machine that is too busy, what takes milliseconds may take seconds. A worker that is blocked,
+        by a mask for instance, computes nothing: nobody waits for it.
+        """
+        until_s = deadline_s + _EXIT_BUSY_S
+        computed_ns = cpu_ns()
+        while not self._hand_over(deadline_s):
+            before_ns, computed_ns = computed_ns, cpu_ns()
+            if computed_ns - before_ns < _EXIT_IDLE_NS or _now_s() >= until_s:
+                return
+            deadline_s = _now_s() + _EXIT_LOOK_S
 
 
 def _watch_process(pipeline: Pipeline) -> None:
