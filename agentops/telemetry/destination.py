@@ -37,6 +37,11 @@ _ADOPT_PAUSE_S = 30.0
 _DRAIN_PAUSE_S = 0.5
 _DRAIN_JITTER_S = 1.0
 _LOG_PAUSE_S = 60.0
+_STALL_FLUSH_S = (
+    2.0  # a request without an answer: a flush waits no longer when the disk has everything
+)
+_STALL_EXIT_S = 1.0  # and the end of the program waits only so long
+_LOOK_S = 0.25
 _REQUEST_BYTES_MAX = 60 * 1024 * 1024  # OTLP specification 1.11: never send more than 64 MiB
 
 
@@ -102,6 +107,7 @@ class Destination:
         self._is_gone = False
         self._not_before_s = 0.0
         self._failures = 0
+        self._sending_since_s: float | None = None
         self._stop_at_s: float | None = None
         self._adoptions = 0
         self._next_adopt_s = 0.0
@@ -142,8 +148,8 @@ class Destination:
         """Deliver what waits now, until ``deadline_s`` on the monotonic clock.
 
         Returns:
-            Whether all of it was delivered or counted as dropped. ``False`` comes early when nobody
-            listens at the other end and the spool holds everything.
+            Whether all of it was delivered or counted as dropped. ``False`` comes early when the spool
+            holds everything and waiting is in vain.
         """
         box = self._box
         with box.changed:
@@ -162,15 +168,29 @@ class Destination:
                 looks = self._spool is not None and self.is_started and adoptions < 1 << 62
                 if not looks and not box.holds_up_to(last):
                     break
-                if self._is_gone and self._failures > failures and box.rest()[0] == 0:
+                if box.rest()[0] == 0 and self._is_in_vain(failures, deadline_s):
                     return False
                 left_s = deadline_s - _now_s()
                 if left_s <= 0 or self._is_threadless:
                     return False
-                box.changed.wait(left_s)
+                box.changed.wait(min(left_s, _LOOK_S))
         with guarded("flushing an exporter"):
             return self.exporter.flush(max(0, int((deadline_s - _now_s()) * 1000)))
         return False
+
+    def _is_in_vain(self, failures: int, deadline_s: float) -> bool:
+        """Whether nobody listens, the receiver wants to be left alone for longer, or it does not answer."""
+        if self._failures > failures and (self._is_gone or self._is_told_to_wait_until(deadline_s)):
+            return True
+        return self._is_stalled(_STALL_FLUSH_S)
+
+    def _is_told_to_wait_until(self, deadline_s: float) -> bool:
+        return self._is_asked_to_wait and self._not_before_s > deadline_s
+
+    def _is_stalled(self, limit_s: float) -> bool:
+        """Whether a request has been on its way for longer than ``limit_s``."""
+        began_s = self._sending_since_s
+        return began_s is not None and _now_s() - began_s > limit_s
 
     def stop(self, deadline_s: float) -> None:
         """Begin to end: one last attempt for what waits, given up at ``deadline_s``."""
@@ -190,7 +210,10 @@ class Destination:
             self._send_inline(deadline_s)
             self._end()
         else:
-            thread.join(max(0.0, deadline_s - _now_s()))
+            while thread.is_alive() and (left_s := deadline_s - _now_s()) > 0:
+                if self._is_stalled(_STALL_EXIT_S) and self._box.rest()[0] == 0:
+                    break
+                thread.join(min(left_s, _LOOK_S))
         return self._box.rest()
 
     def stats(self) -> DestinationStats:
@@ -288,8 +311,10 @@ class Destination:
         if limit_s is not None:
             timeout_s = min(timeout_s, max(0.05, limit_s - _now_s()))
         result = _FAILED
+        self._sending_since_s = _now_s()
         with guarded("exporting a batch"):
             result = self.exporter.export(batch, timeout_s)
+        self._sending_since_s = None
         if result.outcome is Outcome.DELIVERED:
             self._on_delivered(taken, result)
         elif result.outcome is Outcome.RETRY:

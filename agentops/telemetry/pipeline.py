@@ -157,7 +157,8 @@ class Pipeline:
         Returns:
             Whether every record accepted before the call was acknowledged by each receiver or counted as
             dropped. ``False`` means that some still wait; with a spool they wait on disk. It comes before
-            the time is over when nobody listens at a receiver's address.
+            the time is over when the disk has everything and waiting is in vain: nobody listens, the
+            receiver asked for more time than there is, or it has not answered for two seconds.
         """
         deadline_s = _now_s() + timeout_ms / 1e3
         if self._is_closed:

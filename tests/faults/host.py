@@ -16,6 +16,8 @@ import time
 
 import openai
 
+# A program started in the background of a shell inherits an ignored SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 MODEL_URL, COLLECTOR_URL, BODY = sys.argv[1:4]
 CLIENT = openai.OpenAI(
     api_key="sk-test-0123456789abcdefghijkl", base_url=f"{MODEL_URL}/v1", max_retries=0

@@ -1,13 +1,11 @@
 """A whole agent: real vendor packages over loopback HTTP, sessions, steps, and what arrives of them."""
 
 import asyncio
-import os
-import subprocess
-import sys
 
 import anthropic
 import openai
 import pytest
+from support.terminal import run_at_terminal
 
 import agentops
 from agentops.demo.model_server import ModelServer
@@ -137,14 +135,7 @@ def test_a_program_says_in_one_line_what_it_used(models):
         "client.chat.completions.create(model='gpt-4o-mini',"
         " messages=[{'role': 'user', 'content': 'hi'}])\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=dict(os.environ),
-        check=True,
-    )
+    done = run_at_terminal(code)
 
     assert done.stdout == ""
     assert done.stderr.startswith("agentops: helper ended, ")

@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from support.terminal import run_at_terminal
 
 import agentops
 from agentops import client
@@ -37,29 +38,6 @@ def run(code, **environment):
         env={**os.environ, **environment},
         check=False,
     )
-
-
-def run_at_terminal(code):
-    """Run a program whose stderr is a terminal; return the finished process, line ends as in a file."""
-    ours, theirs = os.openpty()
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            stdout=subprocess.PIPE,
-            stderr=theirs,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        os.close(theirs)
-        os.set_blocking(ours, False)
-        try:
-            done.stderr = os.read(ours, 100_000).decode().replace("\r\n", "\n")
-        except (BlockingIOError, OSError):
-            done.stderr = ""
-    finally:
-        os.close(ours)
-    return done
 
 
 def init(**options):
@@ -254,7 +232,8 @@ def test_sys_exit_keeps_its_code():
 
 
 def test_an_interrupt_ends_the_program_as_ever_and_fails_the_session():
-    code = "import os, signal, time\nwith block():\n    os.kill(os.getpid(), signal.SIGINT); time.sleep(9)"
+    # A program started in the background of a shell inherits an ignored SIGINT.
+    code = "import os, signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nwith block():\n    os.kill(os.getpid(), signal.SIGINT); time.sleep(9)"
     ours = run_at_terminal(INIT.rstrip() + "; block = lambda: agentops.agent('planner')\n" + code)
     bare = run_at_terminal("import contextlib; block = contextlib.nullcontext\n" + code)
 

@@ -157,10 +157,17 @@ def test_decorating_loads_no_vendor_and_no_transport():
     ["import agentops", "import agentops; agentops.session, agentops.agent, agentops.init"],
     ids=["import", "import and use of the verbs"],
 )
-def test_importing_costs_less_than_one_and_a_half_times_the_opentelemetry_sdk(code):
+def test_importing_costs_less_than_one_and_a_half_times_the_opentelemetry_sdk(
+    code, tmp_path, monkeypatch
+):
+    # Both from bytecode, as installed packages are.
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+
     def cpu_s(statement):
         return float(in_subprocess(f"import time; {statement}; print(time.process_time())"))
 
+    cpu_s(code), cpu_s("import opentelemetry.sdk.trace")
     pairs = [(cpu_s(code), cpu_s("import opentelemetry.sdk.trace")) for _ in range(5)]
     ours, baseline = min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
 
