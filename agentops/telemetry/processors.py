@@ -20,7 +20,7 @@ from agentops.telemetry.content import (
 )
 from agentops.telemetry.masking import Masks
 from agentops.telemetry.records import AnyValue, EventRecord, Record, SpanRecord
-from agentops.telemetry.values import Cleaner, json_text
+from agentops.telemetry.values import Cleaner, json_text, plain_json_text
 
 __all__ = ["Finisher", "Pricer", "stamp_weight"]
 
@@ -141,6 +141,10 @@ class Finisher:
         return kept
 
     def _long(self, key: str, value: AnyValue, is_span: bool, cut: list[str]) -> AnyValue:
+        if is_span and _is_nested(value):
+            text = plain_json_text(value, self._limits)
+            if text is not None and not self._masks.may_change(text):
+                return text
         cleaned = self._cleaner.clean(value)
         if self._cleaner.was_cut:
             cut.append(key)
@@ -194,6 +198,12 @@ class Finisher:
         if len(text) < self._masks.length_min and text.isascii():
             return text
         return str(self._cleaner.clean(text))
+
+
+def _is_nested(value: AnyValue) -> bool:
+    """Whether a value becomes JSON text on a span for sure: a dict, or a list of dicts."""
+    kind = type(value)
+    return kind is dict or (kind is list and bool(value) and type(value[0]) is dict)  # type: ignore[index]  # a list
 
 
 def _flat(value: AnyValue) -> AnyValue:

@@ -23,12 +23,14 @@ from agentops.telemetry.config import LimitsConfig
 from agentops.telemetry.exceptions import StackText
 from agentops.telemetry.records import AnyValue
 
-__all__ = ["Cleaner", "clean_text", "json_text"]
+__all__ = ["Cleaner", "clean_text", "json_text", "plain_json_text"]
 
 _INT_MAX: Final = 2**63 - 1
 _HASH_PIECE: Final = 1 << 20
 _MARK: Final = "...truncated"
 _AS_TEXT: Final = (UUID, PurePath, Decimal)
+_KEY_MAX: Final = 256
+_JSON_SCALARS: Final = frozenset({str, float, bool, type(None)})
 _SEQUENCES: Final = (list, tuple, set, frozenset, deque)
 
 
@@ -56,6 +58,65 @@ def json_text(value: AnyValue) -> str:
         return _ENCODER.encode(value)
     except ValueError:
         return _ENCODER.encode(_finite(value))
+
+
+def _refuse(value: object) -> str:
+    raise TypeError(f"not plain: {type(value).__name__}")
+
+
+_PLAIN_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_refuse
+)
+
+
+def plain_json_text(value: AnyValue, limits: LimitsConfig) -> str | None:
+    """Return a nested value as JSON text where cleaning would change nothing but its encoding.
+
+    That is so for nearly all messages: lists and dicts of JSON's own types within the limits. Finding that
+    out and one call of the encoder take a fifth of the time of cleaning each value.
+
+    Returns:
+        ``None`` where the value has to be cleaned.
+    """
+    try:
+        text = _PLAIN_ENCODER.encode(value) if _is_plain(value, limits) else None
+    except (TypeError, ValueError, RuntimeError):  # NaN; or changed by the program meanwhile
+        return None
+    if text is None or len(text) * (1 if text.isascii() else 4) > limits.attribute_bytes_max:
+        return None
+    return text if text.isascii() else clean_text(text)
+
+
+def _is_plain(value: AnyValue, limits: LimitsConfig) -> bool:
+    """Whether a list or dict holds nothing but JSON's own types, within the limits of number and depth."""
+    level: list[AnyValue] = [value]
+    nodes_left = limits.nodes_max
+    for _ in range(limits.depth_max):
+        below: list[AnyValue] = []
+        for each in level:
+            if type(each) is dict:
+                for key in each:
+                    if type(key) is not str or len(key) > _KEY_MAX:
+                        return False
+                values: Iterable[AnyValue] = each.values()
+            else:
+                values = cast("list[AnyValue]", each)
+            nodes_left -= len(each)  # type: ignore[arg-type] # a list or a dict
+            for inner in values:
+                kind = type(inner)
+                if kind is dict or kind is list:
+                    below.append(inner)
+                elif kind is int:
+                    if not -_INT_MAX <= inner <= _INT_MAX:  # type: ignore[operator] # an int
+                        return False
+                elif kind not in _JSON_SCALARS:
+                    return False
+        if nodes_left < 0:
+            return False
+        if not below:
+            return True
+        level = below
+    return False
 
 
 class Cleaner:
@@ -153,7 +214,7 @@ class Cleaner:
 
     def _key(self, name: str) -> str:
         self._bytes_left -= len(name)
-        return clean_text(name[:256])
+        return clean_text(name[:_KEY_MAX])
 
     def _text(self, text: str) -> str:
         if self._mask is not None:
