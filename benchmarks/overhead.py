@@ -237,10 +237,10 @@ def set_up_agentops(work):
 
     class Encoding(Exporter):
         name = "encoding"
+        encodings = ("traces_protobuf", "logs_protobuf")  # as the exporter for OTLP
 
         def export(self, batch, timeout_s):
-            batch.traces_protobuf()
-            batch.logs_protobuf()
+            batch.parts()[0].body()
             return DELIVERED
 
     exporter = ExporterConfig(type="instance", instance=Encoding())

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentops.telemetry.config import LimitsConfig
-from agentops.telemetry.values import Cleaner, json_text
+from agentops.telemetry.values import Cleaner, json_text, plain_json_text
 
 
 class Colour(Enum):
@@ -169,3 +169,47 @@ def test_whatever_is_cleaned_encodes(value):
 
     json.loads(text)
     text.encode()
+
+
+_LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(min_value=2**62, max_value=2**66),
+    st.floats(),
+    st.text(st.characters(), max_size=40),
+    st.binary(max_size=4),
+    st.just(Colour.RED),
+    st.just((1, 2)),
+)
+_NESTED = st.recursive(
+    _LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=5), inner, max_size=4)
+    ),
+    max_leaves=30,
+)
+
+
+@given(st.one_of(st.lists(_NESTED), st.dictionaries(st.text(), _NESTED)))
+def test_the_short_way_to_json_gives_what_cleaning_gives(value):
+    limits = LimitsConfig(depth_max=4, nodes_max=20, attribute_bytes_max=120)
+    text = plain_json_text(value, limits)
+
+    assert text in (None, json_text(Cleaner(limits).clean(value)))
+
+
+def test_the_short_way_to_json_is_taken_for_messages():
+    messages = [{"role": "user", "parts": [{"type": "text", "content": "a \ud800 b"}]}]
+
+    assert plain_json_text(messages, LimitsConfig()) == json_text(
+        Cleaner(LimitsConfig()).clean(messages)
+    )
+
+
+def test_what_has_to_be_cleaned_takes_the_long_way():
+    cycle = []
+    cycle.append(cycle)
+    lists = [["x"] * 10_001, [LyingDict(a=1)], [{"k" * 257: 1}], [2**70], [float("nan")], cycle]
+
+    assert [plain_json_text(each, LimitsConfig()) for each in lists] == [None] * len(lists)
