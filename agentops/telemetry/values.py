@@ -94,29 +94,35 @@ def _is_plain(value: AnyValue, limits: LimitsConfig) -> bool:
     for _ in range(limits.depth_max):
         below: list[AnyValue] = []
         for each in level:
-            if type(each) is dict:
-                for key in each:
-                    if type(key) is not str or len(key) > _KEY_MAX:
-                        return False
-                values: Iterable[AnyValue] = each.values()
-            else:
-                values = cast("list[AnyValue]", each)
             nodes_left -= len(each)  # type: ignore[arg-type] # a list or a dict
-            for inner in values:
-                kind = type(inner)
-                if kind is dict or kind is list:
-                    below.append(inner)
-                elif kind is int:
-                    if not -_INT_MAX <= inner <= _INT_MAX:  # type: ignore[operator] # an int
-                        return False
-                elif kind not in _JSON_SCALARS:
-                    return False
+            if type(each) is dict and not _has_plain_keys(each):
+                return False
+            if not _sort_out(each.values() if type(each) is dict else each, below):  # type: ignore[arg-type] # see above
+                return False
         if nodes_left < 0:
             return False
         if not below:
             return True
         level = below
     return False
+
+
+def _has_plain_keys(value: dict[str, object]) -> bool:
+    return set(map(type, value)) <= {str} and max(map(len, value), default=0) <= _KEY_MAX
+
+
+def _sort_out(values: Iterable[AnyValue], below: list[AnyValue]) -> bool:
+    """Append lists and dicts to ``below``; return whether the others are scalars that JSON has."""
+    for value in values:
+        kind = type(value)
+        if kind is dict or kind is list:
+            below.append(value)
+        elif kind is int:
+            if not -_INT_MAX <= value <= _INT_MAX:  # type: ignore[operator] # an int
+                return False
+        elif kind not in _JSON_SCALARS:
+            return False
+    return True
 
 
 class Cleaner:
