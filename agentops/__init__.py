@@ -118,6 +118,8 @@ _OLDER_HOMES = {
         " ToolAttributes UNSET ValidationError WorkflowAttributes"
     ),
 }
+_SUBMODULES = frozenset({"events", "middleware", "testing"})
+
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = sorted(_HOME_OF)
@@ -129,6 +131,8 @@ if not TYPE_CHECKING:  # a checker that saw this would let every misspelt name p
 
     def __getattr__(name: str) -> object:
         """Load a public name on first use."""
+        if name in _SUBMODULES:
+            return importlib.import_module(f"agentops.{name}")
         home = _HOME_OF.get(name)
         if home is None:
             raise AttributeError(f"module 'agentops' has no attribute {name!r}")
@@ -140,4 +144,4 @@ if not TYPE_CHECKING:  # a checker that saw this would let every misspelt name p
 
     def __dir__() -> list[str]:
         """Return the public names, loaded or not."""
-        return sorted({*globals(), *_HOME_OF})
+        return sorted({*globals(), *_HOME_OF, *_SUBMODULES})

@@ -100,6 +100,14 @@ def test_every_public_name_resolves(name):
     assert name in dir(agentops)
 
 
+def test_submodules_that_programs_use_need_no_import_of_their_own():
+    told = in_subprocess(
+        "import agentops; print(agentops.middleware.ASGIMiddleware.__name__, agentops.testing.__name__)"
+    )
+
+    assert "ASGIMiddleware agentops.testing" == told
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         agentops.nothing  # noqa: B018 - reading it is the test
