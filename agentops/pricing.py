@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any, Final
 
-__all__ = ["Prices"]
+__all__ = ["Prices", "is_stand_in"]
 
 _RATES_MAX: Final = 2048
 _UNKNOWN_MAX: Final = 2_048
@@ -29,6 +29,23 @@ _PROVIDERS: Final = {
     "x_ai": "x-ai",
     "aws.bedrock": "aws",
 }
+_HERE: Final = frozenset({"localhost", "::1", "[::1]", "0.0.0.0", "host.docker.internal"})
+
+
+def is_stand_in(provider: str, address: object, processing_ms: object) -> bool:
+    """Whether a call went to a server on this machine that only speaks the protocol of OpenAI.
+
+    Such a server takes any name of a model, often one of OpenAI's, and costs nothing that a price list
+    knows. A relay of the real service passes on the time that service told.
+
+    Args:
+        provider: ``gen_ai.provider.name``; everything that speaks the protocol is called ``openai``.
+        address: ``server.address``.
+        processing_ms: ``agentops.response.processing_ms``; ``None`` when the answer told none.
+    """
+    if provider != "openai" or processing_ms is not None or not isinstance(address, str):
+        return False
+    return address in _HERE or address.startswith("127.") or address.endswith(".localhost")
 
 
 class Prices:
@@ -48,20 +65,16 @@ class Prices:
     def cost_usd(
         self, provider: str, model: str, tokens: tuple[int, int, int, int], start_ns: int
     ) -> float | None:
-        """Return US dollars for one call, or ``None`` where the model is not known.
+        """Return US dollars for one call, or ``None`` where the provider has no such model.
 
         Args:
-            provider: ``gen_ai.provider.name``, or ``""``.
+            provider: ``gen_ai.provider.name``; ``""``: whoever has such a model.
             model: Name of the model as the provider spells it.
             tokens: Input with what came from or went to a cache, output, read from cache, written to it.
             start_ns: When the call was made.
         """
         counts = {name: count for name, count in zip(_KINDS, tokens, strict=True) if count}
-        for name in (provider, "") if provider else ("",):
-            cost = self.cost_of_units(name, model, counts, start_ns=start_ns)
-            if cost is not None:
-                return cost
-        return None
+        return self.cost_of_units(provider, model, counts, start_ns=start_ns)
 
     def cost_of_units(
         self,
@@ -88,7 +101,7 @@ class Prices:
             return None
         try:
             found = get_snapshot().find_provider_model(
-                model, None, _PROVIDERS.get(provider, provider) or None, None
+                model, None, _PROVIDERS.get(provider, provider.lower()) or None, None
             )[1]
         except LookupError:
             with self._lock:

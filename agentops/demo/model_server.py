@@ -172,6 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         identity = f"req_{id(self):016x}"
         self.send_header("x-request-id", identity)
         self.send_header("request-id", identity)
+        self.send_header("openai-processing-ms", "1")  # as the real service: its calls have a price
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from agentops.instrumentation.calls import LLMCall
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation
-from agentops.pricing import Prices
+from agentops.pricing import Prices, is_stand_in
 from agentops.providers.patching import Patch, Wrapper, when_imported
 from agentops.providers.sockets import follow_socket
 from agentops.providers.streams import AsyncStreamProxy, AsyncTap, StreamProxy, Tap
@@ -203,7 +203,8 @@ class InstrumentedProvider:
 
     def _add_cost(self, call: LLMCall) -> None:
         counts = call.to_priced_units()
-        if not counts:
+        told_ms = call.attributes.get(semconv.AGENTOPS_PROCESSING_MS)
+        if not counts or is_stand_in(call.provider, call.server_address, told_ms):
             return
         with guarded("pricing a call"):
             for model in filter(None, (call.response_model, call.model)):

@@ -9,7 +9,7 @@ from typing import Final
 
 from agentops import semconv
 from agentops.guard import guarded
-from agentops.pricing import Prices
+from agentops.pricing import Prices, is_stand_in
 from agentops.telemetry.config import ContentMode, LimitsConfig
 from agentops.telemetry.content import (
     event_with,
@@ -34,7 +34,10 @@ _INT_MAX: Final = 2**63 - 1
 
 
 class Pricer:
-    """Adds the cost of a model call to its record, where the call did not tell it; unknown stays absent."""
+    """Adds the cost of a model call to its record, where the call did not tell it; unknown stays absent.
+
+    The price is that of the provider told: another one's price for a model of that name would be a guess.
+    """
 
     def __init__(self) -> None:
         self._prices = Prices()
@@ -52,7 +55,11 @@ class Pricer:
         tokens = tuple(_count(attributes.get(key)) for key in _TOKENS)
         if not any(tokens):
             return
-        provider = str(attributes.get(semconv.GEN_AI_PROVIDER_NAME) or "")
+        provider = attributes.get(semconv.GEN_AI_PROVIDER_NAME)
+        address = attributes.get(semconv.SERVER_ADDRESS)
+        told_ms = attributes.get(semconv.AGENTOPS_PROCESSING_MS)
+        if not isinstance(provider, str) or is_stand_in(provider, address, told_ms):
+            return
         with guarded("pricing a call"):
             cost = self._prices.cost_usd(
                 provider, model, (tokens[0], tokens[1], tokens[2], tokens[3]), record.start_ns

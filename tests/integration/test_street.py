@@ -35,7 +35,11 @@ def run_session(manager):
         "chat gpt-4o",
         kind=SpanKind.CLIENT,
         parent=context,
-        attributes={"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"},
+        attributes={
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": "gpt-4o",
+        },
         links=[Link(root.get_span_context(), {"why": "test"})],
         scope="agentops.openai",
     )

@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import genai_prices
 import pytest
 
-from agentops.pricing import Prices
+from agentops.pricing import Prices, is_stand_in
 
 MODELS = [
     ("openai", "gpt-4o"),
@@ -54,13 +54,28 @@ def test_what_is_not_in_the_table_is_searched_once(monkeypatch):
     for _ in range(3):
         prices.cost_usd("openai", "my-own-model", (1, 1, 0, 0), NOW_NS)
 
-    assert ["my-own-model", "my-own-model"] == searched  # at that provider, and anywhere
+    assert ["my-own-model"] == searched
 
 
-def test_a_known_model_is_priced_whoever_the_provider_is():
-    found = Prices().cost_usd("somebody", "gpt-4o", (1_000_000, 0, 0, 0), NOW_NS)
+@pytest.mark.parametrize(("provider", "cost"), [("", 2.5), ("OpenAI", 2.5), ("somebody", None)])
+def test_a_model_costs_what_the_provider_told_takes(provider, cost):
+    found = Prices().cost_usd(provider, "gpt-4o", (1_000_000, 0, 0, 0), NOW_NS)
 
-    assert found == pytest.approx(2.5)
+    assert found == (None if cost is None else pytest.approx(cost))
+
+
+@pytest.mark.parametrize("address", ["localhost", "127.0.0.1", "::1", "models.localhost"])
+def test_a_server_of_this_machine_is_a_stand_in_unless_it_relays(address):
+    assert is_stand_in("openai", address, None)
+    assert not is_stand_in("openai", address, 12)
+
+
+@pytest.mark.parametrize(
+    ("provider", "address"),
+    [("openai", "api.openai.com"), ("openai", None), ("anthropic", "127.0.0.1")],
+)
+def test_a_service_is_no_stand_in(provider, address):
+    assert not is_stand_in(provider, address, None)
 
 
 def test_the_table_is_loaded_only_when_it_is_needed():

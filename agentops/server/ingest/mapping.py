@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from agentops import semconv
-from agentops.pricing import Prices
+from agentops.pricing import Prices, is_stand_in
 from agentops.server.ingest.content import fill_content
 from agentops.server.ingest.failures import read_failure
 from agentops.server.ingest.messages import as_json, unflatten
@@ -353,6 +353,9 @@ def _fill_usage(row: SpanRow, columns: Mapping[str, Value]) -> None:
     if row.cost_usd is not None or row.span_type not in _PRICED:
         return
     if row.input_tokens is None and row.output_tokens is None:
+        return
+    told_ms = row.attributes.get(semconv.AGENTOPS_PROCESSING_MS)
+    if is_stand_in(row.provider, row.attributes.get(semconv.SERVER_ADDRESS), told_ms):
         return
     tokens = (
         row.input_tokens or 0,

@@ -122,6 +122,18 @@ def test_an_unknown_model_has_no_cost(manager):
     assert "agentops.cost.usd" not in span.attributes
 
 
+@pytest.mark.parametrize(
+    ("headers", "is_priced"), [({}, False), ({"openai-processing-ms": "9"}, True)]
+)
+def test_a_server_of_this_machine_has_a_cost_only_as_a_relay(manager, headers, is_priced):
+    wire = Wire(fail=lambda _attempt, _request: httpx2.Response(200, json=CHAT, headers=headers))
+    client = wire.client(base_url="http://localhost:11434/v1")
+    client.chat.completions.create(**ASKED)
+
+    [span] = manager.ended
+    assert is_priced == ("agentops.cost.usd" in span.attributes)
+
+
 def test_a_usage_that_was_not_told_is_not_invented(manager):
     span = asked(manager, answered(usage=None))
 
