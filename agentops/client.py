@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
@@ -100,6 +100,7 @@ class Client:
         sessions: The register of live sessions.
         providers: The providers that are instrumented.
         pages_url: Address of the web pages, without a slash at the end; ``None``: there are none.
+        has_warned: Whether it was said that a second ``init`` changes nothing.
 
     Raises:
         ConfigurationError: A setting is not usable.
@@ -118,6 +119,7 @@ class Client:
         configure_propagation(config.telemetry.context, self.telemetry.in_session)
         self.pages_url = self.behaviour.pages_url or _pages_url(config)
         self.sessions = SessionManager(self.telemetry, self._link)
+        self.has_warned = False
         self.providers: Sequence[InstrumentedProvider] = ()
         self._libraries: Libraries | None = None
         self._threads: ThreadPropagation | None = None
@@ -279,7 +281,8 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def init(api_key: str | None = None, **options: "Unpack[InitOptions]") -> "Session | None":
     """Start AgentOps: read the configuration, instrument the providers, start the automatic session.
 
-    Nothing is sent on the caller's thread. A second call changes nothing and returns the same.
+    Nothing is sent on the caller's thread. A second call changes nothing and returns the same; settings
+    that differ from those in use are warned about.
 
     Args:
         api_key: Key of the AgentOps destination; by default from file or environment.
@@ -309,9 +312,11 @@ def begin(options: Mapping[str, Any], behaviour: Mapping[str, Any] | None = None
 
     with _state.lock:
         if _state.client is not None:
+            _compare(_state.client, options, behaviour or {})
             return _state.client
         config = load(**merged(_state.options, options))
         with usable_environment():
+            config = _attachable(config)
             client = Client(config, Behaviour(**{**_state.behaviour, **(behaviour or {})}))
         is_on = not config.telemetry.disabled
         if is_on:
@@ -329,6 +334,43 @@ def begin(options: Mapping[str, Any], behaviour: Mapping[str, Any] | None = None
         if is_on and not has_joined and (config.session.auto_start if wants is None else wants):
             client.start_automatic()
         return client
+
+
+def _attachable(config: "Config") -> "Config":
+    """Return ``config``, with a provider of our own where the environment asks for one that is not there."""
+    # As in the constructor of Client.
+    from agentops.telemetry.provider import foreign_provider
+
+    origin = config.origins.get("telemetry.provider", "code")
+    if config.telemetry.provider != "attach" or not origin.isupper():
+        return config
+    try:
+        foreign_provider()
+    except ConfigurationError as error:
+        logger.warning("agentops: %s=attach is not possible, private is used: %s", origin, error)
+        return replace(config, telemetry=replace(config.telemetry, provider="private"))
+    return config
+
+
+def _compare(running: Client, options: Mapping[str, Any], behaviour: Mapping[str, Any]) -> None:
+    """Say, once for each client, that settings which differ from those in use are not applied.
+
+    Raises:
+        ConfigurationError: A setting is not usable, whether or not something runs.
+    """
+    from agentops.config import differing, load  # as in begin
+
+    others = [
+        name for name, value in behaviour.items() if getattr(running.behaviour, name) != value
+    ]
+    if any(value is not None for value in options.values()):
+        others += differing(running.config, load(**merged(_state.options, options)))
+    if others and not running.has_warned:
+        running.has_warned = True
+        logger.warning(
+            "agentops runs already; not applied: %s (call agentops.shutdown() first)",
+            ", ".join(others),
+        )
 
 
 def current_session() -> "Session | None":

@@ -13,6 +13,7 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,7 @@ __all__ = [
     "Config",
     "SessionConfig",
     "Setting",
+    "differing",
     "load",
     "process_environment",
     "settings",
@@ -195,6 +197,12 @@ def settings(config: Config) -> list[Setting]:
         Setting(path=path, value=value, origin=config.origins.get(path, "default"))
         for path, value in _shown(config, "")
     ]
+
+
+def differing(config: Config, other: Config) -> list[str]:
+    """Return the key paths that code, or the file it names, sets in ``other`` to what ``config`` has not."""
+    told = [path for path, origin in other.origins.items() if origin in ("code", other.file)]
+    return [path for path in told if attrgetter(path)(config) != attrgetter(path)(other)]
 
 
 def _file(given: str | os.PathLike[str] | None, refused: list[str]) -> Path | None:

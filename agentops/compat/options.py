@@ -77,7 +77,8 @@ def init(api_key: str | None = None, **options: "Unpack[OlderOptions]") -> Sessi
     """Start AgentOps: read the configuration, instrument the providers, start the automatic session.
 
     Takes today's keywords (:class:`agentops.client.InitOptions`) and those of agentops 0.3 and 0.4.
-    Nothing is sent on the caller's thread. A second call changes nothing and returns the same.
+    Nothing is sent on the caller's thread. A second call changes nothing and returns the same; settings
+    that differ from those in use are warned about.
 
     Args:
         api_key: Key of the AgentOps destination; by default from file or environment.

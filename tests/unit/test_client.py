@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from opentelemetry import trace
 from support.terminal import run_at_terminal
 
 import agentops
@@ -52,6 +53,46 @@ def test_init_starts_the_automatic_session_and_is_idempotent():
     assert first.is_automatic
     assert first.name == "support-agent"
     assert agentops.get_client().config.service_name == "support-agent"
+
+
+def test_a_second_init_says_once_which_settings_it_does_not_apply(caplog):
+    init(service_name="one")
+
+    for name in ("one", "two", "three"):
+        init(service_name=name)
+
+    assert [
+        "agentops runs already; not applied: service_name (call agentops.shutdown() first)"
+    ] == caplog.messages
+
+
+def test_a_second_init_with_an_unusable_setting_fails():
+    first = init()
+
+    with pytest.raises(ConfigurationError, match=r"telemetry\.batch\.items_max"):
+        agentops.init(telemetry={"batch": {"items_max": -1}})
+    assert first is agentops.current_session()
+
+
+def test_a_bare_second_init_reads_nothing_and_says_nothing(caplog, monkeypatch):
+    first = init(service_name="one")
+    monkeypatch.setenv("AGENTOPS_SERVICE_NAME", "two")
+
+    assert first is agentops.init()
+    assert [] == caplog.messages
+
+
+def test_attach_by_the_environment_without_a_provider_is_private_with_one_warning(
+    caplog, monkeypatch
+):
+    monkeypatch.setenv("AGENTOPS_PROVIDER", "attach")
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: trace.ProxyTracerProvider())
+
+    init()
+
+    (message,) = caplog.messages
+    assert message.startswith("agentops: AGENTOPS_PROVIDER=attach is not possible, private is used")
+    assert agentops.get_client().config.telemetry.provider == "private"
 
 
 def test_init_from_many_threads_makes_one_client():
