@@ -22,6 +22,7 @@ class LiveFeed {
   #source: EventSource | null = null;
   #retry: ReturnType<typeof setTimeout> | null = null;
   #failures = 0;
+  #hasStood = false;
   #state: LiveState = "connecting";
   readonly #listeners = new Set<Listener>();
   readonly #watchers = new Set<() => void>();
@@ -63,6 +64,7 @@ class LiveFeed {
     source.onopen = () => {
       const wasLost = this.#state === "lost";
       this.#failures = 0;
+      this.#hasStood = true;
       this.#set("open");
       if (wasLost) this.#tell({ type: "reset" });
     };
@@ -79,7 +81,8 @@ class LiveFeed {
 
   #onError(source: EventSource): void {
     this.#failures += 1;
-    if (this.#failures > 1 || source.readyState === EventSource.CLOSED) this.#set("lost");
+    const isDown = this.#failures > 1 || source.readyState === EventSource.CLOSED;
+    if (isDown && this.#hasStood) this.#set("lost"); // else the page itself says what is wrong
     if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
     const wait = RETRY_MS[Math.min(this.#failures, RETRY_MS.length) - 1] ?? 8000;
     this.#retry = setTimeout(() => this.#connect(), wait);
@@ -115,7 +118,7 @@ export function useNews(listener: Listener, enabled = true): void {
   }, [enabled]);
 }
 
-/** Whether the stream stands; `lost` only after a second failure, so that a blink shows nothing. */
+/** Whether the stream stands; `lost` only if it stood once, and after a second failure: a blink shows nothing. */
 export function useLiveState(): LiveState {
   return useSyncExternalStore(feed.watch, feed.getState);
 }
