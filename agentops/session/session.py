@@ -22,7 +22,7 @@ from agentops.guard import guarded
 from agentops.instrumentation.context import TraceContext
 from agentops.session.context import attach, bind_session, context_session, detach
 from agentops.session.state import EndState
-from agentops.telemetry.ambient import get_ambient, set_ambient
+from agentops.telemetry.ambient import Shared, get_ambient, leave_ended, set_ambient
 from agentops.telemetry.completion import Completion
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class Session:
         self._started_monotonic_ns = monotonic_ns()
         self._duration_ns: int | None = None
         self._outer: Context | None = None
+        self._shared = Shared()
         self._token: Token[Context] | None = None
         self._running = True
         self._announced = False
@@ -108,7 +109,7 @@ class Session:
         # program's own (baggage and the like) stay; our ambient attributes start afresh.
         base = trace.set_span_in_context(trace.INVALID_SPAN)
         fresh = {**dict.fromkeys(get_ambient(base)), **self._ambient()}
-        base = set_ambient(bind_session(self, base), fresh)
+        base = set_ambient(bind_session(self, base), fresh, self._shared)
         attributes = {
             semconv.AGENTOPS_SPAN_KIND: "session",
             semconv.AGENTOPS_SESSION_NAME: self.name,
@@ -192,7 +193,9 @@ class Session:
         """
         with guarded("recording an event"):
             self.announce()
-            self._manager.record(event, context=self._here())
+            here = self._here()
+            span = None if self._running else trace.get_current_span(here)  # it is left otherwise
+            self._manager.record(event, context=here, span=span)
         return event
 
     def propagate_context(
@@ -222,13 +225,11 @@ class Session:
         self.set_tags([*self._tags, *tag_list(tags)])
 
     def set_tags(self, tags: Iterable[str] | str) -> None:
-        """Replace the labels. The root span bears the new ones, and so does what follows in this block."""
+        """Replace the labels. The root span bears the new ones, and so does all that follows in the session."""
         with guarded("setting tags"):
             self._tags = tag_list(tags)
             self.span.set_attribute(semconv.AGENTOPS_TAGS, self._tags)
-            self.context = set_ambient(self.context, self._ambient())
-            if context_session() is self:
-                attach(set_ambient(otel.get_current(), self._ambient()))
+            self._shared.changes = {semconv.AGENTOPS_TAGS: tuple(self._tags) or None}
 
     def end(
         self,
@@ -252,10 +253,12 @@ class Session:
                 return
             self._running = False
         self._duration_ns = monotonic_ns() - self._started_monotonic_ns
+        outer = self._outer
         self.leave()
         with guarded("ending a session"):
             self.announce()
             self._end(end_state, reason, error, complete)
+        self._shared.span, self._shared.outer = self.span, outer
         if self._options.on_end is not None:
             self._options.on_end(self)
 
@@ -298,7 +301,7 @@ class Session:
 
     def enter(self) -> None:
         """Make the session current in this task or thread, until :meth:`leave` or :meth:`end`."""
-        self._outer = otel.get_current()
+        self._outer = leave_ended(otel.get_current())
         self._token = attach(self.context)
 
     def leave(self) -> None:

@@ -21,7 +21,7 @@ from agentops.events import ActionEvent, Event, ToolEvent
 from agentops.guard import guarded
 from agentops.session.context import attach, detach
 from agentops.session.session import is_orderly, stable_agent_id, tag_list
-from agentops.telemetry.ambient import set_ambient
+from agentops.telemetry.ambient import leave_ended, set_ambient
 from agentops.telemetry.completion import Completion
 
 if TYPE_CHECKING:
@@ -199,10 +199,11 @@ class StepRun:
         self._started_monotonic_ns = monotonic_ns()
         self._ended = False
         self._token: Token[Context] | None = None
+        around = leave_ended(otel.get_current())
         self.span: Span = telemetry_manager.create_span(
-            spec.span_name, attributes=spec.start_attributes
+            spec.span_name, attributes=spec.start_attributes, parent=around
         )
-        context = trace.set_span_in_context(self.span)
+        context = trace.set_span_in_context(self.span, around)
         self.context: Context = self._with_agent(context) if spec.kind == "agent" else context
 
     def _with_agent(self, context: Context) -> Context:

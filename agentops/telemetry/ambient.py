@@ -10,13 +10,16 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from opentelemetry.context import Context, create_key, get_value, set_value
+from opentelemetry.trace import Span, get_current_span
 
 from agentops.telemetry.records import AnyValue
 
 __all__ = [
+    "Shared",
     "defer_sampling",
     "deny_sampling",
     "get_ambient",
+    "leave_ended",
     "sampling_is_deferred",
     "sampling_is_denied",
     "set_ambient",
@@ -27,19 +30,68 @@ _SAMPLING_KEY: Final = create_key("agentops-sampling")
 _NOTHING: Final[Mapping[str, AnyValue]] = MappingProxyType({})
 
 
-def set_ambient(context: Context | None, mapping: Mapping[str, AnyValue]) -> Context:
+class Shared:
+    """What changes for everything in a session at once, in whatever contexts it rides.
+
+    Attributes:
+        changes: Attributes that override those set before; replaced, never changed in place.
+        span: The root span of the session; ``None`` until it is over.
+        outer: What was current around the session; ``None`` until it is over.
+    """
+
+    __slots__ = ("changes", "outer", "span")
+
+    def __init__(self) -> None:
+        self.changes: Mapping[str, AnyValue] = _NOTHING
+        self.span: Span | None = None
+        self.outer: Context | None = None
+
+
+class _Riding:
+    """The attributes of one context, as they were set there."""
+
+    __slots__ = ("_changed", "_changes", "_set", "shared")
+
+    def __init__(self, attributes: Mapping[str, AnyValue], shared: Shared | None) -> None:
+        self.shared = shared
+        self._set = self._changed = attributes
+        self._changes = _NOTHING
+
+    def attributes(self) -> Mapping[str, AnyValue]:
+        shared = self.shared
+        if shared is None or shared.changes is self._changes:
+            return self._changed
+        changes = shared.changes
+        changed = _over(self._set, changes)
+        self._changed, self._changes = changed, changes
+        return changed
+
+
+def _over(under: Mapping[str, AnyValue], mapping: Mapping[str, AnyValue]) -> Mapping[str, AnyValue]:
+    merged = {**under, **mapping}
+    return MappingProxyType({name: value for name, value in merged.items() if value is not None})
+
+
+def _riding(context: Context | None) -> _Riding | None:
+    return cast("_Riding | None", get_value(_KEY, context))
+
+
+def set_ambient(
+    context: Context | None, mapping: Mapping[str, AnyValue], shared: Shared | None = None
+) -> Context:
     """Return a context in which the attributes of ``mapping`` ride, over those that rode already.
 
     Args:
         context: Context to start from; ``None`` means the current one.
         mapping: Attribute name to value. A value of ``None`` takes the attribute off again.
+        shared: What may override them later; ``None``: the one that rode already.
 
     Returns:
         A new context; nothing is attached.
     """
-    merged = {**get_ambient(context), **mapping}
-    kept = {name: value for name, value in merged.items() if value is not None}
-    return set_value(_KEY, MappingProxyType(kept), context)
+    if shared is None and (riding := _riding(context)) is not None:
+        shared = riding.shared
+    return set_value(_KEY, _Riding(_over(get_ambient(context), mapping), shared), context)
 
 
 def get_ambient(context: Context | None = None) -> Mapping[str, AnyValue]:
@@ -47,7 +99,22 @@ def get_ambient(context: Context | None = None) -> Mapping[str, AnyValue]:
 
     An empty mapping means that none do.
     """
-    return cast("Mapping[str, AnyValue] | None", get_value(_KEY, context)) or _NOTHING
+    riding = _riding(context)
+    return _NOTHING if riding is None else riding.attributes()
+
+
+def leave_ended(context: Context) -> Context:
+    """Return what is around a session that has ended, where ``context`` still is directly in one.
+
+    A session that another task ends stays in the context of the task that began it.
+    """
+    riding = _riding(context)
+    while riding is not None and riding.shared is not None and riding.shared.outer is not None:
+        if get_current_span(context) is not riding.shared.span:
+            return context
+        context = riding.shared.outer
+        riding = _riding(context)
+    return context
 
 
 def defer_sampling(context: Context | None) -> Context:

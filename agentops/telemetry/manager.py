@@ -28,7 +28,7 @@ from agentops import __version__, semconv
 from agentops.clock import iso_from_ns, monotonic_ns, now_ns
 from agentops.events import Event
 from agentops.guard import guarded
-from agentops.telemetry.ambient import get_ambient, set_ambient
+from agentops.telemetry.ambient import get_ambient, leave_ended, set_ambient
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import ContentMode, ExporterConfig, TelemetryConfig
 from agentops.telemetry.content import narrow
@@ -288,6 +288,7 @@ class TelemetryManager:
             context: Any context.
             is_use: Whether this counts as use of the default session; ``False``: somebody only looks.
         """
+        context = leave_ended(context)
         default = self.default_context
         if default is None:
             return context
@@ -441,7 +442,9 @@ class TelemetryManager:
         ids = owner.get_span_context()
         ambient = get_ambient(current)
         if isinstance(owner, DeferredSpan):
-            decision, ambient = owner.decision, owner.ambient
+            decision = owner.decision
+            if span is not None or semconv.SESSION_ID not in ambient:
+                ambient = owner.ambient
         else:
             decision = self._head.of(ambient.get(semconv.SESSION_ID), ids.trace_id)
         return PendingEvent(

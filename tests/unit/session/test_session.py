@@ -281,6 +281,55 @@ def test_tags_may_change_while_it_runs(recorded):
     assert list(recorded.span("s").attributes["agentops.tags"]) == ["three"]
 
 
+def test_tags_set_inside_a_step_stay_when_it_is_over(recorded):
+    with agentops.session("s", tags=["a"]) as session:
+        with agentops.agent("inner"):
+            agentops.record(agentops.ActionEvent(action_type="before"))
+            session.set_tags(["b"])
+            agentops.record(agentops.ActionEvent(action_type="inside"))
+        with agentops.task("after"):
+            agentops.record(agentops.ActionEvent(action_type="later"))
+
+    tags = {e.event.action_type: e.attributes["agentops.tags"] for e in recorded.events if e.event}
+    assert list(recorded.span("after").attributes["agentops.tags"]) == ["b"]
+    assert [["a"], ["b"], ["b"]] == [list(tags[n]) for n in ("before", "inside", "later")]
+
+
+def test_tags_of_the_automatic_session_reach_what_follows():
+    agentops.init(
+        telemetry={"exporters": [{"type": "memory"}], "spool": {"enabled": False}}, instrument=[]
+    )
+    agentops.add_tags(["late"])
+    with agentops.task("after"):
+        pass
+    agentops.flush()
+    [span] = agentops.get_client().telemetry.exporters[0].spans
+    agentops.shutdown()
+
+    assert list(span.attributes["agentops.tags"]) == ["late"]
+
+
+def test_nothing_more_belongs_to_a_session_that_another_task_ended(recorded):
+    async def program():
+        session = agentops.start_session("ended elsewhere")
+
+        async def end():
+            session.end()
+
+        await asyncio.create_task(end())
+        with agentops.task("after"):
+            event = agentops.record(agentops.ActionEvent(action_type="loose"))
+        return session, event, session.record(agentops.ActionEvent(action_type="late"))
+
+    session, loose, late = asyncio.run(program())
+
+    after = recorded.span("after")
+    assert "session.id" not in after.attributes
+    assert after.trace_id != int(session.trace_id, 16)
+    assert loose.session_id is None
+    assert late.session_id == str(session.id)
+
+
 def test_the_context_can_be_sent_to_another_process(recorded):
     session = agentops.start_session("s")
     session.leave()
