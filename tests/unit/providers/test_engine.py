@@ -37,6 +37,19 @@ def provider(manager):
     provider.uninstall()
 
 
+@pytest.fixture(autouse=True)
+def sdk_as_it_was():
+    """Another instrumentor may put back a wrapper of ours; what one test leaves is no other's concern."""
+    before = held()
+    yield
+    for cls, members in before.items():
+        for name in {*vars(cls)} - {*members}:
+            delattr(cls, name)
+        for name, member in members.items():
+            if vars(cls)[name] is not member:
+                setattr(cls, name, member)
+
+
 def held():
     return {cls: dict(vars(cls)) for cls in CLASSES}
 
