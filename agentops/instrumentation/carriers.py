@@ -4,8 +4,8 @@ Instrumentation floor. Names are compared without regard to case and written in 
 bounded: a header that is longer or more often repeated than any honest one is treated as absent.
 """
 
-from collections.abc import Iterable, Mapping, MutableMapping, MutableSequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSequence
+from typing import Any, Final, cast
 
 from opentelemetry.propagators import textmap
 
@@ -27,14 +27,21 @@ class Headers(textmap.Getter[Any], textmap.Setter[Any]):
 
     def get(self, carrier: Any, key: str) -> list[str] | None:  # noqa: ANN401 - any shape is the point
         """Return every value of a header, in order; ``None`` when there is none or it is out of bounds."""
-        values = [_text(value) for value in self._values(carrier, key)]
-        if not values or len(values) > VALUES_MAX or sum(map(len, values)) > HEADER_CHARACTERS_MAX:
+        raw = carrier.get(key.lower()) if type(carrier) is Indexed else self._values(carrier, key)
+        if not raw or len(raw) > VALUES_MAX:
+            return None
+        values = [value if type(value) is str else _text(value) for value in raw]
+        if sum(map(len, values)) > HEADER_CHARACTERS_MAX:
             return None
         return values
 
     def keys(self, carrier: Any) -> list[str]:  # noqa: ANN401
         """Return the names of all headers, in lower case."""
         return [name for name, _ in _pairs(carrier)]
+
+    def prepare(self, carrier: Any) -> Any:  # noqa: ANN401
+        """Return what to read from when several headers are wanted: the carrier is then gone through once."""
+        return carrier if _reader(carrier) is not None else index(carrier)
 
     def set(self, carrier: Any, key: str, value: str) -> None:  # noqa: ANN401
         """Write a header, over an earlier one of that name."""
@@ -57,15 +64,14 @@ class Headers(textmap.Getter[Any], textmap.Setter[Any]):
         else:
             carrier[name] = value
 
-    def _values(self, carrier: Any, key: str) -> Iterable[object]:  # noqa: ANN401
+    def _values(self, carrier: Any, key: str) -> list[object]:  # noqa: ANN401
         name = key.lower()
-        for method in ("getlist", "getall", "get_all", "get_list"):
-            read = getattr(carrier, method, None)
-            if callable(read):
-                return _multi(read, name)
-        return [
-            item for found, value in _pairs(carrier) if found == name for item in _as_list(value)
-        ]
+        read = _reader(carrier)
+        return _multi(read, name) if read is not None else index(carrier).get(name, [])
+
+
+class Indexed(dict[str, list[object]]):
+    """Headers by name in lower case, each with all its values."""
 
 
 HEADERS: Final = Headers()
@@ -109,6 +115,31 @@ def _as_list(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
+def _reader(carrier: object) -> Callable[[str], Iterable[object] | None] | None:
+    """Return the method of a multi-dict that gives every value of a name; ``None``: it is no multi-dict."""
+    if type(carrier) in (dict, list, tuple, Indexed):
+        return None
+    for method in ("getlist", "getall", "get_all", "get_list"):
+        read = getattr(carrier, method, None)
+        if callable(read):
+            return cast("Callable[[str], Iterable[object] | None]", read)
+    return None
+
+
+def index(carrier: object) -> Indexed:
+    """Return the headers of a carrier by name."""
+    if isinstance(carrier, Indexed):
+        return carrier
+    found = Indexed()
+    for name, value in _pairs(carrier):
+        values = found.get(name)
+        if values is None:
+            found[name] = _as_list(value)
+        elif len(values) <= VALUES_MAX:
+            values.extend(_as_list(value))
+    return found
+
+
 def _multi(read: Any, name: str) -> list[object]:  # noqa: ANN401 - a method of somebody's multi-dict
     try:
         found = read(name)
@@ -142,7 +173,9 @@ def _from_list(items: Iterable[Any]) -> list[tuple[str, object]]:
         if number >= ITEMS_MAX:
             break
         name, value = item[0], item[1]
-        if isinstance(name, str | bytes):
+        if type(name) is str:
+            found.append((name.lower(), value))
+        elif isinstance(name, str | bytes):
             found.append((_text(name).lower(), value))
     return found
 

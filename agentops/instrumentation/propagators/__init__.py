@@ -54,6 +54,8 @@ class PriorityPropagator(textmap.TextMapPropagator):
         """Return ``context`` with what the carrier brings; the same context when it brings nothing."""
         found = Context() if context is None else context
         before = get_current_span(found)
+        if getter is HEADERS:
+            carrier = HEADERS.prepare(carrier)
         for propagator in self._traces:
             told = propagator.extract(carrier, found, getter)
             if get_current_span(told) is not before:
