@@ -22,6 +22,12 @@ def _own_state(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture
+def anyio_backend():
+    """Asynchronous tests run on asyncio; those about trio say so themselves."""
+    return "asyncio"
+
+
+@pytest.fixture
 def recorded():
     """AgentOps recording into memory, without an automatic session."""
     from agentops.testing import recording
