@@ -124,6 +124,7 @@ class TelemetryManager:
             destinations,
             self._preparation,
             batch=self.config.batch,
+            ahead=self._preparation.complete,
             release=self._preparation.release if self._preparation.holds_back else None,
             narrow=narrow,
         )

@@ -4,7 +4,8 @@ Completion, record, price, metrics, sampling, finishing: in this order, so that 
 sampling and nothing leaves unfinished.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from opentelemetry.sdk.trace import ReadableSpan
 
@@ -57,6 +58,7 @@ class Preparation:
         self._config = config
         self._head = head
         self._find = head.find
+        self._keeps_events = keeps_events
         self._masks = Masks(config.mask)
         self._keeps = config.sampling.keep.is_active
         self._price = Pricer()
@@ -83,10 +85,18 @@ class Preparation:
             attributes = {key: each for key, each in attributes.items() if not is_content(key)}
         return finish.present(attributes)
 
+    def complete(self, items: Sequence[object]) -> None:
+        """Read requests and answers of the calls among these items, so that they are ready when asked for."""
+        for item in items:
+            if isinstance(item, DeferredSpan) and item.completion is not None:
+                completion = take_completion(item)
+                if completion is not None:
+                    item.completion = partial(_itself, completion)
+
     def __call__(self, item: object) -> list[Record]:
         """Return the records of one item, and of others that waited for it; often none or one."""
         if isinstance(item, PendingEvent):
-            record = event_record(item)
+            record = event_record(item, keeps_event=self._keeps_events)
             if not self._is_left_out(item.decision, 1):
                 return self._pass([record], item.decision, item.trace_state)
             return []
@@ -124,7 +134,8 @@ class Preparation:
             if isinstance(event, LLMEvent) and event.cost is None:
                 cost = record.attributes.get(semconv.AGENTOPS_COST_USD)
                 event.cost = cost if isinstance(cost, float) else None
-            records.append(event_record(pending_of_completion(event, record, content)))
+            pending = pending_of_completion(event, record, content)
+            records.append(event_record(pending, keeps_event=self._keeps_events))
         if decision is not None:
             records.reverse()  # the end of a session's first span closes it: its events go before
         return self._pass(records, decision, record.trace_state)
@@ -159,3 +170,7 @@ class Preparation:
         for each in passed:
             stamp_weight(each, decision.weight)
         return passed
+
+
+def _itself(completion: Completion) -> Completion:
+    return completion

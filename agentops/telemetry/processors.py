@@ -28,6 +28,7 @@ _SCALARS: Final = (str, bool, int, float, bytes)
 _PRICED: Final = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
 _ATTRIBUTE_KEY_MAX: Final = 256
 _SHORT_MAX: Final = 4096
+_WORDS_MAX: Final = 16
 
 
 _INT_MAX: Final = 2**63 - 1
@@ -152,10 +153,21 @@ class Finisher:
             text = plain_json_text(value, self._limits)
             if text is not None and not self._masks.may_change(text):
                 return text
+        elif type(value) is list and self._is_list_of_words(value):
+            return list(value)
         cleaned = self._cleaner.clean(value)
         if self._cleaner.was_cut:
             cut.append(key)
         return _flat(cleaned) if is_span else cleaned
+
+    def _is_list_of_words(self, values: list[AnyValue]) -> bool:
+        """Whether there is nothing to clean: reasons to finish, tags."""
+        return (
+            0 < len(values) <= _WORDS_MAX
+            and set(map(type, values)) == {str}
+            and max(map(len, values)) < self._masks.length_min  # type: ignore[arg-type] # texts
+            and "".join(values).isascii()  # type: ignore[arg-type] # texts
+        )
 
     def _silent(self, record: Record) -> int:
         """Return how many attributes are missing on purpose: absent ones and those the mode leaves out."""

@@ -120,8 +120,13 @@ def _link_record(link: Link) -> LinkRecord:
     )
 
 
-def event_record(pending: PendingEvent) -> EventRecord:
-    """Return the record of an event or log record, stamped with what rode in its context."""
+def event_record(pending: PendingEvent, *, keeps_event: bool = True) -> EventRecord:
+    """Return the record of an event or log record, stamped with what rode in its context.
+
+    Args:
+        pending: The event as it was recorded.
+        keeps_event: Whether a destination wants the AgentOps event itself, and not only its attributes.
+    """
     attributes: dict[str, AnyValue] = dict(pending.ambient)
     event = pending.event
     name, severity = pending.name, pending.severity
@@ -132,7 +137,9 @@ def event_record(pending: PendingEvent) -> EventRecord:
         attributes.update({key: value for key, value in told.items() if value is not None})
         if event.session_id is not None:
             attributes[semconv.SESSION_ID] = str(event.session_id)
-        if not pending.is_full:
+        if not keeps_event:
+            event = None
+        elif not pending.is_full:
             event = event_with(event, _without_content)
     attributes.update(pending.attributes)
     return EventRecord(

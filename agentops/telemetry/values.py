@@ -65,7 +65,11 @@ def _refuse(value: object) -> str:
 
 
 _PLAIN_ENCODER: Final = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_refuse
+    ensure_ascii=False,
+    allow_nan=False,
+    check_circular=False,  # the bound of depth has found cycles before
+    separators=(",", ":"),
+    default=_refuse,
 )
 
 

@@ -96,3 +96,26 @@ def test_shutdown_is_idempotent_and_later_items_are_counted(pipeline_to):
     assert pipeline.shutdown() is first
     assert first.lost == 0
     assert pipeline.stats().dropped == {"after shutdown": 1}
+
+
+def test_items_are_shown_ahead_once_and_in_order(pipeline_to):
+    log = []
+
+    def prepare(item):
+        log.append(item.name)
+        return [item]
+
+    pipeline = pipeline_to(
+        {"type": "memory"},
+        prepare=prepare,
+        ahead=lambda items: log.append([item.name for item in items]),
+        batch=BatchConfig(delay_ms=5000),
+    )
+    for number in range(100):
+        pipeline.submit(span(number))
+    assert pipeline.flush(5000)
+
+    shown = [name for entry in log if isinstance(entry, list) for name in entry]
+    prepared = [entry for entry in log if isinstance(entry, str)]
+    assert shown == prepared == [f"s{number}" for number in range(100)]
+    assert len(log) < 150

@@ -22,6 +22,7 @@ _PARAMETERS = (
     ("previous_response_id", semconv.GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID),
     ("dimensions", semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT),
 )
+_PARAMETER_NAMES = frozenset(name for name, _ in _PARAMETERS)
 
 
 class Reader:
@@ -70,10 +71,11 @@ def read_object(call: LLMCall, body: Json) -> None:
 def read_parameters(call: LLMCall, request: Json) -> None:
     """Read the parameters that endpoints share; what was not given is left out."""
     attributes = call.attributes
-    for name, attribute in _PARAMETERS:
-        value = request.get(name)
-        if isinstance(value, str | int | float):
-            attributes[attribute] = value
+    if not _PARAMETER_NAMES.isdisjoint(request):
+        for name, attribute in _PARAMETERS:
+            value = request.get(name)
+            if isinstance(value, (str, int, float)):
+                attributes[attribute] = value
     stop = request.get("stop")
     if stop:
         attributes[semconv.GEN_AI_REQUEST_STOP_SEQUENCES] = (
