@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,12 +49,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="allow an address that others can reach; no keys yet",
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument(
+        "--json", action="store_true", help="print where everything is as one JSON line"
+    )
     parser.add_argument("--open", action="store_true", help="open the dashboard in a browser")
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
     try:
+        import msgspec  # an extra
+
         from agentops.server import app  # an extra, and heavy
     except ImportError as error:
         raise MissingExtraError("The backend", "server", error.name) from error
@@ -61,7 +67,9 @@ def run(options: argparse.Namespace) -> int:
 
     def ready(told: "ServerFile") -> None:
         page = _page(told, config)
-        if not options.quiet:
+        if options.json:
+            print(json.dumps({**msgspec.to_builtins(told), "dashboard": page}), flush=True)
+        elif not options.quiet:
             _announce(told, config, page)
         if options.open:
             import webbrowser  # only on request
