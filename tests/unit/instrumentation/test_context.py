@@ -1,6 +1,7 @@
 """TraceContext: every carrier in, every carrier out, and into threads."""
 
 import asyncio
+import inspect
 import pickle
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -185,7 +186,7 @@ def test_a_coroutine_function_stays_one(here):
 
     wrapped = here.wrap(seen)
 
-    assert asyncio.iscoroutinefunction(wrapped)
+    assert inspect.iscoroutinefunction(wrapped)
     assert wrapped.__name__ == "seen"
     assert TRACE * 2 == asyncio.run(wrapped(twice=2))
 
