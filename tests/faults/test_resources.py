@@ -1,4 +1,7 @@
-"""Scarce resources and strange payloads, seen from outside. Numbers are those of the fault catalogue."""
+"""Scarce resources and strange payloads, seen from outside. Numbers are those of the fault catalogue.
+
+Proven elsewhere: no file descriptors (S58) in ``tests/unit/telemetry/test_bounds.py``.
+"""
 
 import json
 
@@ -79,6 +82,35 @@ def test_s52_thousands_of_spans_with_the_collector_down_stay_bounded(host, colle
     ended = host(body).end(120)
 
     assert int(ended.out.split()[0]) <= 64
+
+
+def test_s54_spans_at_full_speed_with_a_slow_collector_arrive_or_are_counted(host, collector):
+    collector.answer_always(Reply(delay_s=0.2))
+    body = """
+    import agentops
+    start()
+    @agentops.tool
+    def work(n): return n
+    with agentops.session("fast"):
+        for n in range(20_000): work(n)
+    flush(); say(sum(agentops.get_client().telemetry.stats().dropped.values()))
+    """
+    ended = host(body).end(120)
+    collector.answer_always(None)
+    host("start(); call(0); flush()").end()  # delivers what the first one left on disk
+
+    ids = [
+        span.span_id
+        for request in collector.accepted
+        if request.path.endswith("/traces")
+        for group in request.message().resource_spans
+        for scope in group.scope_spans
+        for span in scope.spans
+        if span.name == "execute_tool work"
+    ]
+    assert 0 == ended.status, ended.err
+    assert len(ids) == len(set(ids))
+    assert 20_000 == len(ids) + int(ended.out)  # 0 where the worker gets half a processor
 
 
 def test_s55_without_threads_everything_works(host, calls):

@@ -1,0 +1,90 @@
+"""What a program adds to us, or had before us, seen from outside. Numbers are those of the fault catalogue."""
+
+import textwrap
+
+import pytest
+
+BROKEN = {
+    "mask raises": "def broken(text): raise RuntimeError('no')",
+    "mask returns garbage": "def broken(text): return 5",
+    "mask blocks": "def broken(text): time.sleep(10); return text",
+    "processor raises": """
+        from opentelemetry.sdk.trace import SpanProcessor
+        class broken(SpanProcessor):
+            def on_start(self, span, parent_context=None): raise RuntimeError("no")
+            def on_end(self, span): raise RuntimeError("no")
+            def shutdown(self): raise RuntimeError("no")
+            def force_flush(self, timeout_millis=0): raise RuntimeError("no")
+    """,
+    "exporter raises": """
+        class broken:
+            def export(self, spans): raise RuntimeError("no")
+            def shutdown(self): raise RuntimeError("no")
+            def force_flush(self, timeout_millis=0): raise RuntimeError("no")
+    """,
+    "exporter blocks": """
+        class broken:
+            def export(self, spans): time.sleep(10)
+            def shutdown(self): time.sleep(10)
+            def force_flush(self, timeout_millis=0): time.sleep(10)
+    """,
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_s49_what_the_program_adds_may_fail_or_block(host, calls, what):
+    own = {"type": "otlp", "protocol": "http/protobuf"}
+    settings = {
+        "mask": "mask=[broken]",
+        "processor": "processors=[broken()]",
+        "exporter": f"exporters=[{{**{own}, 'endpoint': COLLECTOR_URL}}, broken()]",
+    }[what.partition(" ")[0]]
+    source = textwrap.dedent(BROKEN[what]) + textwrap.dedent(f"""
+        start({settings})
+        began = time.monotonic(); answer = call(0)
+        assert time.monotonic() - began < 5, "the call was held up"
+        say([answer.model, answer.choices[0].message.content]); say("END")
+    """)
+    ours, bare = host(source).end(), host(source, url="").end()
+
+    assert (bare.status, bare.out) == (ours.status, ours.out), ours.err
+    assert "Traceback" not in ours.err
+    assert ours.exit_s < 7.5  # the 10 seconds are not waited for
+    if what != "mask blocks":
+        if not calls():  # a busy machine: what the end left on disk is the next program's
+            host("start(); flush()").end()
+        assert {0: 1} == calls(1)
+
+
+ORDERS = {
+    "before": "theirs(); start()",
+    "after": "start(); theirs()",
+    "both": "theirs(); start(); theirs()",
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_s75_another_instrumentation_sees_its_calls_and_we_see_ours(host, calls, order):
+    body = f"""
+    import wrapt
+    from openai.resources.chat.completions import Completions
+    seen = []
+    def theirs():
+        def wrapper(wrapped, instance, args, kwargs):
+            seen.append(kwargs["model"]); return wrapped(*args, **kwargs)
+        wrapt.wrap_function_wrapper("openai.resources.chat.completions", "Completions.create", wrapper)
+    {ORDERS[order]}
+    for n in range(2): call(n)
+    say(seen); flush()
+    if COLLECTOR_URL:
+        import agentops
+        agentops.shutdown(); call(2); say(seen)
+    """
+    ended = host(body).end()
+    times = 2 if order == "both" else 1
+
+    assert (0, "") == (ended.status, ended.err)
+    first, second = ended.out.splitlines()
+    assert ["m-0"] * times + ["m-1"] * times == eval(first)
+    assert "m-2" in second  # theirs stays when ours goes
+    assert {0: 1, 1: 1} == calls(2)
