@@ -103,7 +103,44 @@ class OwnProvider(TracerProvider):
         """Add a processor; one that is not ours makes every span a stock one, complete when it ends."""
         if not isinstance(span_processor, Doorway):
             self.has_strangers = True
+            span_processor = Guest(span_processor)
         super().add_span_processor(span_processor)
+
+
+class Guest(SpanProcessor):
+    """A processor of the program on a provider of ours: what it raises costs neither the span nor the call.
+
+    Args:
+        processor: The program's own.
+    """
+
+    def __init__(self, processor: SpanProcessor) -> None:
+        self._processor = processor
+
+    def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
+        """Pass it on."""
+        with guarded("starting a span in the program's processor"):
+            self._processor.on_start(span, parent_context)
+
+    def _on_ending(self, span: SdkSpan) -> None:
+        with guarded("ending a span in the program's processor"):
+            self._processor._on_ending(span)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Pass it on."""
+        with guarded("ending a span in the program's processor"):
+            self._processor.on_end(span)
+
+    def shutdown(self) -> None:
+        """Pass it on."""
+        with guarded("ending the program's processor"):
+            self._processor.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Pass it on."""
+        with guarded("flushing the program's processor"):
+            return self._processor.force_flush(timeout_millis)
+        return False
 
 
 class Doorway(SpanProcessor):

@@ -152,6 +152,9 @@ def test_something_else_than_a_processor_is_refused():
 
 def test_failing_processor_of_the_program_hurts_nobody():
     class Failing(SpanProcessor):
+        def on_start(self, span, parent_context=None):
+            raise RuntimeError("no")
+
         def on_end(self, span):
             raise RuntimeError("no")
 
