@@ -36,3 +36,10 @@ def test_every_decision_is_listed():
     assert [] == [
         path.name for path in (ROOT / "docs/adr").glob("0*.md") if path.name not in listed
     ]
+
+
+def test_every_page_stands_in_the_index():
+    index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").glob("*/*.md")]
+
+    assert [] == [page for page in pages if page not in index and not page.startswith("adr/")]
