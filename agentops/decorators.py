@@ -15,6 +15,7 @@ from opentelemetry import context as otel
 
 from agentops import client, semconv
 from agentops.guard import guarded
+from agentops.instrumentation.tools import claim_tool
 from agentops.session.context import context_session
 from agentops.session.session import Session, SessionOptions, is_orderly
 from agentops.session.steps import (
@@ -191,12 +192,24 @@ class _Steps:
         if active is None:
             return None
         with guarded("beginning a step"):
+            if self._spec.kind == "tool" and self._is_begun(function):
+                return None
             inputs = None
             if self._spec.takes_input and active.telemetry.content_mode != "none":
                 self._parameters = self._parameters or Parameters(function)
                 inputs = Arguments(self._parameters, args, kwargs)
             return StepRun(active.telemetry, self._spec, inputs)
         return None
+
+    def _is_begun(self, function: Callable[..., Any]) -> bool:
+        """Whether a vendor's SDK runs the tool and has begun its span: there is one span, not two."""
+        spec = self._spec
+        run = claim_tool(spec.name, getattr(function, "__name__", spec.name))
+        if run is None:
+            return False
+        run.hides_arguments, run.hides_result = not spec.takes_input, not spec.takes_output
+        run.enrich(spec.name, spec.span_name, spec.start_attributes)
+        return True
 
     def run(self) -> StepRun:
         active = client.active()

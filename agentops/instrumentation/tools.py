@@ -1,12 +1,21 @@
 """What is one use of a tool by the program? Instrumentation floor: the neutral shape of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
+
+from opentelemetry import context as otel
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span
 
 from agentops import semconv
 from agentops.events import ToolEvent
 from agentops.telemetry.records import AnyValue
 
-__all__ = ["ToolRun"]
+__all__ = ["ToolRun", "bind_tool", "claim_tool"]
+
+_RUN = otel.create_key("agentops-tool-run")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,6 +29,10 @@ class ToolRun:
         arguments: What the model wants it called with; content, by reference.
         result: What it gave back; content, by reference; set when it is over.
         error_type: ``error.type`` when the tool failed and the SDK told the model so.
+        span: Its span, once started.
+        is_claimed: Whether the function that runs is decorated as a tool itself.
+        hides_arguments: Whether the decorator says that arguments are not to be recorded.
+        hides_result: The same of the result.
     """
 
     name: str
@@ -28,6 +41,10 @@ class ToolRun:
     arguments: object = None
     result: object = None
     error_type: str = ""
+    span: Span | None = None
+    is_claimed: bool = False
+    hides_arguments: bool = False
+    hides_result: bool = False
 
     def to_start_attributes(self) -> dict[str, AnyValue]:
         """Return what stands on the span when it starts."""
@@ -47,8 +64,10 @@ class ToolRun:
         if self.error_type:
             attributes[semconv.ERROR_TYPE] = self.error_type
         if content_mode == "full":
-            attributes[semconv.GEN_AI_TOOL_CALL_ARGUMENTS] = self.arguments
-            attributes[semconv.GEN_AI_TOOL_CALL_RESULT] = self.result
+            if not self.hides_arguments:
+                attributes[semconv.GEN_AI_TOOL_CALL_ARGUMENTS] = self.arguments
+            if not self.hides_result:
+                attributes[semconv.GEN_AI_TOOL_CALL_RESULT] = self.result
         return attributes
 
     def to_event(self, content_mode: str) -> ToolEvent:
@@ -56,6 +75,34 @@ class ToolRun:
         full = content_mode == "full"
         return ToolEvent(
             name=self.name,
-            params=self.arguments if full else None,
-            returns=self.result if full else None,
+            params=self.arguments if full and not self.hides_arguments else None,
+            returns=self.result if full and not self.hides_result else None,
         )
+
+    def enrich(self, name: str, span_name: str, attributes: Mapping[str, object]) -> None:
+        """Add what the decorator of the function says: its words win over those of the vendor's SDK."""
+        self.name = name
+        if self.span is not None:
+            self.span.update_name(span_name)
+            for key, value in attributes.items():
+                self.span.set_attribute(key, value)  # type: ignore[arg-type] # checked where they leave
+
+
+def bind_tool(run: ToolRun, span: Span) -> Context:
+    """Return the current context with a run of a tool and its span in it."""
+    run.span = span
+    return otel.set_value(_RUN, run, trace.set_span_in_context(span))
+
+
+def claim_tool(*names: str) -> ToolRun | None:
+    """Return the run that a vendor's SDK has just begun under one of ``names``, the first time only.
+
+    ``None`` where there is none, or where other work stands between the two.
+    """
+    run = cast("ToolRun | None", otel.get_value(_RUN))
+    if run is None or run.is_claimed or run.name not in names:
+        return None
+    if trace.get_current_span() is not run.span:
+        return None
+    run.is_claimed = True
+    return run

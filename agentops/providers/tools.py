@@ -7,12 +7,12 @@ the tool runs, so that what it does stands below it.
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
-from opentelemetry import trace
 from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from agentops.guard import guarded
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
+from agentops.instrumentation.tools import bind_tool
 from agentops.providers.patching import Wrapper
 from agentops.telemetry.completion import Completion
 
@@ -88,7 +88,7 @@ class _Running:
                     kind=SpanKind.INTERNAL,
                     attributes=run.to_start_attributes(),
                 )
-                running._token = attach(trace.set_span_in_context(running._span))
+                running._token = attach(bind_tool(run, running._span))
         return running
 
     def end(self, result: object, error: BaseException | None = None) -> None:

@@ -6,6 +6,7 @@ measured and nothing is imported.
 """
 
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -27,6 +28,8 @@ _SECONDS: Final = tuple(0.01 * 2**n for n in range(14))
 _AGENT_SECONDS: Final = tuple(0.1 * 2**n for n in range(13))
 _WORKFLOW_SECONDS: Final = (1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
 _TOKENS: Final = tuple(float(4**n) for n in range(14))
+_CALLS: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+_OPEN_MAX: Final = 10_000
 
 HISTOGRAMS: Final[Mapping[str, tuple[str, tuple[float, ...]]]] = {
     "gen_ai.client.inference.duration": ("s", _SECONDS),
@@ -36,6 +39,8 @@ HISTOGRAMS: Final[Mapping[str, tuple[str, tuple[float, ...]]]] = {
     "gen_ai.client.inference.operation.output_tokens": ("{token}", _TOKENS),
     "gen_ai.client.operation.duration": ("s", _SECONDS),
     "gen_ai.invoke_agent.duration": ("s", _AGENT_SECONDS),
+    "gen_ai.invoke_agent.inference_calls": ("{inference_call}", _CALLS),
+    "gen_ai.invoke_agent.tool_calls": ("{tool_call}", _CALLS),
     "gen_ai.execute_tool.duration": ("s", _SECONDS),
     "gen_ai.invoke_workflow.duration": ("s", _WORKFLOW_SECONDS),
 }
@@ -94,6 +99,8 @@ class Metrics:
         self._metering = metering
         self._meter: Meter | None = None
         self._instruments: dict[str, object] = {}
+        # Calls of models and of tools below a span that has not ended yet, by its id.
+        self._below: OrderedDict[int, tuple[int, int]] = OrderedDict()
         self._stats: Callable[[], Stats] | None = None
 
     def watch(self, stats: "Callable[[], Stats]") -> None:
@@ -112,13 +119,46 @@ class Metrics:
 
     def measure(self, record: SpanRecord, completion: Completion | None) -> None:
         """Record what a span tells."""
+        if not self.is_wanted:
+            return
         operation = record.attributes.get(semconv.GEN_AI_OPERATION_NAME)
-        if not isinstance(operation, str) or not self.is_wanted:
+        calls = self._count(operation, record)
+        if not isinstance(operation, str):
             return
         with guarded("measuring a span"):
+            if operation == "invoke_agent":
+                self._agent(record, calls)
             self._measure(operation, record, completion)
             if self._metering is not None:
                 self._metering.tick()
+
+    def _count(self, operation: object, record: SpanRecord) -> tuple[int, int]:
+        """Return calls of models and of tools below a span, and count it and them in above it.
+
+        An agent's calls are its own: the agent above it has made none of them.
+        """
+        models, tools = self._below.pop(record.span_id, (0, 0))
+        found = models, tools
+        if operation == "invoke_agent" or not record.parent_span_id:
+            return found
+        models += operation in _INFERENCE
+        tools += operation == "execute_tool"
+        if models or tools:
+            above = self._below.get(record.parent_span_id, (0, 0))
+            self._below[record.parent_span_id] = above[0] + models, above[1] + tools
+            if len(self._below) > _OPEN_MAX:
+                self._below.popitem(last=False)
+        return found
+
+    def _agent(self, record: SpanRecord, calls: tuple[int, int]) -> None:
+        """Record how many calls one invocation of an agent made."""
+        names = (
+            semconv.GEN_AI_OPERATION_NAME, semconv.GEN_AI_AGENT_NAME, semconv.ERROR_TYPE,
+        )  # fmt: skip
+        attributes = record.attributes
+        dimensions = {name: attributes[name] for name in names if attributes.get(name) is not None}
+        self._record("gen_ai.invoke_agent.inference_calls", calls[0], dimensions)
+        self._record("gen_ai.invoke_agent.tool_calls", calls[1], dimensions)
 
     def _measure(self, operation: str, record: SpanRecord, completion: Completion | None) -> None:
         attributes = record.attributes

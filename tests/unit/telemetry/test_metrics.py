@@ -3,6 +3,7 @@
 import pytest
 from opentelemetry.context import Context
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.trace import set_span_in_context
 
 from agentops.errors import ConfigurationError
 from agentops.telemetry.completion import Completion, Measurement
@@ -115,3 +116,35 @@ def test_pipeline_tells_how_it_fares(collector):
     assert attributes_of(sent) == {"agentops.destination": f"otlp {collector.url}"}
     assert metrics["agentops.records.sent"].sum.is_monotonic
     assert not metrics["agentops.records.pending"].sum.is_monotonic
+
+
+def test_an_agent_tells_how_many_calls_it_made_itself(collector):
+    exporter = {"type": "otlp", "endpoint": collector.url, "signals": ["metrics"]}
+    manager = TelemetryManager(TelemetryConfig(exporters=[exporter]), service_name="svc")
+
+    def run(operation, *steps, context=None, **attributes):
+        """End a span after those of ``steps``, each run below it."""
+        given = {"gen_ai.operation.name": operation, **attributes} if operation else {}
+        span = manager.create_span("x", parent=context or Context(), attributes=given)
+        for step in steps:
+            step(set_span_in_context(span, Context()))
+        manager.end_span(span)
+
+    def below(operation, *steps, **attributes):
+        return lambda context: run(operation, *steps, context=context, **attributes)
+
+    model, tool = below("chat"), below("execute_tool")
+    helper = below("invoke_agent", model, **{"gen_ai.agent.name": "helper"})
+    inside_task = below("", model, below("execute_tool", helper))
+    run("invoke_agent", model, tool, inside_task, **{"gen_ai.agent.name": "lead"})
+
+    assert manager.flush()
+    metrics = received(collector)
+    told = {
+        name: {
+            attributes_of(p)["gen_ai.agent.name"]: p.sum
+            for p in metrics[name].histogram.data_points
+        }
+        for name in ("gen_ai.invoke_agent.inference_calls", "gen_ai.invoke_agent.tool_calls")
+    }
+    assert list(told.values()) == [{"lead": 2.0, "helper": 1.0}, {"lead": 2.0, "helper": 0.0}]
