@@ -243,3 +243,30 @@ def test_pipeline_over_the_engine_keeps_a_session_exactly_once(tmp_path):
         assert pipeline.stop(10_000)
 
         assert 7 == storage.totals("default").span_count
+
+
+def test_rows_that_come_right_after_a_slow_insert_are_stored_together(make, shelf):
+    pipeline = make(gather_ms=0, gather_ms_max=60_000)
+    shelf.gate.clear()
+    accept(pipeline, span(1))
+    slow = threading.Timer(1.0, shelf.gate.set)
+    slow.start()
+    assert pipeline.flush(5_000)
+    for number in range(2, 7):
+        accept(pipeline, span(number))
+
+    assert pipeline.flush(5_000)  # who waits for the rows ends the rest
+    assert [(1, False), (5, False)] == shelf.calls
+
+
+def test_storer_does_not_rest_while_much_is_waiting(make, shelf):
+    seen = threading.Event()
+    pipeline = make(
+        lambda change: seen.set() if len(shelf.spans) == 2 else None,
+        gather_ms=60_000,
+        gather_ms_max=60_000,
+        gather_bytes=1_000,
+    )
+    accept(pipeline, span(1), span(2))
+
+    assert seen.wait(5)
