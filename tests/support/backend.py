@@ -70,6 +70,10 @@ class BackendProcess:
 
     def send(self, *spans, **resource):
         """Send spans (see :func:`otlp_span`) by OTLP/JSON; return the status."""
+        return self.offer(*spans, **resource)[0]
+
+    def offer(self, *spans, **resource):
+        """Like :meth:`send`; return status, headers and body."""
         body = {
             "resourceSpans": [
                 {
@@ -79,7 +83,7 @@ class BackendProcess:
             ]
         }
         headers = {"Content-Type": "application/json"}
-        return self.request("POST", "/v1/traces", headers, json.dumps(body).encode())[0]
+        return self.request("POST", "/v1/traces", headers, json.dumps(body).encode())
 
     def until(self, path, accept, timeout_s=20.0):
         """Ask again until ``accept(body)`` holds; return that body."""

@@ -18,6 +18,7 @@ from agentops.server.ingest.refusal import Refusal
 __all__ = ["inflate", "read_body"]
 
 _STEP = 1 << 18
+_SLICE = 1 << 16
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _ZSTD_WINDOW_MAX = 1 << 27
 _ZSTD_SLICE = 512
@@ -84,37 +85,44 @@ def inflate(data: bytes, encoding: str, limits: IngestLimits) -> bytes:
         raise Refusal(
             415, f"Content-Encoding {encoding[:40]!r}: expected none, gzip, deflate or zstd"
         )
-    allowed = min(
-        limits.decoded_bytes_max, max(limits.ratio_free_bytes, limits.ratio_max * len(data))
-    )
     out: list[bytes] = []
     size = 0
     try:
-        for piece in pieces:
+        for piece, read in pieces:
             out.append(piece)
             size += len(piece)
+            allowed = max(limits.ratio_free_bytes, limits.ratio_max * min(read, len(data)))
+            allowed = min(allowed, limits.decoded_bytes_max)
             if size > allowed:
-                raise _too_large(f"a {name} body inflated beyond its bounds: it", allowed)
+                raise _too_large(f"what a {name} body inflates to", allowed)
     except (zlib.error, zstandard.ZstdError, EOFError) as error:
         raise Refusal(400, f"the body is not valid {name}: {str(error)[:120]}") from None
     return b"".join(out)
 
 
-def _zlib_pieces(data: bytes) -> Iterator[bytes]:
-    """Yield what gzip (also of several members), zlib or raw deflate data holds, in bounded steps."""
-    rest = data
-    first = True
-    while rest:
-        wrapped = not first or rest[:1] == b"\x1f" or _is_zlib(rest)
-        engine = zlib.decompressobj(_GZIP_OR_ZLIB if wrapped else -zlib.MAX_WBITS)
-        first = False
-        while not engine.eof:
-            piece = engine.decompress(rest, _STEP)
-            rest = engine.unconsumed_tail
-            if not piece and not rest and not engine.eof:
-                raise EOFError("it ends too early")
-            yield piece
-        rest = engine.unused_data.lstrip(b"\0")
+def _zlib_pieces(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield what gzip (also of several members), zlib or raw deflate data holds, in bounded steps.
+
+    Beside each piece stands how much of ``data`` was looked at for it.
+    """
+    engine = None
+    for at in range(0, len(data), _SLICE):
+        rest = data[at : at + _SLICE]
+        while rest:
+            if engine is None:
+                wrapped = rest[:1] == b"\x1f" or _is_zlib(rest)
+                engine = zlib.decompressobj(_GZIP_OR_ZLIB if wrapped else -zlib.MAX_WBITS)
+            elif engine.eof:
+                rest = rest.lstrip(b"\0")  # padding between members
+                engine = zlib.decompressobj(_GZIP_OR_ZLIB) if rest else engine
+                continue
+            yield engine.decompress(rest, _STEP), at + _SLICE
+            rest = engine.unused_data if engine.eof else engine.unconsumed_tail
+    while engine is not None and not engine.eof:
+        piece = engine.decompress(b"", _STEP)
+        if not piece and not engine.eof:
+            raise EOFError("it ends too early")
+        yield piece, len(data)
 
 
 def _is_zlib(data: bytes) -> bool:
@@ -122,8 +130,8 @@ def _is_zlib(data: bytes) -> bool:
     return len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
 
 
-def _zstd_pieces(data: bytes) -> Iterator[bytes]:
-    """Yield what zstd frames hold; fed in small slices, because one call inflates all it is given."""
+def _zstd_pieces(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Like :func:`_zlib_pieces`; fed in small slices, because one call inflates all it is given."""
     maker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_MAX)
     engine = maker.decompressobj()
     for at in range(0, len(data), _ZSTD_SLICE):
@@ -131,7 +139,7 @@ def _zstd_pieces(data: bytes) -> Iterator[bytes]:
         while rest:
             if engine.eof:
                 engine = maker.decompressobj()
-            yield engine.decompress(rest)
+            yield engine.decompress(rest), at + _SLICE
             rest = engine.unused_data if engine.eof else b""
     if not engine.eof:
         raise EOFError("it ends too early")

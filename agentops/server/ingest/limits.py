@@ -11,7 +11,8 @@ class IngestLimits(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         wire_bytes_max: Body as received.
         decoded_bytes_max: Body after decompression.
-        ratio_max: Decoded bytes for each byte received, looked at beyond ``ratio_free_bytes``.
+        ratio_max: Decoded bytes for each byte read so far, in steps of 64 KiB; looked at beyond
+            ``ratio_free_bytes``.
         depth_max: Nesting of attribute values.
         records_max: Spans, or log records, of a request.
         elements_max: Protobuf fields of a request that is larger than ``scan_bytes_min``.
