@@ -171,7 +171,9 @@ class Backend:
         settings = IngestSettings(
             public_url=self.public_url,
             secret=hashlib.sha256(b"ingest" + self.token.encode()).digest(),
-            limits=IngestLimits(decoded_bytes_max=config.body_bytes_max),
+            limits=IngestLimits(
+                decoded_bytes_max=config.body_bytes_max, body_timeout_s=config.body_seconds_max
+            ),
         )
         self._parts = _Parts(
             storage=storage,
@@ -380,7 +382,7 @@ async def _run(
 ) -> None:
     settings = uvicorn.Config(
         backend,
-        http=http_protocol(config.header_seconds_max),
+        http=http_protocol(config.header_seconds_max, config.write_seconds_max),
         limit_concurrency=config.connections_max,
         ws="none",
         lifespan="off",

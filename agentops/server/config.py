@@ -86,6 +86,8 @@ class ServerConfig:
         body_bytes_max: Size of one request, decoded.
         header_bytes_max: Size of all headers of one request.
         header_seconds_max: Time for the headers of one request to arrive.
+        body_seconds_max: Time for the body of one request to ingest to arrive.
+        write_seconds_max: Time in which a client takes some of an answer that waits for it.
         connections_max: Connections and requests at once; beyond, 503.
         query_seconds_max, query_memory_bytes_max, query_rows_max: Limits of one question to the storage.
         live_clients_max: Pages that may follow at once.
@@ -107,6 +109,8 @@ class ServerConfig:
     body_bytes_max: int = 64 * _MIB
     header_bytes_max: int = 16_384
     header_seconds_max: float = 10.0
+    body_seconds_max: float = 30.0
+    write_seconds_max: float = 30.0
     connections_max: int = 1_024
     query_seconds_max: int = 10
     query_memory_bytes_max: int = 512 * _MIB

@@ -95,6 +95,8 @@ def _failure(refusal: Refusal, is_json: bool) -> bytes:
 def _extra(refusal: Refusal) -> tuple[tuple[bytes, bytes], ...]:
     if refusal.status == 405:
         return ((b"allow", b"POST"),)
+    if refusal.status == 408:
+        return ((b"connection", b"close"),)  # the rest of the body is still to come
     if refusal.retry_after_s is not None:
         return ((b"retry-after", str(refusal.retry_after_s).encode()),)
     return ()

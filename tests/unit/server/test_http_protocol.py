@@ -1,15 +1,25 @@
+import contextlib
+import select
 import socket
 import time
 import urllib.parse
+from pathlib import Path
 
 import pytest
 from support.backend import BackendProcess, otlp_span
+
+LIMITS = {
+    "header_seconds_max": 1.0,
+    "body_seconds_max": 1.0,
+    "write_seconds_max": 1.0,
+    "connections_max": 40,
+}
 
 
 @pytest.fixture(scope="module")
 def backend(tmp_path_factory):
     directory = tmp_path_factory.mktemp("protocol") / "data"
-    with BackendProcess(directory, header_seconds_max=1.0, connections_max=40) as backend:
+    with BackendProcess(directory, **LIMITS) as backend:
         yield backend
 
 
@@ -71,3 +81,61 @@ def test_request_that_two_servers_could_read_differently_is_refused(backend, req
         connection.sendall(request_bytes)
 
         assert connection.recv(1 << 12)[9:10] == b"4"
+
+
+def test_body_that_dribbles_is_refused_and_hung_up_on(backend):
+    head = (
+        b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/x-protobuf\r\nContent-Length: 1000\r\n\r\n"
+    )
+    with connect(backend) as connection:
+        connection.sendall(head)
+        began = time.monotonic()
+        while not select.select([connection], [], [], 0.1)[0]:
+            connection.sendall(b"\n")
+
+        assert b"HTTP/1.1 408" == connection.recv(12)
+        assert 0.9 < time.monotonic() - began < 8
+        with contextlib.suppress(ConnectionResetError):
+            while connection.recv(1 << 12):
+                pass
+
+
+def sockets(backend):
+    """How many sockets the server holds."""
+    folder = Path(f"/proc/{backend.process.pid}/fd")
+    links = []
+    for file in folder.iterdir():
+        with contextlib.suppress(OSError):
+            links.append(str(file.readlink()))
+    return sum(link.startswith("socket:") for link in links)
+
+
+def test_client_that_never_reads_is_hung_up_on(backend):
+    asked, count = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n", 2_000
+    at_rest = sockets(backend)
+    with connect(backend) as connection:
+        connection.sendall(asked * count)
+        assert 200 == backend.send(otlp_span("6" * 32, "6" * 16))
+        began = time.monotonic()
+        while sockets(backend) > at_rest:
+            assert time.monotonic() < began + 20
+            time.sleep(0.05)
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := connection.recv(1 << 20):
+                received += chunk
+
+        assert 0 < received.count(b"HTTP/1.1 200") < count
+
+
+def test_client_that_reads_slowly_gets_everything(backend):
+    asked = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with connect(backend) as connection:
+        connection.sendall(asked * 100)
+        received, size = b"", 0
+        while received.count(b"HTTP/1.1 200") < 100:
+            received += connection.recv(1 << 14)
+            size += 1
+
+        assert size > 20
