@@ -4,6 +4,8 @@ import textwrap
 
 import pytest
 
+pytestmark = pytest.mark.timeout(150)  # several programs each; a busy machine takes its time
+
 BROKEN = {
     "mask raises": "def broken(text): raise RuntimeError('no')",
     "mask returns garbage": "def broken(text): return 5",
@@ -50,12 +52,13 @@ def test_s49_what_the_program_adds_may_fail_or_block(host, calls, collector, wha
     assert (bare.status, bare.out) == (ours.status, ours.out), ours.err
     assert "Traceback" not in ours.err
     assert ours.exit_s < 7.5  # the 10 seconds are not waited for
+    if what == "mask blocks":
+        return
     if not collector.span_names:  # a busy machine: what the end left on disk is the next program's
         host("start(); flush()").end()
     if not what.startswith("mask"):  # a mask that fails withholds the model's name too
         assert {0: 1} == calls(1)
-    elif what != "mask blocks":
-        assert collector.span_names
+    assert collector.span_names
 
 
 ORDERS = {

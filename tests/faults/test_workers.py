@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from support.collector import Reply, free_port
 
+pytestmark = pytest.mark.timeout(150)  # several programs each; a busy machine takes its time
+
 PRELUDE = """
 import os, sys
 import openai
