@@ -10,12 +10,15 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+from agentops.clock import now_ns
 
 __all__ = ["Prices", "is_stand_in"]
 
 _RATES_MAX: Final = 2048
 _UNKNOWN_MAX: Final = 2_048
+_MINUTE_NS: Final = 60_000_000_000
 _KINDS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 _TOTALS: Final = ("input_tokens", "output_tokens")
 _PROVIDERS: Final = {
@@ -48,10 +51,29 @@ def is_stand_in(provider: str, address: object, processing_ms: object) -> bool:
     return address in _HERE or address.startswith("127.") or address.endswith(".localhost")
 
 
+class _PriceList(NamedTuple):
+    """What a model costs in a certain minute.
+
+    Attributes:
+        snapshot: The price table.
+        minute: Since the Unix epoch.
+        standard: The list of the table itself.
+        prices: The list with what the context changes.
+        thresholds: Where it changes with the number of input tokens.
+    """
+
+    snapshot: object
+    minute: int
+    standard: object
+    prices: object
+    thresholds: list[int]
+
+
 class Prices:
     """Prices of model calls. Safe to use from several threads."""
 
     def __init__(self) -> None:
+        self._lists: dict[tuple[str, str, str], _PriceList] = {}
         self._rates: dict[object, tuple[object, tuple[float, ...]]] = {}
         # The library does not remember what it did not find, and searches 70 µs each time.
         self._unknown: set[tuple[str, str]] = set()
@@ -94,13 +116,25 @@ class Prices:
             start_ns: When the call was made; 0: now.
             context: What chooses between price lists: ``{"service_tier": "flex"}``.
         """
+        chosen = self._price_list(provider, model, start_ns or now_ns(), context)
+        return None if chosen is None else self._total(chosen, str(context), counts)
+
+    def _price_list(
+        self, provider: str, model: str, at_ns: int, context: Mapping[str, str] | None
+    ) -> "_PriceList | None":
+        """Return what a model costs at a time; kept for the minute, because lists change with the hour."""
         # Imported here: the price table takes half a second, and only where a cost is wanted.
         from genai_prices.data_snapshot import get_snapshot
 
         if (provider, model) in self._unknown:
             return None
+        snapshot, minute = get_snapshot(), at_ns // _MINUTE_NS
+        key = (provider, model, str(context))
+        kept = self._lists.get(key)
+        if kept is not None and kept.minute == minute and kept.snapshot is snapshot:
+            return kept
         try:
-            found = get_snapshot().find_provider_model(
+            found = snapshot.find_provider_model(
                 model, None, _PROVIDERS.get(provider, provider.lower()) or None, None
             )[1]
         except LookupError:
@@ -109,30 +143,29 @@ class Prices:
                     self._unknown.clear()
                 self._unknown.add((provider, model))
             return None
-        when = datetime.fromtimestamp(start_ns / 1e9, tz=timezone.utc) if start_ns else None
-        when = when or datetime.now(tz=timezone.utc)
+        when = datetime.fromtimestamp(at_ns / 1e9, tz=timezone.utc)
         prices = standard = found.get_prices(when)
         if context:
             prices = found.get_prices(when, dict(context))
-        return self._total(prices, (standard, str(context)), counts)
+        kept = _PriceList(snapshot, minute, standard, prices, _thresholds(prices))
+        with self._lock:
+            if len(self._lists) >= _RATES_MAX:
+                self._lists.clear()
+            self._lists[key] = kept
+        return kept
 
-    def _total(
-        self,
-        prices: Any,  # noqa: ANN401 - genai_prices.types.ModelPrice
-        chosen: tuple[Any, str],
-        counts: Mapping[str, int],
-    ) -> float | None:
+    def _total(self, chosen: "_PriceList", context: str, counts: Mapping[str, int]) -> float | None:
         """Return the cost by the kept rates; where there are none yet, learn them."""
-        size_class = bisect_left(_thresholds(prices), counts.get("input_tokens", 0))
-        key = (id(chosen[0]), chosen[1], size_class, tuple(counts))
+        size_class = bisect_left(chosen.thresholds, counts.get("input_tokens", 0))
+        key = (id(chosen.standard), context, size_class, tuple(counts))
         kept = self._rates.get(key)
         if kept is None:
-            exact = _price(prices, counts)
-            rates = None if exact is None else _slopes(prices, counts, exact)
+            exact = _price(chosen.prices, counts)
+            rates = None if exact is None else _slopes(chosen.prices, counts, exact)
             if exact is None or rates is None or not _is_linear(rates, counts, float(exact)):
                 return None if exact is None else float(exact)
             # The list is kept too: its identity is the key.
-            kept = (chosen[0], rates)
+            kept = (chosen.standard, rates)
             with self._lock:
                 if len(self._rates) >= _RATES_MAX:
                     self._rates.clear()
