@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextvars import Token
 from dataclasses import dataclass
+from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 from opentelemetry import context as otel
@@ -24,6 +25,7 @@ from agentops.session.context import attach, bind_session, context_session, deta
 from agentops.session.state import EndState
 from agentops.telemetry.ambient import Shared, get_ambient, leave_ended, set_ambient
 from agentops.telemetry.completion import Completion
+from agentops.telemetry.totals import SessionTotals
 
 if TYPE_CHECKING:
     from agentops.telemetry.manager import TelemetryManager
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["Session", "SessionOptions"]
 
 logger = logging.getLogger("agentops")
+P = ParamSpec("P")
+R = TypeVar("R")
+_COUNT_MS = 2_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -391,6 +396,44 @@ class Session:
     ) -> None:
         """End the session, as agentops 0.3 spelled it; prefer :meth:`end`."""
         self.end(end_state, end_state_reason)
+
+    @property
+    def event_counts(self) -> dict[str, int]:
+        """How many events of each sort there were: ``llms``, ``tools``, ``actions``, ``errors``, ``apis``."""
+        counts = self._totals().events
+        sorts = {sort: counts[sort] for sort in ("llms", "tools", "errors", "apis")}
+        return {**sorts, "actions": sum(counts.values()) - sum(sorts.values())}
+
+    @property
+    def token_cost(self) -> Decimal:
+        """US dollars spent so far, as far as prices are known."""
+        return Decimal(str(round(self._totals().cost_usd, 12)))
+
+    def _totals(self) -> SessionTotals:
+        self._manager.flush(_COUNT_MS)  # what has not been read yet is not counted yet
+        return self._manager.totals.sessions.get(str(self.id)) or SessionTotals()
+
+    def get_analytics(self) -> dict[str, int | str]:
+        """Return counts, duration and cost; waits up to 2 s for what is on its way."""
+        counts, cost = self.event_counts, self.token_cost
+        minutes, seconds = divmod(self.duration_ns / 1e9, 60)
+        hours, minutes = divmod(int(minutes), 60)
+        parts = [f"{hours}h" if hours else "", f"{minutes}m" if minutes else "", f"{seconds:.1f}s"]
+        return {
+            "LLM calls": counts["llms"],
+            "Tool calls": counts["tools"],
+            "Actions": counts["actions"],
+            "Errors": counts["errors"],
+            "Duration": " ".join(filter(None, parts)),
+            "Cost": f"{cost:.6f}" if cost else f"{cost:.2f}",
+        }
+
+    def patch(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Return ``function`` so that each call of it belongs to this session, wherever it is made.
+
+        This is also how a call of a model is given to a session: ``session.patch(create)(...)``.
+        """
+        return TraceContext(self.context).wrap(function)
 
     def create_agent(self, name: str, agent_id: str | None = None) -> str:
         """Return the id under which the agent ``name`` is known; events may bear it as ``agent_id``."""

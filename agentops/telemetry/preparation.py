@@ -96,6 +96,8 @@ class Preparation:
     def __call__(self, item: object) -> list[Record]:
         """Return the records of one item, and of others that waited for it; often none or one."""
         if isinstance(item, PendingEvent):
+            if item.event is not None:
+                self.totals.add_to_session(item.ambient.get(semconv.SESSION_ID), (item.event,))
             record = event_record(item, keeps_event=self._keeps_events)
             if not self._is_left_out(item.decision, 1):
                 return self._pass([record], item.decision, item.trace_state)
@@ -125,6 +127,7 @@ class Preparation:
         self.totals.add(record)
         self._metrics.measure(record, completion)
         events = [] if completion is None else completion.events
+        self.totals.add_to_session(record.session_id, events, record)
         decision = span.decision if isinstance(span, DeferredSpan) else self._find(record)
         if self._is_left_out(decision, 1 + len(events)):
             return []

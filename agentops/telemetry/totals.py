@@ -1,13 +1,31 @@
 """What did the process record altogether? Telemetry floor: a few sums, kept by the worker."""
 
-from dataclasses import dataclass
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
 
 from agentops import semconv
+from agentops.events import Event, LLMEvent
 from agentops.telemetry.records import AnyValue, Record, SpanRecord
 
-__all__ = ["Totals"]
+__all__ = ["SessionTotals", "Totals"]
 
 _STEPS = frozenset({"agent", "tool", "task", "workflow", "guardrail"})
+_SESSIONS_MAX: Final = 1_000
+
+
+@dataclass(slots=True)
+class SessionTotals:
+    """Sums over one session.
+
+    Attributes:
+        events: How many events of each ``event_type``; what failed without one counts as ``errors``.
+        cost_usd: US dollars of what has a price.
+    """
+
+    events: Counter[str] = field(default_factory=Counter)
+    cost_usd: float = 0.0
 
 
 @dataclass(slots=True)
@@ -20,6 +38,7 @@ class Totals:
         tokens: Input and output tokens of the calls, as the providers counted them.
         cost_usd: US dollars of the calls whose price is known.
         unpriced_calls: Calls that used tokens and whose price is not known.
+        sessions: By session id, the latest 1,000.
     """
 
     llm_calls: int = 0
@@ -27,6 +46,27 @@ class Totals:
     tokens: int = 0
     cost_usd: float = 0.0
     unpriced_calls: int = 0
+    sessions: OrderedDict[str, SessionTotals] = field(default_factory=OrderedDict)
+
+    def add_to_session(
+        self, session_id: object, events: Iterable[Event], span: SpanRecord | None = None
+    ) -> None:
+        """Count what a span stands for, or events without one, to their session; ``""``: to none."""
+        if not session_id:
+            return
+        session = self.sessions.get(str(session_id))
+        if session is None:
+            session = self.sessions[str(session_id)] = SessionTotals()
+            if len(self.sessions) > _SESSIONS_MAX:
+                self.sessions.popitem(last=False)
+        for event in events:
+            session.events[event.event_type] += 1
+            if span is None and isinstance(event, LLMEvent):
+                session.cost_usd += event.cost or 0.0
+        if span is not None and span.attributes.get(semconv.AGENTOPS_SPAN_KIND) != "session":
+            session.events["errors"] += span.status_code == 2
+            cost = span.attributes.get(semconv.AGENTOPS_COST_USD)
+            session.cost_usd += cost if isinstance(cost, (int, float)) else 0.0
 
     def add(self, record: Record) -> None:
         """Count a record in; spans of other things and events change nothing."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import uuid
+from decimal import Decimal
 
 import pytest
 
@@ -223,3 +224,39 @@ def test_stop_instrumenting_undoes_it():
         agentops.stop_instrumenting()
         assert not agentops.get_client().providers
         assert completions.Completions
+
+
+def test_a_session_tells_its_analytics(recorded):
+    with agentops.session("s") as session:
+        session.record(agentops.LLMEvent(model="m", cost=0.25))
+        session.record(agentops.ActionEvent("search"))
+        session.record(agentops.ErrorEvent(error_type="e"))
+        with agentops.tool("t"):
+            pass
+        with pytest.raises(ValueError, match="boom"), agentops.task("failing"):
+            raise ValueError("boom")
+
+        told = session.get_analytics()
+
+    assert told.pop("Duration").endswith("s")
+    assert told == {
+        "LLM calls": 1,
+        "Tool calls": 1,
+        "Actions": 2,
+        "Errors": 2,
+        "Cost": "0.250000",
+    }
+    assert session.token_cost == Decimal("0.25")
+
+
+async def test_a_patched_function_belongs_to_the_session(recorded):
+    @agentops.tool
+    async def look(word):
+        return word
+
+    session = agentops.start_session("s")
+    with agentops.session("another"):
+        assert await session.patch(look)("up") == "up"
+    session.end()
+
+    assert recorded.span("execute_tool look").session_id == str(session.id)
