@@ -92,7 +92,7 @@ def test_killed_process_loses_nothing_older_than_the_delay(healthy, collector, t
 
 def test_os_exit_loses_nothing_older_than_the_delay(collector, tmp_path):
     Program(
-        "pipeline = start()\nrecord(pipeline, 1, 2)\ntime.sleep(0.5)\nos._exit(0)",
+        "pipeline = start()\nrecord(pipeline, 1, 2)\ntime.sleep(1.5)\nos._exit(0)",
         endpoint=f"http://127.0.0.1:{free_port()}",
         spool=tmp_path,
     ).end()
