@@ -56,7 +56,14 @@ class Program:
             tests=str(_TESTS), endpoint=endpoint, spool=str(spool or ""), delay_ms=delay_ms
         )
         self.process = subprocess.Popen(
-            [sys.executable, "-c", prelude + textwrap.dedent(source)],
+            # Python 3.12 and later warn about every fork of a program with threads.
+            [
+                sys.executable,
+                "-W",
+                "ignore::DeprecationWarning",
+                "-c",
+                prelude + textwrap.dedent(source),
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
