@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from agentops.clock import now_ns
+from agentops.forking import importing
 
 __all__ = ["Prices", "is_stand_in"]
 
@@ -123,12 +124,14 @@ class Prices:
         self, provider: str, model: str, at_ns: int, context: Mapping[str, str] | None
     ) -> "_PriceList | None":
         """Return what a model costs at a time; kept for the minute, because lists change with the hour."""
-        # Imported here: the price table takes half a second, and only where a cost is wanted.
-        from genai_prices.data_snapshot import get_snapshot
-
         if (provider, model) in self._unknown:
             return None
-        snapshot, minute = get_snapshot(), at_ns // _MINUTE_NS
+        with importing():
+            # Imported here: the price table takes half a second, and only where a cost is wanted.
+            from genai_prices.data_snapshot import get_snapshot
+
+            snapshot = get_snapshot()
+        minute = at_ns // _MINUTE_NS
         key = (provider, model, str(context))
         kept = self._lists.get(key)
         if kept is not None and kept.minute == minute and kept.snapshot is snapshot:

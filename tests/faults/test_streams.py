@@ -79,6 +79,11 @@ class BrokenModel:
             with connection:
                 connection.recv(65536)
                 connection.sendall(head + b"%x\r\n%s\r\n" % (len(line), line) + b"ffff\r\nda")
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(
+                    65536
+                ):  # closing with something unread would reset the connection
+                    pass
 
 
 def test_s40_a_broken_stream_raises_what_it_would_without_us(host, calls, collector):

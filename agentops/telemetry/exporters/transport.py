@@ -4,6 +4,7 @@
 each read, a bounded answer, no redirects, no retries (the destination retries).
 """
 
+import codecs
 import io
 import ipaddress
 import ssl
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     import socket
 
     from agentops.telemetry.config import ExporterConfig
+
+# urllib3 encodes host names with it. Were it loaded by the first request, on a thread of ours, a fork in that moment
+# would leave the child with a lock that nobody opens.
+codecs.lookup("idna")
 
 __all__ = ["ANSWER_BYTES_MAX", "Answer", "HttpTransport", "TransportError", "is_loopback"]
 

@@ -206,7 +206,7 @@ def test_twenty_forks_under_load_do_not_hang(collector, tmp_path):
             while not stop.is_set():
                 record(pipeline, number := number + 1)
                 time.sleep(0.001)
-        threads = [threading.Thread(target=load) for _ in range(3)]
+        threads = [threading.Thread(target=load, daemon=True) for _ in range(3)]
         for thread in threads:
             thread.start()
         for number in range(20):

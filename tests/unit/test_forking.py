@@ -1,0 +1,33 @@
+"""A fork does not come into the midst of an import of ours."""
+
+import os
+import threading
+
+import pytest
+
+from agentops.forking import importing
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_waits_until_a_thread_has_imported():
+    started, go_on = threading.Event(), threading.Event()
+    done = []
+
+    def work():
+        with importing():
+            started.set()
+            go_on.wait(5)
+            done.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    started.wait(5)
+    threading.Timer(0.2, go_on.set).start()
+    child = os.fork()
+    if child == 0:
+        with importing():
+            os._exit(0 if done else 1)
+    thread.join()
+
+    assert 0 == os.waitpid(child, 0)[1]
