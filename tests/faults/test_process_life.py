@@ -13,7 +13,9 @@ def test_s21_both_sides_of_a_fork_deliver_their_own(host, calls):
     body = """
     start(); call(0)
     child = os.fork()
-    call(1 if child else 2)
+    # A client of its own on each side: the connection of the first is one socket in two processes.
+    mine = openai.OpenAI(api_key="x", base_url=f"{MODEL_URL}/v1", max_retries=0)
+    mine.chat.completions.create(**request(1 if child else 2))
     if child: os.waitpid(child, 0)
     flush()
     """
