@@ -109,9 +109,9 @@ def test_s54_spans_at_full_speed_with_a_slow_collector_arrive_or_are_counted(hos
         if span.name == "execute_tool work"
     ]
     assert 0 == ended.status, ended.err
-    # Counted as lost: none where the worker gets half a processor. Both delivered and counted: what the receiver took
-    # but had no time to answer.
-    assert 20_000 <= len(set(ids)) + int(ended.out)
+    # Counted as lost: none where the worker gets half a processor. Both delivered and counted: at most the batch that
+    # the receiver took but had no time to answer.
+    assert 0 <= len(set(ids)) + int(ended.out) - 20_000 <= 512
 
 
 def test_s55_without_threads_everything_works(host, calls):

@@ -103,14 +103,18 @@ def test_workers_of_a_preloading_gunicorn_deliver_what_they_did(host, collector)
     process = host(
         _GUNICORN, "gunicorn", "--preload", "-w", "3", "-b", f"127.0.0.1:{port}", "program:app"
     )
-    workers = {ask(port) for _ in range(30)}
+    answers = [ask(port) for _ in range(30)]
+    while (
+        len(set(answers)) < 2 and len(answers) < 500
+    ):  # which worker answers is the kernel's choice
+        answers.append(ask(port))
     process.send_signal(signal.SIGTERM)
     started = time.monotonic()
 
     assert 0 == process.wait(20)
     assert time.monotonic() - started < 5
-    assert 31 == len(works(collector))
-    assert workers
+    assert len(answers) + 1 == len(works(collector))
+    assert len(set(answers)) > 1
 
 
 def test_celery_workers_that_serve_one_task_each_deliver_it(host, collector, tmp_path):
