@@ -8,10 +8,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import anthropic
-import httpx2
 import ollama
 import pytest
 from support.anthropic_wire import Wire as AnthropicWire
+from support.anthropic_wire import httpx2
 from support.openai_wire import Wire
 
 from agentops.testing import ProviderContract

@@ -2,8 +2,10 @@
 
 import json
 
-import httpx2
 import openai
+
+_BASE = vars(openai._base_client)
+httpx2 = _BASE.get("httpx2") or _BASE["httpx"]  # what this version of the SDK stands on
 
 USAGE = {
     "prompt_tokens": 11,

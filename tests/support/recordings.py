@@ -4,9 +4,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
 import pytest
 import yaml
+
+from support.openai_wire import httpx2
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PIECE_BYTES = 200

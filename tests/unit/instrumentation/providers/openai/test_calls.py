@@ -4,10 +4,9 @@ import asyncio
 import gc
 import json
 
-import httpx2
 import openai
 import pytest
-from support.openai_wire import CHAT, RESPONSE, Pieces, Wire, chat_chunk, sse
+from support.openai_wire import CHAT, RESPONSE, Pieces, Wire, chat_chunk, httpx2, sse
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
 ASKED = {"model": "gpt-5", "messages": MESSAGES}

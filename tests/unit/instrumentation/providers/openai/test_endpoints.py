@@ -2,10 +2,9 @@
 
 import json
 
-import httpx2
 import openai
 import pytest
-from support.openai_wire import CHAT, RESPONSE, Wire, chat_chunk, sse
+from support.openai_wire import CHAT, RESPONSE, Wire, chat_chunk, httpx2, sse
 
 from agentops.instrumentation.providers.openai.operations import Operations, path_template
 

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-import httpx2
 import openai
 import pytest
+from support.openai_wire import httpx2
 from support.providers import DirectManager
 from support.recordings import load_exchanges as load
 from support.recordings import recording_params
@@ -41,7 +41,7 @@ def manager(shared):
 
 def send(exchange, use_methods=True):
     """Send what was recorded through the SDK and read the answer to its end."""
-    transport = httpx2.MockTransport(lambda _: exchange.response())
+    transport = httpx2.MockTransport(lambda _: exchange.response(httpx2))
     base = httpx2.URL(exchange.url).copy_with(path="/v1", query=None)
     with openai.OpenAI(
         api_key="x", base_url=base, max_retries=0, http_client=httpx2.Client(transport=transport)

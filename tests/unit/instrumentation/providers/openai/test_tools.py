@@ -1,8 +1,7 @@
 """Functions of the program that the SDK's own runner calls."""
 
-import httpx2
 import pytest
-from support.openai_wire import RESPONSE, Wire
+from support.openai_wire import RESPONSE, Wire, httpx2
 
 runner = pytest.importorskip("openai.lib.responses_tool_runner")
 pytestmark = pytest.mark.usefixtures("provider")
