@@ -1,6 +1,7 @@
 """Which files make the web UI? A manifest read once at start; nothing is ever looked up on disk by name."""
 
 import gzip
+import hashlib
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ _TYPES: Final = {
     ".webmanifest": "application/manifest+json",
 }
 _COMPRESSED: Final = ("text/", "image/svg", "application/json", "application/manifest")
+_NO_PAGES: Final = ("/assets/", "/api/", "/v1/", "/v2/", "/v3/", "/v4/")
 _NOTICE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>AgentOps</title></head>
 <body><h1>The web UI is not built</h1>
@@ -34,6 +36,7 @@ class _File:
     content: bytes
     compressed: bytes | None
     content_type: str
+    etag: str
     is_immutable: bool
 
 
@@ -49,35 +52,28 @@ class Pages:
         self._files = dict(_read(root, "")) if root.is_dir() else {}
         self._start = self._files.get("/index.html") or _file("index.html", _NOTICE.encode(), "/")
 
-    @property
-    def is_built(self) -> bool:
-        """Whether the UI is there."""
-        return "/index.html" in self._files
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        path = scope["path"]
+        await self._answer(scope["path"], dict(scope["headers"]))(scope, receive, send)
+
+    def _answer(self, path: str, asked: dict[bytes, bytes]) -> Response:
         file = self._files.get(path)
-        status = 200
         if file is None:
+            if path.startswith(_NO_PAGES):
+                return Response("not found", 404, media_type="text/plain")
             file = self._start
-            if path.startswith(("/assets/", "/api/", "/v1/", "/v2/", "/v3/", "/v4/")):
-                await Response("not found", 404, media_type="text/plain")(scope, receive, send)
-                return
+        forever = "public, max-age=31536000, immutable"
         headers = {
-            "content-type": file.content_type,
-            "cache-control": "public, max-age=31536000, immutable"
-            if file.is_immutable
-            else "no-cache",
+            "cache-control": forever if file.is_immutable else "no-cache",
+            "etag": file.etag,
             "vary": "accept-encoding",
         }
-        content = file.content
-        if file.compressed is not None and b"gzip" in dict(scope["headers"]).get(
-            b"accept-encoding", b""
-        ):
-            content = file.compressed
-            headers["content-encoding"] = "gzip"
-        await Response(content, status, headers)(scope, receive, send)
+        if file.etag.encode() in asked.get(b"if-none-match", b""):
+            return Response(None, 304, headers)
+        headers["content-type"] = file.content_type
+        if file.compressed is not None and b"gzip" in asked.get(b"accept-encoding", b""):
+            return Response(file.compressed, 200, {**headers, "content-encoding": "gzip"})
+        return Response(file.content, 200, headers)
 
 
 def _read(directory: Path, prefix: str) -> list[tuple[str, _File]]:
@@ -97,4 +93,6 @@ def _file(name: str, content: bytes, path: str) -> _File:
     if kind.startswith("text/"):
         kind += "; charset=utf-8"
     compressed = gzip.compress(content, 6, mtime=0) if kind.startswith(_COMPRESSED) else None
-    return _File(content, compressed, kind, path.startswith("/assets/"))
+    # Weak, because the compressed form has the same.
+    etag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
+    return _File(content, compressed, kind, etag, path.startswith("/assets/"))

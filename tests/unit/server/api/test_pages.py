@@ -67,8 +67,17 @@ def test_source_maps_are_not_served(directory):
 
 
 def test_without_a_build_a_notice_says_how_to_make_one(tmp_path):
-    pages = Pages(tmp_path / "nothing")
-    status, _, body = get(pages, "/sessions")
+    status, _, body = get(Pages(tmp_path / "nothing"), "/sessions")
 
-    assert (200, False) == (status, pages.is_built)
+    assert 200 == status
     assert b"make agentops/server/static/index.html" in body
+
+
+@pytest.mark.parametrize("path", ["/sessions", "/assets/index-abc123.js"])
+def test_what_a_browser_has_already_is_not_sent_again(directory, path):
+    pages = Pages(directory)
+    etag = get(pages, path)[1][b"etag"]
+    status, headers, body = get(pages, path, [(b"if-none-match", b'"other", ' + etag)])
+
+    assert (304, b"", etag) == (status, body, headers[b"etag"])
+    assert 200 == get(pages, path, [(b"if-none-match", b'W/"other"')])[0]
