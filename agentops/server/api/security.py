@@ -200,14 +200,19 @@ class Gate:
         if len(hosts) != 1 or not self._is_own(hosts[0].decode("latin-1")):
             return _error(421, "this server is not known under that host name")
         origin = headers.get(b"origin")
-        if origin is not None:
-            parts = urlsplit(origin.decode("latin-1"))
-            if parts.scheme not in ("http", "https") or not self._is_own(parts.netloc):
-                return _error(403, "requests from pages of other sites are not taken")
+        if origin is not None and not self._is_own_page(origin.decode("latin-1")):
+            return _error(403, "requests from pages of other sites are not taken")
         site, mode = headers.get(b"sec-fetch-site"), headers.get(b"sec-fetch-mode")
         if site == b"cross-site" and (mode != b"navigate" or scope["method"] != "GET"):
             return _error(403, "requests from pages of other sites are not taken")
         return None
+
+    def _is_own_page(self, origin: str) -> bool:
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
+        return parts.scheme in ("http", "https") and self._is_own(parts.netloc)
 
     def _is_own(self, netloc: str) -> bool:
         name, _, port = netloc.rpartition(":") if not netloc.endswith("]") else (netloc, "", "")

@@ -19,7 +19,15 @@ from agentops.server.ingest.refusal import Refusal
 from agentops.server.ingest.values import Attributes, Value, attributes_of, json_text, time_ns_of
 from agentops.server.rows import EventRow, Row, SpanEvent, SpanRow
 
-__all__ = ["SessionState", "end_rows", "event_rows", "log_row", "session_uuid", "start_row"]
+__all__ = [
+    "SessionState",
+    "agent_key",
+    "end_rows",
+    "event_rows",
+    "log_row",
+    "session_uuid",
+    "start_row",
+]
 
 SCOPE: Final = "agentops.v2"
 _EVENT_NAMES: Final = {
@@ -51,7 +59,7 @@ class SessionState:
     """What the backend remembers of a session between requests; good to have, never needed.
 
     Attributes:
-        agents: Names by agent id.
+        agents: Names by :func:`agent_key`.
     """
 
     __slots__ = ("_costs", "_settled_usd", "agents")
@@ -72,6 +80,11 @@ class SessionState:
             self._settled_usd += sum(self._costs.values())
             self._costs.clear()
         self._costs[event_id] = cost_usd
+
+
+def agent_key(agent_id: Value) -> str:
+    """Return under what a session remembers an agent: its id, cut to what an honest one needs."""
+    return str(agent_id)[:128]
 
 
 def session_uuid(value: Value) -> UUID:
@@ -240,7 +253,7 @@ def _span(
     agent_id = event.get("agent_id")
     if isinstance(agent_id, str) and agent_id:
         values[semconv.AGENTOPS_AGENT_ID] = agent_id
-        values[semconv.GEN_AI_AGENT_NAME] = state.agents.get(agent_id, agent_id)
+        values[semconv.GEN_AI_AGENT_NAME] = state.agents.get(agent_key(agent_id), agent_id)
     raw = attributes_of(values, limits)
     extra = {f"agentops.event.{name}": text for name, text in read.texts.items()}
     row = SpanRow(

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from agentops.server.ingest.acceptor import Acceptor
 from agentops.server.ingest.agentops_events import (
     SessionState,
+    agent_key,
     end_rows,
     event_rows,
     log_row,
@@ -191,7 +192,7 @@ class AgentOpsHttp:
     async def _create_agent(self, request: Request, body: Mapping[str, Value], _: str) -> Response:
         agents = self._state(self._claims(request)).agents
         if isinstance(body.get("name"), str) and len(agents) < _AGENTS_MAX:
-            agents[str(body.get("id"))] = body["name"][:1024]
+            agents[agent_key(body.get("id"))] = body["name"][:1024]
         return JSONResponse("Success")
 
     async def _create_thread(self, request: Request, _: Mapping[str, Value], __: str) -> Response:

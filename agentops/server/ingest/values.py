@@ -131,7 +131,10 @@ def read_value(value: Wire, depth_left: int) -> Value:
 
 
 def _read_double(value: Wire, _: int) -> float | str:
-    number = float(value.double_value)
+    try:
+        number = float(value.double_value)
+    except ValueError:  # JSON may bring any text here
+        raise BadRecord(f"{value.double_value[:32]!r} is not a number") from None
     if math.isfinite(number):
         return number
     return "NaN" if number != number else "Infinity" if number > 0 else "-Infinity"

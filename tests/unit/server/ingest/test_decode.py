@@ -140,6 +140,7 @@ def test_null_means_unset_in_json():
         ({"traceId": "01"}, "trace_id"),
         ({"spanId": ""}, "span_id"),
         ({"spanId": "zz" * 8}, "hexadecimal"),
+        ({"attributes": [{"key": "a", "value": {"doubleValue": "1,5"}}]}, "is not a number"),
         ({"startTimeUnixNano": "1"}, "outside the years"),
         ({"endTimeUnixNano": "18446744073709551615"}, "outside the years"),
         ({"name": 5}, "Expected"),
