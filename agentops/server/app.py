@@ -147,8 +147,8 @@ class Backend:
         self.token = load_token(config.data_dir / "token")
         executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="agentops-query")
 
-        def read(session_ids: list[str]) -> list[SessionRow]:
-            return session_rows(storage, config.project_id, session_ids)
+        def read(session_ids: list[str], q: str) -> list[SessionRow]:
+            return session_rows(storage, config.project_id, session_ids, q)
 
         live = Live(read, lambda job: loop.run_in_executor(executor, job), config.live_clients_max)
 

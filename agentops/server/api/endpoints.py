@@ -129,6 +129,7 @@ ENDPOINTS: Final = (
         operation="streamEvents",
         summary="Live updates: session.upsert (SessionRow), span.batch (SpanBatch), reset",
         answer=None,
+        parameters=(_QUERY,),
         content_type="text/event-stream",
     ),
     Endpoint(

@@ -2,14 +2,14 @@
 
 A change wakes the publisher, which reads the new lines of the sessions concerned once for all pages.
 A page that was away asks with ``Last-Event-ID``; if what it missed is no longer kept, it is told
-``reset`` and reads everything again.
+``reset`` and reads everything again. A page may follow only the sessions that match a filter.
 """
 
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -17,7 +17,10 @@ from agentops.errors import StorageError
 from agentops.guard import guarded
 from agentops.server.schemas import SessionRow, SpanBatch
 
-__all__ = ["Live"]
+__all__ = ["Lines", "Live"]
+
+Lines: TypeAlias = dict[str, list[SessionRow]]
+"""Lines of sessions by the filter text that they match; ``""`` matches all."""
 
 _KEPT: Final = 1_000
 _WAITING_MAX: Final = 500
@@ -30,15 +33,16 @@ class Live:
     """All pages that follow. Everything runs on the event loop but :meth:`changed`.
 
     Args:
-        read: Returns the lines of sessions; blocks, so it is called through ``run``.
+        read: Returns the lines of those of the given sessions that match a filter text; blocks, so it is
+            called through ``run``.
         run: Runs a blocking function on a thread.
         clients_max: Pages that may follow at once.
     """
 
     def __init__(
         self,
-        read: Callable[[list[str]], list[SessionRow]],
-        run: "Callable[[Callable[[], list[SessionRow]]], asyncio.Future[list[SessionRow]]]",
+        read: Callable[[list[str], str], list[SessionRow]],
+        run: "Callable[[Callable[[], Lines]], asyncio.Future[Lines]]",
         clients_max: int,
     ) -> None:
         self._read = read
@@ -73,10 +77,15 @@ class Live:
             with guarded("publishing live updates"):
                 await self._publish(changed)
 
-    async def follow(self, last_id: str) -> AsyncIterator[bytes]:
-        """Yield the stream for one page, which last saw the message ``last_id`` (``""``: none)."""
-        client = _Client()
-        missed = self._missed(last_id)
+    async def follow(self, last_id: str, q: str = "") -> AsyncIterator[bytes]:
+        """Yield the stream for one page.
+
+        Args:
+            last_id: The message that it saw last; ``""``: none.
+            q: Only sessions that match this filter text; ``""``: all.
+        """
+        client = _Client(q)
+        missed = self._missed(last_id, q)
         self._clients.add(client)
         try:
             yield f"retry: 1000\nid: {self._id(self._number)}\n: connected\n\n".encode()
@@ -107,33 +116,45 @@ class Live:
         if len(changed) > _SESSIONS_MAX:
             self._send("reset", b"{}")
             return
+        filters = {"", *(client.q for client in self._clients)}
         try:
-            rows = await self._run(lambda: self._read(list(changed)))
+            lines = await self._run(lambda: {q: self._read(list(changed), q) for q in filters})
         except StorageError:
             self._send("reset", b"{}")
             return
-        for row in rows:
-            self._send("session.upsert", msgspec.json.encode(row))
-        for row in rows:
+        matching = {q: {row.session_id for row in rows} for q, rows in lines.items()}
+        for row in lines[""]:
+            self._send("session.upsert", msgspec.json.encode(row), row.session_id, matching)
+        for row in lines[""]:
             batch = SpanBatch(session_id=row.session_id, count=changed[row.session_id])
             if batch.count:
-                self._send("span.batch", msgspec.json.encode(batch))
+                self._send("span.batch", msgspec.json.encode(batch), row.session_id, matching)
 
-    def _send(self, event: str, data: bytes) -> None:
+    def _send(
+        self,
+        event: str,
+        data: bytes,
+        session_id: str = "",
+        matching: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        """Send a message to every page, or to those in whose filter ``matching`` has the session."""
         self._number += 1
         head = f"id: {self._id(self._number)}\nevent: {event}\ndata: ".encode()
         message = head + data + b"\n\n"
         self._kept.append((self._number, message))
         for client in self._clients:
-            client.put(message)
+            if matching is None or session_id in matching.get(client.q, ()):
+                client.put(message)
 
-    def _missed(self, last_id: str) -> Sequence[bytes]:
+    def _missed(self, last_id: str, q: str) -> Sequence[bytes]:
         if not last_id:
             return []
         epoch, _, number = last_id.partition("-")
         if epoch == self._epoch and number.isascii() and number.isdigit():
             last = int(number)
             oldest = self._kept[0][0] if self._kept else self._number + 1
+            if q:  # what is kept does not say which filter it matched
+                oldest = self._number + 1
             if oldest - 1 <= last <= self._number:
                 return [message for number, message in self._kept if number > last]
         return [f"id: {self._id(self._number)}\nevent: reset\ndata: {{}}\n\n".encode()]
@@ -145,7 +166,8 @@ class Live:
 class _Client:
     """Messages that wait for one page; one that reads too slowly is told to read anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, q: str) -> None:
+        self.q = q
         self._messages: deque[bytes] = deque()
         self._arrived = asyncio.Event()
 

@@ -20,7 +20,7 @@ from agentops.server.api.endpoints import ENDPOINTS, PREFIX, Endpoint
 from agentops.server.api.live import Live
 from agentops.server.api.security import ScopedRoute
 from agentops.server.query import sessions, spans
-from agentops.server.query.filter import FilterError
+from agentops.server.query.filter import FilterError, parse
 from agentops.server.query.transcript import transcript
 from agentops.server.schemas import ErrorAnswer, ServerStatus
 from agentops.server.storage.base import SessionQuery, Sort, Storage
@@ -59,7 +59,7 @@ def routes(context: ApiContext) -> list[ScopedRoute]:
     for endpoint in ENDPOINTS:
         app: ASGIApp = _Question(endpoint, context)
         if endpoint.operation == "streamEvents":
-            app = _stream(context.live)
+            app = _stream(endpoint, context.live)
         found.append(ScopedRoute(PREFIX + endpoint.path, app, endpoint.scope, ["GET"]))
     return found
 
@@ -200,21 +200,29 @@ class _Question:
             return _failure(500, f"the storage failed; the server's log has more under {number}")
 
 
-def _stream(live: Live) -> ASGIApp:
+def _stream(endpoint: Endpoint, live: Live) -> ASGIApp:
     async def follow(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        if live.is_full:
-            response: Response = _failure(503, "too many pages follow already")
-            response.headers["retry-after"] = "5"
-        else:
-            last_id = request.headers.get("last-event-id", "")
-            headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-            response = StreamingResponse(
-                live.follow(last_id), media_type="text/event-stream", headers=headers
-            )
-        await response(scope, receive, send)
+        await _followed(endpoint, live, Request(scope, receive))(scope, receive, send)
 
     return follow
+
+
+def _followed(endpoint: Endpoint, live: Live, request: Request) -> Response:
+    """Return the stream of live updates, or why there is none."""
+    try:
+        q = _Told(endpoint, request).text("q")
+        parse(q)
+    except FilterError as error:
+        return _failure(400, str(error), position=error.position)
+    except ParameterError as error:
+        return _failure(400, str(error))
+    if live.is_full:
+        response = _failure(503, "too many pages follow already")
+        response.headers["retry-after"] = "5"
+        return response
+    messages = live.follow(request.headers.get("last-event-id", ""), q)
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(messages, media_type="text/event-stream", headers=headers)
 
 
 def _json(status: int, value: object, is_gzip_taken: bool = False) -> Response:

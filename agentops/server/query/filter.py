@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeAlias
 
 from agentops.errors import AgentOpsError
 from agentops.server.storage.base import Condition
+from agentops.server.storage.sql import shown_name
 
 __all__ = [
     "MATCHES",
@@ -31,6 +32,7 @@ __all__ = [
 
 _LENGTH_MAX: Final = 1_000
 _TERMS_MAX: Final = 20
+_VALUE_MAX: Final = (1 << 63) - 1  # the columns are Int64
 _STATUSES: Final = ("running", "ok", "error", "stopped")
 
 Operator = Literal[">", ">=", "<", "<=", "="]
@@ -91,7 +93,7 @@ MATCHES: Final = {
     "tag": _any("tags"),
     "user": _any("users"),
     "service": _any("services"),
-    "name": "tupleElement(name, 'text') ILIKE {value}",
+    "name": f"{shown_name()} ILIKE {{value}}",
     "session": "session_id ILIKE {value}",
     "error": "tupleElement(error, 'type') ILIKE {value}",
 }
@@ -214,6 +216,8 @@ def _comparison(
         known = ", ".join(unit for unit in units if unit)
         raise FilterError(f"expected a number, with or without {known}", position)
     value = round(float(number[1]) * units[unit])
+    if value > _VALUE_MAX:
+        raise FilterError(f"{word[0]} is more than can be compared", position)
     accepted: dict[str, Operator] = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "=": "="}
     return Comparison(key, accepted[operator], value, is_negated), word.end()
 

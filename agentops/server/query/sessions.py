@@ -1,7 +1,6 @@
 """Which sessions are there, and what is one session? Questions of the list and of the session page."""
 
 import base64
-import binascii
 from dataclasses import replace
 from typing import Final
 
@@ -96,9 +95,15 @@ def session_list(
     )
 
 
-def session_rows(reader: SpanReader, project_id: str, session_ids: list[str]) -> list[SessionRow]:
-    """Return the lines of the given sessions; unknown ones are left out."""
-    query = replace(session_query(project_id), session_ids=session_ids, limit=len(session_ids))
+def session_rows(
+    reader: SpanReader, project_id: str, session_ids: list[str], q: str = ""
+) -> list[SessionRow]:
+    """Return the lines of those of the given sessions that match a filter text; unknown ones are left out.
+
+    Raises:
+        FilterError: The text was not understood.
+    """
+    query = replace(session_query(project_id, q), session_ids=session_ids, limit=len(session_ids))
     return reader.sessions(query) if session_ids else []
 
 
@@ -202,7 +207,7 @@ def _read_cursor(cursor: str, order: str) -> tuple[int, str]:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         told, value, identity = text.split(" ", 2)
         number = int(value)
-    except (ValueError, binascii.Error) as error:
+    except ValueError as error:
         raise CursorError("the cursor is not one of this list") from error
     if told != order or not -(1 << 63) <= number < 1 << 63:
         raise CursorError(f"the cursor is not one of the order {order!r}")

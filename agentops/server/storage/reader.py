@@ -17,7 +17,7 @@ from agentops.server.storage.base import (
 )
 from agentops.server.storage.engine import Engine, Parameter
 from agentops.server.storage.lines import restore
-from agentops.server.storage.sql import lines_select, status_expression
+from agentops.server.storage.sql import lines_select, shown_name, status_expression
 
 __all__ = ["SqlReader"]
 
@@ -38,7 +38,8 @@ _SORT_VALUES: Final[dict[Sort, str]] = {
 }
 
 _LINE: Final = (
-    "l.session_id AS session_id, tupleElement(l.name, 'text') AS name, tupleElement(l.service, 'text') AS service_name, "
+    f"l.session_id AS session_id, {shown_name('l.')} AS name, "
+    "tupleElement(l.service, 'text') AS service_name, "
     "l.status AS status, intDiv(l.start_ns, 1000) AS start_us, "
     "intDiv(greatest(l.end_ns - l.start_ns, 0), 1000) AS duration_us, "
     "intDiv(l.end_ns, 1000) AS last_event_us, l.span_count, l.llm_count, l.tool_count, "
@@ -245,7 +246,7 @@ class SqlReader:
             "now_ns": query.now_us * 1000,
             **query.condition.parameters,
         }
-        condition = query.condition.sql.replace("$spans", self._spans_since(query))
+        condition = query.condition.sql.replace("$spans", self._spans_in(query))
         where, having = "1", ["(span_count > 0 OR announced = 1)", f"({condition})"]
         if query.session_ids is not None:
             where = "r.session_id IN {ids:Array(String)}"
@@ -263,12 +264,15 @@ class SqlReader:
         )
         return sql, parameters
 
-    def _spans_since(self, query: SessionQuery) -> str:
-        """The table of spans, without those that are older than every session asked for."""
+    def _spans_in(self, query: SessionQuery) -> str:
+        """The table of spans, without those that cannot be in a session asked for."""
+        bounds = []
+        if query.from_us is not None:
+            bounds.append("start_ns >= {from_ns:Int64}")
+        if query.session_ids is not None:
+            bounds.append("session_key IN {ids:Array(String)}")
         table = f"{self._database}.spans"
-        if query.from_us is None:
-            return table
-        return f"(SELECT * FROM {table} WHERE start_ns >= {{from_ns:Int64}})"
+        return f"(SELECT * FROM {table} WHERE {' AND '.join(bounds)})" if bounds else table
 
     def _spans_of(
         self, columns: str, project_id: str, session_id: str

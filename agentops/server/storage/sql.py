@@ -22,6 +22,7 @@ __all__ = [
     "retention_statements",
     "rollup_select",
     "schema_statements",
+    "shown_name",
     "status_expression",
 ]
 
@@ -130,6 +131,19 @@ def lines_select(database: str, where: str) -> str:
         f"SELECT r.session_id AS session_id, {columns} FROM {database}.sessions AS r "
         f"WHERE r.project_id = {{project:String}} AND {where} GROUP BY r.session_id"
     )
+
+
+def shown_name(prefix: str = "") -> str:
+    """Return the name of a session line; a session that nothing has named yet is a ``session``.
+
+    agentops 0.3 names no session before it ends. The line itself stays without a name, because the
+    highest of all that are told counts.
+
+    Args:
+        prefix: ``r.`` where the line is called ``r``.
+    """
+    name = f"tupleElement({prefix}name, 'text')"
+    return f"if({name} = '', 'session', {name})"
 
 
 def status_expression() -> str:

@@ -265,6 +265,15 @@ def test_announced_session_runs_until_its_own_span_ends(storage):
     assert ["a", "prod"] == only(storage).tags
 
 
+def test_session_that_nothing_has_named_yet_is_shown_and_found_as_a_session(storage):
+    write(storage, event(event_name="session.start"), span(2, parent_span_id="01" * 8))
+    shown = only(storage).name
+    write(storage, span(1, span_type="session", session_name="night run"))
+
+    assert ("session", "night run") == (shown, only(storage).name)
+    assert ([], ["session-1"]) == (ids(storage, "name:session"), ids(storage, "name:night*"))
+
+
 def test_session_end_event_ends_a_session_whose_span_is_lost(storage):
     end = event(2, event_name="session.end", attributes={"agentops.session.end_state": "Fail"})
     write(storage, event(1, event_name="session.start"), end)

@@ -280,7 +280,7 @@ export interface operations {
         };
     };
     streamEvents: {
-        parameters: { query?: never; header?: never; path?: never; cookie?: never;
+        parameters: { query?: { /** @description Filter, such as: status:error model:gpt-4o* cost>0.01 "free text" */ q?: string; }; header?: never; path?: never; cookie?: never;
         };
         requestBody?: never;
         responses: { /** @description Live updates: session.upsert (SessionRow), span.batch (SpanBatch), reset */ 200: { headers: { [name: string]: unknown; }; content: { "text/event-stream": unknown; }; }; /** @description A parameter was not understood */ 400: { headers: { [name: string]: unknown; }; content: { "application/json": components["schemas"]["ErrorAnswer"]; }; }; /** @description The browser token is missing or wrong */ 401: { headers: { [name: string]: unknown; }; content: { "application/json": components["schemas"]["ErrorAnswer"]; }; }; /** @description There is no such thing */ 404: { headers: { [name: string]: unknown; }; content: { "application/json": components["schemas"]["ErrorAnswer"]; }; }; /** @description A prefix fits more than one session */ 409: { headers: { [name: string]: unknown; }; content: { "application/json": components["schemas"]["ErrorAnswer"]; }; }; /** @description The storage cannot answer now; Retry-After says when to ask again */ 503: { headers: { [name: string]: unknown; }; content: { "application/json": components["schemas"]["ErrorAnswer"]; }; };

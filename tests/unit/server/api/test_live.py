@@ -21,8 +21,8 @@ def row(session_id):
 class Stream:
     """What one page sees of a Live."""
 
-    def __init__(self, live, last_id=""):
-        self._messages = live.follow(last_id)
+    def __init__(self, live, last_id="", q=""):
+        self._messages = live.follow(last_id, q)
 
     async def next(self):
         """The next message as (id, event, data); comments are skipped."""
@@ -42,7 +42,7 @@ class Stream:
 def live():
     """A function that runs a test over a fresh Live with its publisher."""
 
-    def run(test, read=lambda ids: [row(i) for i in ids], clients_max=4):
+    def run(test, read=lambda ids, q: [row(i) for i in ids], clients_max=4):
         async def main():
             loop = asyncio.get_running_loop()
             live = Live(read, lambda job: loop.run_in_executor(None, job), clients_max)
@@ -148,6 +148,34 @@ def test_change_while_nobody_follows_is_not_hidden_from_who_comes_back(live):
     live(test)
 
 
+def test_page_with_a_filter_gets_what_matches_it(live):
+    async def test(live):
+        stream, everything = Stream(live, q="name:b"), Stream(live)
+        await stream.next()
+        await everything.next()
+        live.changed({"a": 1, "b": 1})
+
+        got = [await stream.next() for _ in range(2)]
+        assert ["session.upsert", "span.batch"] == [event for _, event, _ in got]
+        assert {"b"} == {data["session_id"] for _, _, data in got}
+        assert "a" == (await everything.next())[2]["session_id"]
+
+    live(test, read=lambda ids, q: [row(i) for i in ids if q.removeprefix("name:") in ("", i)])
+
+
+def test_page_with_a_filter_that_missed_something_reads_anew(live):
+    async def test(live):
+        stream = Stream(live, q="name:b")
+        last_id = (await stream.next())[0]
+        live._send("session.upsert", b"{}", "a", {"": ["a"]})
+
+        back = Stream(live, last_id, q="name:b")
+        await back.next()
+        assert "reset" == (await back.next())[1]
+
+    live(test)
+
+
 def test_closing_ends_streams(live):
     async def test(live):
         messages = live.follow("")
@@ -159,10 +187,10 @@ def test_closing_ends_streams(live):
     live(test)
 
 
-def open_stream(backend, last_id=""):
+def open_stream(backend, last_id="", q=""):
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(backend.url).netloc, timeout=10)
     headers = {"Authorization": f"Bearer {backend.token}", "Last-Event-ID": last_id}
-    connection.request("GET", "/api/v1/events", headers=headers)
+    connection.request("GET", f"/api/v1/events?{urllib.parse.urlencode({'q': q})}", headers=headers)
     return connection, connection.getresponse()
 
 
@@ -197,4 +225,24 @@ def test_accepted_span_is_on_a_page_within_a_second(tmp_path):
         refused.close()
         assert 0 == backend.stop()
         answer.close()
+        connection.close()
+
+
+def test_stream_takes_the_filter_of_the_list_and_refuses_what_is_none(tmp_path):
+    with BackendProcess(tmp_path / "data") as backend:
+        refused, refusal = open_stream(backend, q="nonsense:1")
+        assert (400, True) == (refusal.status, b"unknown key" in refusal.read())
+        refused.close()
+        connection, answer = open_stream(backend, q="user:wanted reply")
+        read_event(answer)
+        for user, name in (("other", "a reply"), ("wanted", "a plan"), ("wanted", "a reply")):
+            trace, span = random_ids()
+            body = otlp_span(trace, span, session__id=trace, name=name, user__id=user)
+            assert 200 == backend.send(body)
+        event = read_event(answer)
+
+        assert ("session.upsert", trace) == (
+            event["event"],
+            json.loads(event["data"])["session_id"],
+        )
         connection.close()

@@ -51,6 +51,7 @@ def test_query_is_read(text, terms):
         ("model>5", 6, "cannot be compared"),
         ("tag:", 4, "expected a value"),
         ('x "open', 2, "a quote is not closed"),
+        ("dur>999999999999h", 4, "more than can be compared"),
         ("a" * 1001, 1000, "at most 1000 characters"),
         ("a " * 21, 40, "at most 20 terms"),
     ],
