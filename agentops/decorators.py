@@ -204,7 +204,7 @@ class _Steps:
     def _is_begun(self, function: Callable[..., Any]) -> bool:
         """Whether a vendor's SDK runs the tool and has begun its span: there is one span, not two."""
         spec = self._spec
-        run = claim_tool(spec.name, getattr(function, "__name__", spec.name))
+        run = claim_tool(function)
         if run is None:
             return False
         run.hides_arguments, run.hides_result = not spec.takes_input, not spec.takes_output

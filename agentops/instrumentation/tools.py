@@ -1,7 +1,8 @@
 """What is one use of a tool by the program? Instrumentation floor: the neutral shape of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import isroutine
 from typing import cast
 
 from opentelemetry import context as otel
@@ -13,9 +14,14 @@ from agentops import semconv
 from agentops.events import ToolEvent
 from agentops.telemetry.records import AnyValue
 
-__all__ = ["ToolRun", "bind_tool", "claim_tool"]
+__all__ = ["Action", "ToolRun", "bind_tool", "claim_tool"]
 
 _RUN = otel.create_key("agentops-tool-run")
+_STEPS_MAX = 32
+
+
+def _as_is(value: object) -> object:
+    return value
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,8 +32,11 @@ class ToolRun:
         name: Name of the tool.
         call_id: Id the model gave the call; ``""`` when it is not known.
         description: What the tool says it does.
+        function: What the SDK calls in the end; ``None`` when that is not known.
+        library: Package of the SDK, whose adapters may stand around the function.
         arguments: What the model wants it called with; content, by reference.
         result: What it gave back; content, by reference; set when it is over.
+        shape: Makes of arguments or result what is recorded; called on the pipeline's worker.
         error_type: ``error.type`` when the tool failed and the SDK told the model so.
         span: Its span, once started.
         is_claimed: Whether the function that runs is decorated as a tool itself.
@@ -38,8 +47,11 @@ class ToolRun:
     name: str
     call_id: str = ""
     description: str = ""
+    function: object = None
+    library: str = ""
     arguments: object = None
     result: object = None
+    shape: Callable[[object], object] = _as_is
     error_type: str = ""
     span: Span | None = None
     is_claimed: bool = False
@@ -65,9 +77,9 @@ class ToolRun:
             attributes[semconv.ERROR_TYPE] = self.error_type
         if content_mode == "full":
             if not self.hides_arguments:
-                attributes[semconv.GEN_AI_TOOL_CALL_ARGUMENTS] = self.arguments
+                attributes[semconv.GEN_AI_TOOL_CALL_ARGUMENTS] = self.shape(self.arguments)
             if not self.hides_result:
-                attributes[semconv.GEN_AI_TOOL_CALL_RESULT] = self.result
+                attributes[semconv.GEN_AI_TOOL_CALL_RESULT] = self.shape(self.result)
         return attributes
 
     def to_event(self, content_mode: str) -> ToolEvent:
@@ -75,9 +87,30 @@ class ToolRun:
         full = content_mode == "full"
         return ToolEvent(
             name=self.name,
-            params=self.arguments if full and not self.hides_arguments else None,
-            returns=self.result if full and not self.hides_result else None,
+            params=self.shape(self.arguments) if full and not self.hides_arguments else None,
+            returns=self.shape(self.result) if full and not self.hides_result else None,
         )
+
+    def leads_to(self, function: object) -> bool:
+        """Tell whether what the SDK calls is ``function`` with nothing but decorators around it.
+
+        Of the program's functions only ``__wrapped__``, bound methods and partials are followed; what
+        the SDK itself put around one is looked into.
+        """
+        around, seen = [self.function], 0
+        while around and seen < _STEPS_MAX:
+            each = around.pop()
+            seen += 1
+            if each is function:
+                return True
+            more = [getattr(each, name, None) for name in ("__wrapped__", "__func__", "func")]
+            if not isroutine(each):
+                more.append(getattr(each, "__call__", None))  # noqa: B004 - the method itself is wanted
+            if str(getattr(each, "__module__", "")).partition(".")[0] == self.library:
+                more.append(getattr(each, "_handler", None))
+                more += [_content(cell) for cell in getattr(each, "__closure__", None) or ()]
+            around += [one for one in more if callable(one)]
+        return False
 
     def enrich(self, name: str, span_name: str, attributes: Mapping[str, object]) -> None:
         """Add what the decorator of the function says: its words win over those of the vendor's SDK."""
@@ -88,21 +121,45 @@ class ToolRun:
                 self.span.set_attribute(key, value)  # type: ignore[arg-type] # checked where they leave
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A function of the program that a vendor's SDK has noted and may run.
+
+    Attributes:
+        holder: The SDK's own note of it.
+        attribute: Where the function stands in it.
+        run: What a run of it is; each run gets a copy.
+    """
+
+    holder: object
+    attribute: str
+    run: ToolRun
+
+
+def _content(cell: object) -> object:
+    """Return what a cell of a closure holds, ``None`` when it is empty."""
+    try:
+        return cell.cell_contents  # type: ignore[attr-defined] # it is a cell
+    except ValueError:
+        return None
+
+
 def bind_tool(run: ToolRun, span: Span) -> Context:
     """Return the current context with a run of a tool and its span in it."""
     run.span = span
     return otel.set_value(_RUN, run, trace.set_span_in_context(span))
 
 
-def claim_tool(*names: str) -> ToolRun | None:
-    """Return the run that a vendor's SDK has just begun under one of ``names``, the first time only.
+def claim_tool(function: object) -> ToolRun | None:
+    """Return the run that a vendor's SDK has just begun of ``function``, the first time only.
 
-    ``None`` where there is none, or where other work stands between the two.
+    ``None`` where there is none, where it runs another function, of whatever name, or where other work
+    stands between the two.
     """
     run = cast("ToolRun | None", otel.get_value(_RUN))
-    if run is None or run.is_claimed or run.name not in names:
+    if run is None or run.is_claimed or trace.get_current_span() is not run.span:
         return None
-    if trace.get_current_span() is not run.span:
+    if not run.leads_to(function):
         return None
     run.is_claimed = True
     return run

@@ -23,7 +23,7 @@ from agentops.pricing import Prices, is_stand_in
 from agentops.providers.patching import Patch, Wrapper, when_imported
 from agentops.providers.sockets import follow_socket
 from agentops.providers.streams import AsyncStreamProxy, AsyncTap, StreamProxy, Tap
-from agentops.providers.tools import tool_wrapper
+from agentops.providers.tools import actions_wrapper, tool_wrapper
 from agentops.telemetry.completion import Completion, Measurement
 
 if TYPE_CHECKING:
@@ -270,6 +270,8 @@ class InstrumentedProvider:
             return self._response_wrapper(target)
         if target.role == "tool":
             return tool_wrapper(self.instrumentation, target)
+        if target.role == "actions":
+            return actions_wrapper(self.instrumentation, target)
         if target.role == "property":
             return self._property_wrapper(target)
         if target.role == "socket":

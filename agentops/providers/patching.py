@@ -15,7 +15,7 @@ import wrapt
 
 from agentops.guard import guarded
 
-__all__ = ["ObjectProxy", "Patch", "Wrapper", "when_imported"]
+__all__ = ["ObjectProxy", "Patch", "Wrapper", "when_imported", "wrapped_function"]
 
 if TYPE_CHECKING:
     ObjectProxy = wrapt.ObjectProxy[Any]
@@ -137,6 +137,11 @@ class Patch:
 
 class _Wrapped(FunctionWrapper):
     """A wrapped function; its own class so that ours can be told from others'."""
+
+
+def wrapped_function(function: Callable[..., object], wrapper: Wrapper) -> Callable[..., object]:
+    """Return ``function`` with ``wrapper`` around it; to a look it is still the same."""
+    return _Wrapped(function, wrapper)
 
 
 def _raw(holder: object, name: str) -> Callable[..., object] | property:

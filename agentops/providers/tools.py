@@ -4,16 +4,18 @@ The SDKs' runners call the program's tools between two model calls. The span of 
 the tool runs, so that what it does stands below it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, cast
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from dataclasses import replace
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from agentops.guard import guarded
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
-from agentops.instrumentation.tools import bind_tool
-from agentops.providers.patching import Wrapper
+from agentops.instrumentation.tools import ToolRun, bind_tool
+from agentops.providers.patching import Wrapper, wrapped_function
 from agentops.telemetry.completion import Completion
 
 if TYPE_CHECKING:
@@ -21,13 +23,18 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from agentops.instrumentation.tools import ToolRun
+__all__ = ["actions_wrapper", "tool_wrapper"]
 
-__all__ = ["tool_wrapper"]
+_ReadRun = Callable[[tuple[object, ...]], "ToolRun | None"]
 
 
 def tool_wrapper(instrumentation: ProviderInstrumentation, target: Target) -> Wrapper:
     """Return what makes each call of ``target``, a function that runs one tool, a span."""
+
+    def read(args: tuple[object, ...]) -> ToolRun | None:
+        return instrumentation.read_tool(target, args)
+
+    follow = _follow_async if target.is_async else _follow
 
     def wrapper(
         wrapped: Callable[..., object],
@@ -35,71 +42,175 @@ def tool_wrapper(instrumentation: ProviderInstrumentation, target: Target) -> Wr
         args: tuple[object, ...],
         kwargs: Mapping[str, object],
     ) -> object:
-        if target.is_async:
-            return follow(wrapped, instance, args, kwargs)
-        running = _Running.start(instrumentation, target, (instance, *args))
-        try:
-            result = wrapped(*args, **kwargs)
-        except BaseException as error:
-            running.end(None, error)
-            raise
-        running.end(result)
-        return result
-
-    async def follow(
-        wrapped: Callable[..., object],
-        instance: object,
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
-    ) -> object:
-        running = _Running.start(instrumentation, target, (instance, *args))
-        try:
-            result = await cast("Awaitable[object]", wrapped(*args, **kwargs))
-        except BaseException as error:
-            running.end(None, error)
-            raise
-        running.end(result)
-        return result
+        running = _Running(instrumentation, read, (instance, *args))
+        return follow(running, wrapped, args, kwargs)
 
     return wrapper
 
 
-class _Running:
-    """A tool that runs; without a span where there was nothing to be read."""
+def actions_wrapper(instrumentation: ProviderInstrumentation, target: Target) -> Wrapper:
+    """Return what makes each call of the functions in the result of ``target`` a span."""
 
-    def __init__(self, instrumentation: ProviderInstrumentation) -> None:
+    def wrapper(
+        wrapped: Callable[..., object],
+        _instance: object,
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+    ) -> object:
+        value = wrapped(*args, **kwargs)
+        with guarded("following the actions of a program"):
+            for action in instrumentation.find_actions(target, value):
+                function = getattr(action.holder, action.attribute)
+                followed = wrapped_function(function, _action_wrapper(instrumentation, action.run))
+                # The SDK's own record of the action, which may be frozen; the program's is not touched.
+                object.__setattr__(action.holder, action.attribute, followed)
+        return value
+
+    return wrapper
+
+
+def _action_wrapper(instrumentation: ProviderInstrumentation, run: ToolRun) -> Wrapper:
+    def wrapper(
+        wrapped: Callable[..., object],
+        _instance: object,
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+    ) -> object:
+        running = _Running(instrumentation, lambda _: replace(run), ())
+        return _follow(running, wrapped, args, kwargs)
+
+    return wrapper
+
+
+def _follow(
+    running: "_Running",
+    function: Callable[..., object],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+) -> object:
+    """Run a tool; where it gives something to be awaited, the tool ends when that does."""
+    running.enter()
+    try:
+        result = function(*args, **kwargs)
+    except BaseException as error:
+        running.leave()
+        running.end(None, error)
+        raise
+    running.leave()
+    if isawaitable(result):
+        return _Awaited(running, result)
+    running.end(result)
+    return result
+
+
+async def _follow_async(
+    running: "_Running",
+    function: Callable[..., object],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+) -> object:
+    return await _Awaited(running, cast("Awaitable[object]", function(*args, **kwargs)))
+
+
+class _Awaited:
+    """Stands in for what a tool gave to be awaited; closed or dropped, it closes that."""
+
+    def __init__(self, running: "_Running", awaitable: Awaitable[object]) -> None:
+        self._running = running
+        self._awaitable: Any = awaitable
+        self._is_begun = False
+
+    @property  # type: ignore[misc]  # the SDK closes a coroutine that it did not expect
+    def __class__(self) -> type:
+        return type(self._awaitable)
+
+    def __await__(self) -> Generator[Any, Any, object]:
+        self._is_begun = True
+        return self._follow().__await__()
+
+    async def _follow(self) -> object:
+        running = self._running
+        running.enter()
+        try:
+            result: object = await self._awaitable
+        except GeneratorExit as error:
+            # The coroutine is thrown away, maybe in another context: there is nothing to put back.
+            running.end(None, error)
+            raise
+        except BaseException as error:
+            running.leave()
+            running.end(None, error)
+            raise
+        running.leave()
+        running.end(result)
+        return result
+
+    def close(self) -> None:
+        """Close what was to be awaited; the tool ends without a result."""
+        self._is_begun = True
+        close = getattr(self._awaitable, "close", None)
+        if callable(close):
+            close()
+        self._running.end(None)
+
+    def __del__(self) -> None:
+        if not self._is_begun:
+            self.close()
+
+
+class _Running:
+    """A tool that runs; without a span where there was nothing to be read.
+
+    Args:
+        instrumentation: What is known of the vendor.
+        read: Reads the run off ``args``.
+        args: What the hooked function was given.
+    """
+
+    def __init__(
+        self, instrumentation: ProviderInstrumentation, read: _ReadRun, args: tuple[object, ...]
+    ) -> None:
         self._instrumentation = instrumentation
+        self._read = read
+        self._args = args
         self._run: ToolRun | None = None
         self._span: Span | None = None
+        self._context: Context | None = None
         self._token: Token[Context] | None = None
 
-    @classmethod
-    def start(
-        cls, instrumentation: ProviderInstrumentation, target: Target, args: tuple[object, ...]
-    ) -> "_Running":
-        """Start the span and make it the current one."""
-        running = cls(instrumentation)
+    def enter(self) -> None:
+        """Make the span current; the first time it starts."""
         with guarded("starting a tool"):
-            run = instrumentation.read_tool(target, args)
-            if run is not None:
-                running._run = run
-                running._span = instrumentation.create_span(
-                    f"execute_tool {run.name}",
-                    kind=SpanKind.INTERNAL,
-                    attributes=run.to_start_attributes(),
-                )
-                running._token = attach(bind_tool(run, running._span))
-        return running
+            if self._context is None:
+                self._start()
+            if self._context is not None:
+                self._token = attach(self._context)
+
+    def _start(self) -> None:
+        run = self._read(self._args)
+        if run is None:
+            return
+        run.library = self._instrumentation.module
+        self._run = run
+        self._span = self._instrumentation.create_span(
+            f"execute_tool {run.name}",
+            kind=SpanKind.INTERNAL,
+            attributes=run.to_start_attributes(),
+        )
+        self._context = bind_tool(run, self._span)
+
+    def leave(self) -> None:
+        """Put the former span back."""
+        if self._token is not None:
+            token, self._token = self._token, None
+            detach(token)
 
     def end(self, result: object, error: BaseException | None = None) -> None:
-        """End the span and put the former one back."""
+        """End the span."""
         run, span = self._run, self._span
         if run is None or span is None:
             return
         with guarded("ending a tool"):
-            if self._token is not None and not isinstance(error, GeneratorExit):
-                # A coroutine that is thrown away may be closed in another context: nothing to put back.
-                detach(self._token)
             if error is None:
                 self._instrumentation.read_tool_result(run, result)
             if run.error_type:

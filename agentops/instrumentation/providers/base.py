@@ -12,7 +12,7 @@ from typing import Literal
 
 from agentops.instrumentation.base import BaseInstrumentation
 from agentops.instrumentation.calls import LLMCall
-from agentops.instrumentation.tools import ToolRun
+from agentops.instrumentation.tools import Action, ToolRun
 
 __all__ = ["ProviderInstrumentation", "Target"]
 
@@ -30,6 +30,7 @@ class Target:
             ``socket``: a constructor whose first argument is a connection that lives on;
             ``read_socket`` and ``socket_step`` tell how to follow it.
             ``tool``: it runs one tool of the program; ``read_tool`` tells which.
+            ``actions``: its result holds functions of the program; ``find_actions`` tells where.
             ``property``: a property of which ``replace_value`` chooses the value.
         is_async: Whether it is a coroutine function.
     """
@@ -37,7 +38,7 @@ class Target:
     module: str
     name: str
     operation: str = ""
-    role: Literal["call", "response", "socket", "tool", "property"] = "call"
+    role: Literal["call", "response", "socket", "tool", "actions", "property"] = "call"
     is_async: bool = False
 
 
@@ -108,6 +109,15 @@ class ProviderInstrumentation(BaseInstrumentation):
     def read_tool_result(self, run: ToolRun, result: object) -> None:
         """Fill ``run`` from what the function gave back; runs on the caller's thread."""
         run.result = result
+
+    def find_actions(self, target: Target, value: object) -> Sequence[Action]:  # noqa: ARG002
+        """Find the functions of the program that the SDK may run later; runs on the caller's thread.
+
+        Args:
+            target: The function, of role ``actions``.
+            value: What it returned.
+        """
+        return ()
 
     def read_socket(self, target: Target, connection: object) -> LLMCall | None:  # noqa: ARG002
         """Read a connection that was just opened; runs on the caller's thread.

@@ -7,7 +7,7 @@ knows the id of the call; before, only the method of the tool itself can be hook
 from importlib import import_module
 from typing import Final
 
-from agentops.instrumentation.providers.anthropic.blocks import field
+from agentops.instrumentation.providers.anthropic.blocks import field, read_parts
 from agentops.instrumentation.providers.base import Target
 from agentops.instrumentation.tools import ToolRun
 
@@ -64,8 +64,16 @@ def read_tool(hook: str, args: tuple[object, ...]) -> ToolRun | None:
         name=name,
         call_id=call_id if isinstance(call_id, str) else "",
         description=description if isinstance(description, str) else "",
+        function=getattr(tool, "func", None) or getattr(tool, "call", None),
         arguments=arguments,
+        shape=_shaped,
     )
+
+
+def _shaped(value: object) -> object:
+    """Return blocks of content as parts, anything else as it is."""
+    is_content = isinstance(value, list) and all(field(each, "type") for each in value)
+    return read_parts(value) if value and is_content else value
 
 
 def read_tool_result(run: ToolRun, result: object) -> None:

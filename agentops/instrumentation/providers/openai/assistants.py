@@ -144,6 +144,12 @@ class AgentSessionReader(Reader):
             if kind.endswith("output_text.done"):
                 said = [text_part(text(data, "text"))]
                 call.output_messages.append({"role": "assistant", "parts": said})
+            elif kind.endswith("turn.item.done"):
+                # Messages are told by their texts, above.
+                items = [
+                    item for item in (mapping(data, "item"),) if text(item, "type") != "message"
+                ]
+                call.output_messages += read_items(items, "assistant")
             elif kind.endswith((".turn.completed", ".turn.failed", ".turn.cancelled")):
                 _add_usage(call, mapping(data, "usage"))
                 read_error(call, mapping(data, "turn"))

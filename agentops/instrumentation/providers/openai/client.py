@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 from weakref import WeakKeyDictionary
 
 from agentops import semconv
@@ -24,13 +24,14 @@ from agentops.instrumentation.providers.openai.sockets import (
     step_of,
 )
 from agentops.instrumentation.providers.openai.tools import (
+    find_actions,
     read_tool,
     read_tool_result,
     tool_targets,
 )
 from agentops.instrumentation.providers.parts import blob
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation, sent_bytes
-from agentops.instrumentation.tools import ToolRun
+from agentops.instrumentation.tools import Action, ToolRun
 
 if TYPE_CHECKING:
     from agentops.telemetry.manager import TelemetryManager
@@ -96,9 +97,13 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         """Return the choke points every call goes through, the connections, and the tool runners."""
         return (*self._targets, *socket_targets(), *tool_targets())
 
-    def read_tool(self, target: Target, args: tuple[object, ...]) -> ToolRun | None:  # noqa: ARG002
-        """Read the function that one of the SDK's runners is about to run."""
-        return read_tool(args)
+    def read_tool(self, target: Target, args: tuple[object, ...]) -> ToolRun | None:
+        """Read the tool that one of the SDK's runners is about to run."""
+        return read_tool(target.name, args)
+
+    def find_actions(self, target: Target, value: object) -> Sequence[Action]:  # noqa: ARG002
+        """Find the actions that a decision may choose."""
+        return find_actions(cast("Sequence[object]", value))
 
     def read_tool_result(self, run: ToolRun, result: object) -> None:
         """Read what goes back to the model."""

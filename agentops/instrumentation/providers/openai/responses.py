@@ -22,7 +22,14 @@ from agentops.instrumentation.providers.parts import (
     tool_result,
 )
 
-__all__ = ["CompactReader", "FetchReader", "ResponseReader", "TokenCountReader", "read_items"]
+__all__ = [
+    "CompactReader",
+    "FetchReader",
+    "ResponseReader",
+    "TokenCountReader",
+    "output_parts",
+    "read_items",
+]
 
 _INCOMPLETE = {"max_output_tokens": "length", "max_tokens": "length"}
 _SCALARS = (str, int, float, bool)
@@ -226,8 +233,7 @@ def _item(item: Json, role: str) -> tuple[str, list[Part]]:
         given = item.get("input")
         return "assistant", [tool_call(text(item, "name"), text(item, "call_id"), given)]
     if kind.endswith("_call_output") or kind == "function_call_output":
-        output = item.get("output")
-        shaped = output if isinstance(output, str) else _content(output) or output
+        shaped = output_parts(item.get("output"))
         return "tool", [tool_result(text(item, "call_id"), shaped)]
     if kind == "compaction":
         return "assistant", [{"type": "compaction", "id": text(item, "id")}]
@@ -236,6 +242,13 @@ def _item(item: Json, role: str) -> tuple[str, list[Part]]:
     if kind.endswith("_call"):
         return "assistant", [_server_call(item, kind)]
     return role, [dict(item)]
+
+
+def output_parts(output: object) -> object:
+    """Return what a tool gave back: a text, parts where there are some, anything else as it is."""
+    if isinstance(output, dict) and "type" in output:
+        return _content([output])
+    return _content(output) or output if isinstance(output, list) else output
 
 
 def _content(content: object) -> list[Part]:

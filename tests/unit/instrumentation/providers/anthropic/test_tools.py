@@ -7,7 +7,7 @@ import pytest
 from anthropic import beta_async_tool, beta_tool
 from anthropic.lib.tools import ToolError
 from opentelemetry.trace import SpanKind, StatusCode
-from support.anthropic_wire import MESSAGE, REQUEST, TOOL_MESSAGE, Wire
+from support.anthropic_wire import MESSAGE, REQUEST, TOOL_MESSAGE, Wire, event_bytes, httpx2
 from support.providers import DirectManager
 
 from agentops.events import ToolEvent
@@ -174,6 +174,112 @@ async def test_a_tool_that_a_managed_session_asks_for_is_a_span(manager):
     assert tool.name == "execute_tool weather"
     assert tool["gen_ai.tool.call.id"] == "sevt_1"
     assert "rain in Oslo" in repr(tool["gen_ai.tool.call.result"])
+
+
+def _toolset(kind):
+    base = pytest.importorskip("anthropic.lib.tools._toolsets._runnable")
+    toolset = "BetaAsyncRunnableToolset" if kind == "async" else "BetaRunnableToolset"
+
+    def call(self, context, name, input):
+        if input["x"] < 0:
+            raise ToolError("off the screen")
+        return f"{name} at {input['x']}"
+
+    async def call_async(self, context, name, input):
+        return call(self, context, name, input)
+
+    members = {
+        "toolset_name": "computer",
+        "to_dict": lambda self: {"type": "computer_toolset_20260801"},
+        "call": call_async if kind == "async" else call,
+    }
+    return type("Screen", (getattr(base, toolset),), members)()
+
+
+def _click(x):
+    use = {"type": "tool_use", "id": "toolu_1", "name": "click", "toolset_name": "computer"}
+    return {**TOOL_MESSAGE, "content": [{**use, "input": {"x": x}}]}
+
+
+@pytest.mark.parametrize("x", [5, -5])
+@pytest.mark.parametrize("kind", ["sync", "async"])
+async def test_a_member_of_a_toolset_is_a_span(manager, kind, x):
+    wire = _wire(_click(x), MESSAGE)
+    client = wire.async_client() if kind == "async" else wire.client()
+    runner = client.beta.messages.tool_runner(**REQUEST, tools=[_toolset(kind)])
+    done = runner.until_done()
+    if kind == "async":
+        await done
+
+    [tool] = [ended for ended in manager.ended if ended.name.startswith("execute_tool")]
+    assert tool.name == "execute_tool click"
+    assert tool["gen_ai.tool.call.id"] == "toolu_1"
+    assert tool["gen_ai.tool.call.arguments"] == {"x": x}
+    assert tool.attributes.get("error.type") == (None if x > 0 else "tool_error")
+    assert ("click at 5" if x > 0 else "off the screen") in repr(tool["gen_ai.tool.call.result"])
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+async def test_a_tool_that_runs_while_the_answer_streams_is_a_span(manager, kind):
+    wire = Wire()
+    messages = [TWO_TOOLS, MESSAGE]
+
+    def answer(request):
+        wire.message = messages.pop(0)
+        return wire.streamed(request)
+
+    wire.answers["/v1/messages"] = answer
+    options = {**REQUEST, "stream": True, "run_tools_eagerly": True}
+    if kind == "sync":
+        for stream in wire.client().beta.messages.tool_runner(**options, tools=[weather]):
+            list(stream)
+    else:
+        tool = beta_async_tool(weather_async.func, name="weather")
+        async for stream in wire.async_client().beta.messages.tool_runner(**options, tools=[tool]):
+            async for _ in stream:
+                pass
+
+    tools = [ended for ended in manager.ended if ended.name == "execute_tool weather"]
+    assert [ended["gen_ai.tool.call.id"] for ended in tools] == ["toolu_0", "toolu_1"]
+    assert [ended["gen_ai.tool.call.result"] for ended in tools] == [
+        "rain in Oslo",
+        "rain in Bergen",
+    ]
+
+
+@pytest.mark.parametrize("tool", [weather, beta_async_tool(weather_async.func, name="weather")])
+async def test_the_runner_of_a_managed_session_makes_a_span_of_each_tool(manager, tool):
+    use = {
+        "type": "agent.custom_tool_use",
+        "id": "sevt_1",
+        "name": "weather",
+        "input": {"city": "Oslo"},
+        "processed_at": "2026-11-22T00:00:00Z",
+    }
+    over = {
+        "type": "session.status_terminated",
+        "id": "sevt_2",
+        "processed_at": use["processed_at"],
+    }
+    stream = b"".join(event_bytes([(each["type"], each) for each in (use, over)]))
+
+    def answer(request):
+        if request.url.path.endswith("/stream"):
+            headers = {"content-type": "text/event-stream"}
+            return httpx2.Response(200, headers=headers, content=stream)
+        if request.method == "GET":
+            return httpx2.Response(200, json={"data": [], "next_page": None})
+        return httpx2.Response(200, json={"data": [use]})
+
+    http = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
+    client = anthropic.AsyncAnthropic(api_key="x", max_retries=0, http_client=http)
+    calls = [call async for call in client.beta.sessions.events.tool_runner("sesn_1", tools=[tool])]
+
+    assert [call.name for call in calls] == ["weather"]
+    [ran] = [ended for ended in manager.ended if ended.name == "execute_tool weather"]
+    assert ran["gen_ai.tool.call.id"] == "sevt_1"
+    assert ran["gen_ai.tool.call.arguments"] == {"city": "Oslo"}
+    assert "rain in Oslo" in repr(ran["gen_ai.tool.call.result"])
 
 
 def test_every_hook_exists_in_the_installed_version():
