@@ -6,6 +6,7 @@ what the decorated thing returns, raises or is. Before :func:`agentops.init` the
 session initialises AgentOps from file and environment when the program did not.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, overload
@@ -73,29 +74,31 @@ class StepKeywords(TypedDict, total=False):
     capture_response: bool
 
 
-class _Verb(Generic[HandleT]):
+class _Verb(ABC, Generic[HandleT]):
     """A decorator and context manager; may be used any number of times, also at once."""
 
     def __init__(self) -> None:
         self._open: list[HandleT] = []
 
+    @abstractmethod
     def __call__(self, target: T) -> T:
         """Decorate ``target``.
 
         Raises:
             TypeError: It cannot be called.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _enter(self) -> HandleT:
-        raise NotImplementedError
+        """Begin, make it current, and return its handle."""
 
+    @abstractmethod
     def _exit(self, handle: HandleT, error: BaseException | None) -> None:
-        raise NotImplementedError
+        """End what the handle stands for."""
 
+    @abstractmethod
     def _current(self) -> object:
         """Return the handle that is open here, whatever task or thread this is."""
-        raise NotImplementedError
 
     def __enter__(self) -> HandleT:
         """Begin, and make it current."""

@@ -89,16 +89,9 @@ def _wrap_function(function: Callable[..., Any], begin: Begin) -> Callable[..., 
         run = begin(function, args, kwargs)
         if run is None:
             return function(*args, **kwargs)
-        token = attach(run.context)
-        try:
-            result = function(*args, **kwargs)
-        except BaseException as error:
-            run.end(error=error)
-            raise
-        finally:
-            detach(token)
-        run.end(result)
-        return result
+        with _Call(run) as call:
+            call.result = function(*args, **kwargs)
+        return call.result
 
     return wrapper
 
@@ -109,18 +102,29 @@ def _wrap_coroutine(function: Callable[..., Any], begin: Begin) -> Callable[...,
         run = begin(function, args, kwargs)
         if run is None:
             return await function(*args, **kwargs)
-        token = attach(run.context)
-        try:
-            result = await function(*args, **kwargs)
-        except BaseException as error:
-            run.end(error=error)
-            raise
-        finally:
-            detach(token)
-        run.end(result)
-        return result
+        with _Call(run) as call:
+            call.result = await function(*args, **kwargs)
+        return call.result
 
     return wrapper
+
+
+class _Call:
+    """One call that gives one result: the block runs in the run's context, and the run ends with it."""
+
+    __slots__ = ("_run", "_token", "result")
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.result: Any = None
+
+    def __enter__(self) -> "_Call":
+        self._token = attach(self._run.context)
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        detach(self._token)
+        self._run.end(self.result, error)
 
 
 def _wrap_generator(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
@@ -137,70 +141,79 @@ def _wrap_generator(function: Callable[..., Any], begin: Begin) -> Callable[...,
 
 def _drive(inner: Generator[Any, Any, Any], run: Run) -> Generator[Any, Any, Any]:
     """Step ``inner`` with its own context current during each step, as PEP 380 delegates."""
-    context, yielded = run.context, _Yielded()
     step: Callable[[Any], Any] = inner.send
     value: Any = None
-    try:
+    with _Course(run) as course:
         while True:
-            token = attach(context)
+            course.enter()
             try:
                 item = step(value)
             finally:
-                context, value = otel.get_current(), None
-                detach(token)
-            yielded.add(item)
+                value = None
+                course.leave()
+            course.yielded.add(item)
             try:
-                value = yield item
-                step = inner.send
+                value, step = (yield item), inner.send
             except BaseException as thrown:  # noqa: BLE001 - handed on to the generator, as it came
                 value, step = thrown, inner.throw
-    except StopIteration as stop:
-        run.end(yielded.output(stop.value))
-        return stop.value
-    except GeneratorExit:
-        run.end(yielded.output(None))
-        raise
-    except BaseException as error:
-        run.end(yielded.output(None), error)
-        raise
-    finally:
-        value = None
+    return course.returned
 
 
 def _wrap_async_generator(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
     @functools.wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401
         inner: AsyncGenerator[Any, Any] = function(*args, **kwargs)
-        run = begin(function, args, kwargs) or _Plain()
-        context, yielded = run.context, _Yielded()
         step: Callable[[Any], Any] = inner.asend
         value: Any = None
-        try:
+        with _Course(begin(function, args, kwargs) or _Plain()) as course:
             while True:
-                token = attach(context)
+                course.enter()
                 try:
                     item = await step(value)
                 finally:
-                    context, value = otel.get_current(), None
-                    detach(token)
-                yielded.add(item)
+                    value = None
+                    course.leave()
+                course.yielded.add(item)
                 try:
-                    value = yield item
-                    step = inner.asend
+                    value, step = (yield item), inner.asend
                 except BaseException as thrown:  # noqa: BLE001 - handed on, as it came
                     value, step = thrown, inner.athrow
-        except StopAsyncIteration:
-            run.end(yielded.output(None))
-        except GeneratorExit:
-            run.end(yielded.output(None))
-            raise
-        except BaseException as error:
-            run.end(yielded.output(None), error)
-            raise
-        finally:
-            value = None
 
     return wrapper
+
+
+class _Course:
+    """A generator from its first step to its end: what is current in its steps, what it gave, how it ended.
+
+    The ``with`` block holds all its steps and is left by an exception only: that the generator is
+    exhausted, or is closed, is no error, and the first of these goes no further.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._context = run.context
+        self.yielded = _Yielded()
+        self.returned: Any = None
+
+    def enter(self) -> None:
+        """Make current what was current at the end of the step before."""
+        self._token = attach(self._context)
+
+    def leave(self) -> None:
+        """Keep what is current for the next step, and restore what was current outside."""
+        self._context = otel.get_current()
+        detach(self._token)
+
+    def __enter__(self) -> "_Course":
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        is_exhausted = isinstance(error, (StopIteration, StopAsyncIteration))
+        if isinstance(error, StopIteration):
+            self.returned = error.value
+        is_over = is_exhausted or isinstance(error, GeneratorExit)
+        self._run.end(self.yielded.output(self.returned), None if is_over else error)
+        return is_exhausted
 
 
 def _wrap_class(cls: type, begin: Begin) -> type:

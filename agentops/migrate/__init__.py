@@ -1,1 +1,0 @@
-"""Rewrites programs for older agentops."""
