@@ -12,12 +12,12 @@ from urllib.parse import quote, urlencode
 
 import urllib3
 
-from agentops.errors import ApiError
+from agentops.errors import ApiError, MissingExtraError
 
 __all__ = ["ApiClient", "Json", "add_connection_arguments", "connect"]
 
 Json: TypeAlias = Any
-"""Whatever the REST API answers; its shapes are those of ``agentops.server.api.schemas``."""
+"""Whatever the REST API answers; its shapes are those of ``agentops.server.schemas``."""
 
 DEFAULT_URL = "http://127.0.0.1:4320"
 _TIMEOUT_S = 10.0
@@ -48,14 +48,18 @@ class ApiClient:
         body = response.data
         if response.status != 200:
             raise ApiError(response.status, _refusal(response.status, body))
-        return json.loads(body)
+        try:
+            return json.loads(body)
+        except ValueError:
+            message = f"what answers at {self.url} is no AgentOps backend; see --url"
+            raise ApiError(response.status, message) from None
 
     def session(self, session_id: str) -> Json:
         """Return one session by its id or a unique prefix of at least six characters."""
         return self.get(f"sessions/{quote(session_id, safe='')}")
 
     def stream(self, query: str = "") -> Iterator[tuple[str, Json]]:
-        """Yield ``(event name, data)`` from the live stream until it ends."""
+        """Yield ``(event name, data)`` from the live stream of the sessions that match, until it ends."""
         parameters = {"q": query} if query else None
         timeout = urllib3.Timeout(connect=_TIMEOUT_S, read=60)
         response = self._request("events", parameters, timeout=timeout, preload_content=False)
@@ -63,6 +67,8 @@ class ApiClient:
             raise ApiError(response.status, _refusal(response.status, response.read()))
         try:
             yield from _server_sent_events(response)
+        except urllib3.exceptions.HTTPError:
+            raise ApiError(0, f"the stream of {self.url} broke off") from None
         finally:
             response.close()
 
@@ -132,15 +138,13 @@ def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
 
 def connect(options: argparse.Namespace) -> ApiClient:
     """Return a client for the backend that the options, or the data directory, name."""
-    from agentops.server.config import (
-        data_directory,
-        read_server_file,
-        read_token,
-    )  # the server is an extra
-
+    try:
+        from agentops.server.config import data_directory, read_server_file, read_token  # an extra
+    except ImportError as error:
+        raise MissingExtraError("This verb", "server", error.name) from None
     directory = data_directory(options.data_dir)
     told = read_server_file(directory)
-    url = options.url or (told.url if told else DEFAULT_URL)
+    url = (options.url or (told.url if told else DEFAULT_URL)).rstrip("/")
     is_ours = told is not None and url == told.url
     token = options.token or (read_token(directory) if is_ours or options.data_dir else "") or ""
     return ApiClient(url, token)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from agentops.cli.api import add_connection_arguments, connect
-from agentops.cli.numbers import clock_time, duration, money, tokens
-from agentops.cli.terminal import clean, console, one_line
+from agentops.cli.terminal import console, one_line
+from agentops.numbers import clock_time, duration, money, tokens
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -57,7 +57,7 @@ def session_line(row: Mapping[str, Any], width: int) -> "Text":
     line.append(f"{MARKS.get(status, '?')} ", style=STYLES.get(status, ""))
     line.append(f"{row['session_id'][:8]}  ", style="bold")
     line.append(f"{clock_time(row['start_us'])[5:]}  ", style="dim")
-    line.append(f"{clean(row['name']):<14.14}  ")
+    line.append(f"{one_line(row['name'], 14):<14}  ")
     line.append(f"{duration(row['duration_us']):>7}  ")
     line.append(f"{row['llm_count']:>3} LLM {row['tool_count']:>3} tools  ")
     if width >= 90:

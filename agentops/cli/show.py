@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agentops.cli.api import ApiClient, add_connection_arguments, connect
-from agentops.cli.numbers import clock_time, duration, money, tokens
 from agentops.cli.sessions import MARKS, STYLES
-from agentops.cli.terminal import clean, console, one_line
+from agentops.cli.terminal import console, one_line
+from agentops.numbers import clock_time, duration, money, tokens
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -36,6 +36,7 @@ COLOURS = {
 }
 SPANS_MAX = 500
 INDENT_MAX = 60
+NAME_CHARACTERS_MAX = 200
 
 
 class _Characters(NamedTuple):
@@ -82,7 +83,7 @@ def headline(summary: Mapping[str, Any]) -> "Text":
 
     status = str(summary["status"])
     line = Text()
-    line.append(f"{clean(summary['name'])}  ", style="bold")
+    line.append(f"{one_line(summary['name'], NAME_CHARACTERS_MAX)}  ", style="bold")
     line.append(f"{MARKS.get(status, '?')} {status.upper()}  ", style=STYLES.get(status, ""))
     parts = [
         duration(summary["duration_us"]),
@@ -127,9 +128,9 @@ def _tree_lines(skeleton: Mapping[str, Any], width: int, drawn: _Characters) -> 
     for index, indent in order[:SPANS_MAX]:
         kind = skeleton["types"][skeleton["type"][index]]
         failed = skeleton["status"][index] == 2
-        name = f"{indent}{LETTERS.get(kind, '-')} {clean(skeleton['strings'][skeleton['name'][index]])}"
+        name = one_line(skeleton["strings"][skeleton["name"][index]], NAME_CHARACTERS_MAX)
         line = Text()
-        label = one_line_keeping_indent(name + (" ✗" if failed else ""), name_width)
+        label = _cut(f"{indent}{LETTERS.get(kind, '-')} {name}{' ✗' if failed else ''}", name_width)
         line.append(f"{label:<{name_width}} ", style="red" if failed else COLOURS.get(kind, ""))
         begin = (starts[index] - first) * bar_width // whole
         length = max(1, lengths[index] * bar_width // whole) if bar_width else 0
@@ -152,8 +153,7 @@ def _tree_lines(skeleton: Mapping[str, Any], width: int, drawn: _Characters) -> 
     return lines
 
 
-def one_line_keeping_indent(text: str, width: int) -> str:
-    """Cut text to a width with an ellipsis; spaces at its start are kept."""
+def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 

@@ -1,11 +1,15 @@
 """The command line as a whole: usage, statuses, nothing imported in vain."""
 
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from agentops.cli import VERBS, main
+from agentops.cli.api import ApiClient
+from agentops.errors import ApiError
 
 
 def test_without_a_verb_the_help_is_shown(capsys):
@@ -47,3 +51,39 @@ def test_version_and_help_load_nothing_heavy():
 def test_backend_that_is_not_there_is_told_with_what_to_do(capsys):
     assert 1 == main(["sessions", "--url", "http://127.0.0.1:9"])
     assert "start the backend with: agentops serve" in capsys.readouterr().err
+
+
+@pytest.fixture
+def other_server():
+    """URL of a server that answers one GET with the bytes of its list, then hangs up; and that list."""
+    answers = [b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(b"".join(answers))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", answers
+        thread.join()
+
+
+def test_server_that_is_no_backend_is_told_as_such(other_server, capsys):
+    assert 1 == main(["sessions", "--url", other_server[0]])
+    assert "is no AgentOps backend" in capsys.readouterr().err
+
+
+def test_stream_that_breaks_off_is_an_error_of_the_api(other_server):
+    url, answers = other_server
+    answers[:] = [
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+        b"1a\r\nevent: reset\r\ndata: {}\r\n\r\n\r\nff"
+    ]
+    stream = ApiClient(url).stream("status:error")
+
+    assert ("reset", {}) == next(stream)
+    with pytest.raises(ApiError, match="broke off"):
+        next(stream)

@@ -63,6 +63,13 @@ def test_failed_span_is_marked_and_tokens_are_shown():
     assert "812→119  $0.000200" in line.plain
 
 
+def test_a_name_of_several_lines_stays_on_its_line():
+    (line,) = _tree_lines(skeleton([-1], strings=["first\nsecond"]), 100, ASCII)
+
+    assert "first second" in line.plain
+    assert "\n" not in line.plain
+
+
 def test_control_characters_from_outside_do_not_reach_the_terminal():
     (line,) = _tree_lines(skeleton([-1], strings=["\x1b[31mred\x1b[0m \x07bell"]), 100, BOX)
 
