@@ -33,7 +33,7 @@ def find(directory: Path) -> Path | None:
                 return place / name
     for place in places:
         file = place / "pyproject.toml"
-        if file.is_file() and "[tool.agentops" in _text(file):
+        if _mentions_us(file):
             return file
     return None
 
@@ -84,12 +84,25 @@ def expand(
     return _REFERENCE.sub(replacement, value) or None
 
 
+def _mentions_us(file: Path) -> bool:
+    """Whether a ``pyproject.toml`` may hold our table; one that cannot be read is somebody else's affair."""
+    try:
+        with file.open("rb") as stream:
+            return b"[tool.agentops" in stream.read(_BYTES_MAX)
+    except OSError:
+        return False
+
+
 def _text(file: Path) -> str:
     try:
         with file.open("rb") as stream:
-            return stream.read(_BYTES_MAX).decode("utf-8-sig")
+            content = stream.read(_BYTES_MAX + 1)
+            text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(str(file), str(error), "a readable UTF-8 file") from None
+    if len(content) > _BYTES_MAX:
+        raise ConfigurationError(str(file), "more", f"at most {_BYTES_MAX} bytes")
+    return text
 
 
 def _yaml(text: str, file: Path) -> object:

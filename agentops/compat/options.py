@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from agentops import client
+from agentops.errors import ConfigurationError
 from agentops.session.session import Session, tag_list
 
 if TYPE_CHECKING:
@@ -168,7 +169,10 @@ def _inherited(_today: Options, behaviour: Options, value: str) -> None:
 
 
 def _log_level(_today: Options, _behaviour: Options, value: str | int) -> None:
-    logger.setLevel(value.upper() if isinstance(value, str) else value)
+    try:
+        logger.setLevel(value.upper() if isinstance(value, str) else value)
+    except (TypeError, ValueError):
+        raise ConfigurationError("log_level", value, "a level such as INFO or 20") from None
 
 
 def _parent_key(_today: Options, _behaviour: Options, _value: str) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 from agentops import client, semconv
 from agentops.compat.options import configure
 from agentops.decorators import agent, task, tool
-from agentops.session.context import attach, detach
+from agentops.guard import tolerated
 from agentops.session.session import Session, SessionOptions, stable_agent_id
 from agentops.session.state import EndState
 
@@ -173,7 +173,7 @@ def track_agent(name: Any = None) -> Any:  # noqa: ANN401 - a decorator with or 
     ``agentops_name=`` besides its own arguments.
 
     Args:
-        name: Name of the agent; by default that of the class or function.
+        name: Name of the agent; by default the ``role`` of the instance, else that of the class or function.
     """
     if name is not None and not isinstance(name, str):
         return track_agent()(name)
@@ -182,7 +182,7 @@ def track_agent(name: Any = None) -> Any:  # noqa: ANN401 - a decorator with or 
         named = name or target.__name__
         decorated = agent(name=named)(target)
         if isinstance(decorated, type):
-            _name_instances(decorated, named)
+            _name_instances(decorated, name)
         else:
             decorated.agentops_agent_name = named
             decorated.agentops_agent_id = stable_agent_id(named)
@@ -191,16 +191,19 @@ def track_agent(name: Any = None) -> Any:  # noqa: ANN401 - a decorator with or 
     return decorate
 
 
-def _name_instances(cls: Any, name: str) -> None:  # noqa: ANN401 - its __init__ is replaced
+def _name_instances(cls: Any, name: str | None) -> None:  # noqa: ANN401 - its __init__ is replaced
     original = cls.__init__
 
     @functools.wraps(original)
     def initialise(self: Any, *args: Any, **options: Any) -> None:  # noqa: ANN401
         given = options.pop("agentops_name", None)
         original(self, *args, **options)
-        named = given or name or getattr(self, "role", None)
+        tolerated("naming an agent", name_instance, self, given, otherwise=None)
+
+    def name_instance(self: Any, given: str | None) -> None:  # noqa: ANN401
+        named = str(given or name or getattr(self, "role", None) or cls.__name__)
         self.agentops_agent_name = named
-        self.agentops_agent_id = stable_agent_id(str(named))
+        self.agentops_agent_id = stable_agent_id(named)
 
     cls.__init__ = initialise
 
@@ -210,31 +213,18 @@ def _with_session(decorated: Any, function: Any) -> Any:  # noqa: ANN401 - any c
     if "session" in inspect.signature(function).parameters:
         return decorated
 
-    if inspect.iscoroutinefunction(function):
+    @functools.wraps(decorated)
+    def call(*args: Any, session: Session | None = None, **options: Any) -> Any:  # noqa: ANN401
+        return (decorated if session is None else session.patch(decorated))(*args, **options)
 
-        @functools.wraps(decorated)
-        async def in_session(*args: Any, session: Session | None = None, **options: Any) -> Any:  # noqa: ANN401
-            if session is None:
-                return await decorated(*args, **options)
-            token = attach(session.context)
-            try:
-                return await decorated(*args, **options)
-            finally:
-                detach(token)
-
-        return in_session
+    if not inspect.iscoroutinefunction(function):
+        return call
 
     @functools.wraps(decorated)
-    def call_in_session(*args: Any, session: Session | None = None, **options: Any) -> Any:  # noqa: ANN401
-        if session is None:
-            return decorated(*args, **options)
-        token = attach(session.context)
-        try:
-            return decorated(*args, **options)
-        finally:
-            detach(token)
+    async def call_and_wait(*args: Any, **options: Any) -> Any:  # noqa: ANN401
+        return await call(*args, **options)
 
-    return call_in_session
+    return call_and_wait
 
 
 def _current(verb: str) -> Session | None:

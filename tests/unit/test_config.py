@@ -192,6 +192,19 @@ def test_refusal_out_of_a_file_names_the_file(tmp_path):
     assert str(file) in str(caught.value)
 
 
+def test_a_file_that_is_too_long_is_refused_and_not_cut(tmp_path):
+    write(tmp_path / "agentops.yaml", "service_name: a\n" + "# " + "x" * (1 << 20))
+
+    with pytest.raises(ConfigurationError, match="at most 1048576 bytes"):
+        load()
+
+
+def test_a_pyproject_of_others_that_is_no_text_does_not_matter(tmp_path):
+    (tmp_path / "pyproject.toml").write_bytes(b"[project]\nname = '\xff'\n")
+
+    assert load().file is None
+
+
 def test_broken_yaml_names_file_and_line(tmp_path):
     write(tmp_path / "agentops.yaml", "telemetry:\n  - a: [\n")
 

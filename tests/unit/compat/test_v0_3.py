@@ -1,6 +1,7 @@
 """Programs written for agentops 0.3 run, and what they record arrives."""
 
 import asyncio
+import dataclasses
 import logging
 import uuid
 from decimal import Decimal
@@ -8,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 import agentops
+from agentops.errors import ConfigurationError
 from agentops.testing import recording
 
 
@@ -132,6 +134,24 @@ def test_track_agent_works_with_and_without_parentheses(recorded, decorate):
     assert recorded.span("invoke_agent Planner")
 
 
+@pytest.mark.parametrize(("name", "expected"), [(None, "critic"), ("Ada", "Ada")])
+def test_an_agent_without_a_name_is_called_by_its_role(recorded, name, expected):
+    @agentops.track_agent(name)
+    class Planner:
+        role = "critic"
+
+    assert expected == Planner().agentops_agent_name
+
+
+def test_an_object_that_takes_no_attributes_is_made_all_the_same(recorded):
+    @agentops.track_agent
+    @dataclasses.dataclass(frozen=True)
+    class Planner:
+        goal: str
+
+    assert "win" == Planner("win").goal
+
+
 def test_track_agent_on_a_function(recorded):
     @agentops.track_agent(name="Ada")
     def act():
@@ -152,6 +172,11 @@ def test_the_key_may_be_set_before_init():
     with recording():
         assert agentops.get_api_key() == "11111111-1111-4111-8111-111111111111"
     assert agentops.get_api_key() is None
+
+
+def test_a_level_that_is_none_is_refused_by_its_name():
+    with pytest.raises(ConfigurationError, match="log_level: got 'LOUD'"):
+        agentops.init(log_level="LOUD")
 
 
 def test_older_keywords_of_init_mean_what_they_meant():
