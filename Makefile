@@ -9,7 +9,7 @@ ARGS ?=
 # Imports cost less, in time and memory, when the packages come with their bytecode.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: demo test lint types walls unit web-check web-dev bench docs-screenshots clean
+.PHONY: demo test web-check web-dev docs-screenshots clean
 
 demo: $(VENV)/.demo $(STATIC)
 	@$(BIN)/agentops demo $(ARGS)

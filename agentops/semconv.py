@@ -19,17 +19,11 @@ GEN_AI_CONVERSATION_ID: Final = "gen_ai.conversation.id"  # string
 GEN_AI_DATA_SOURCE_ID: Final = "gen_ai.data_source.id"  # string
 GEN_AI_EMBEDDINGS_DIMENSION_COUNT: Final = "gen_ai.embeddings.dimension.count"  # int
 GEN_AI_EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"  # string
-GEN_AI_EVALUATION_NAME: Final = "gen_ai.evaluation.name"  # string
-GEN_AI_EVALUATION_SCORE_LABEL: Final = "gen_ai.evaluation.score.label"  # string
-GEN_AI_EVALUATION_SCORE_VALUE: Final = "gen_ai.evaluation.score.value"  # double
 GEN_AI_INPUT_MESSAGES: Final = (
     "gen_ai.input.messages"  # messages in the JSON shape of the conventions
 )
 GEN_AI_MEMORY_QUERY_TEXT: Final = "gen_ai.memory.query.text"  # string
-GEN_AI_MEMORY_RECORD_COUNT: Final = "gen_ai.memory.record.count"  # int
-GEN_AI_MEMORY_RECORD_ID: Final = "gen_ai.memory.record.id"  # string
 GEN_AI_MEMORY_RECORDS: Final = "gen_ai.memory.records"  # any
-GEN_AI_MEMORY_STORE_ID: Final = "gen_ai.memory.store.id"  # string
 GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"  # string enum
 GEN_AI_OUTPUT_MESSAGES: Final = (
     "gen_ai.output.messages"  # messages in the JSON shape of the conventions
@@ -100,10 +94,6 @@ GEN_AI_USAGE_TEXT_CACHE_READ_INPUT_TOKENS: Final = (
 GEN_AI_USAGE_TEXT_INPUT_TOKENS: Final = "gen_ai.usage.text.input_tokens"  # int, tokens
 GEN_AI_USAGE_TEXT_OUTPUT_TOKENS: Final = "gen_ai.usage.text.output_tokens"  # int, tokens
 GEN_AI_WORKFLOW_NAME: Final = "gen_ai.workflow.name"  # string
-MCP_METHOD_NAME: Final = "mcp.method.name"  # string enum
-MCP_PROTOCOL_VERSION: Final = "mcp.protocol.version"  # string
-MCP_RESOURCE_URI: Final = "mcp.resource.uri"  # string
-MCP_SESSION_ID: Final = "mcp.session.id"  # string
 OPENAI_API_TYPE: Final = "openai.api.type"  # string enum
 OPENAI_REQUEST_SERVICE_TIER: Final = "openai.request.service_tier"  # string enum
 OPENAI_RESPONSE_SERVICE_TIER: Final = "openai.response.service_tier"  # string
@@ -124,7 +114,6 @@ ANTHROPIC_COMPACTION_INPUT_TOKENS: Final = "anthropic.usage.compaction.input_tok
 ANTHROPIC_COMPACTION_OUTPUT_TOKENS: Final = (
     "anthropic.usage.compaction.output_tokens"  # int, tokens
 )
-ANTHROPIC_COUNTED_INPUT_TOKENS: Final = "anthropic.message.count_tokens.input_tokens"  # int, tokens
 ANTHROPIC_ORGANIZATION_ID: Final = "anthropic.organization.id"  # string
 ANTHROPIC_BATCH_SIZE: Final = "anthropic.batch.size"  # int, requests submitted
 ANTHROPIC_BATCH_STATUS: Final = "anthropic.batch.processing_status"  # string
@@ -135,19 +124,16 @@ ANTHROPIC_SERVER_TOOL_USE: Final = "anthropic.usage.server_tool_use"  # prefix o
 
 # OpenTelemetry core: who, where, what went wrong
 SESSION_ID: Final = "session.id"  # string, UUID
-SESSION_PREVIOUS_ID: Final = "session.previous_id"  # string
 USER_ID: Final = "user.id"  # string
 ERROR_TYPE: Final = "error.type"  # string
 SERVER_ADDRESS: Final = "server.address"  # string
 SERVER_PORT: Final = "server.port"  # int
 SERVICE_NAME: Final = "service.name"  # string
-SERVICE_VERSION: Final = "service.version"  # string
 EXCEPTION_TYPE: Final = "exception.type"  # string
 EXCEPTION_MESSAGE: Final = "exception.message"  # string
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"  # string
 HTTP_REQUEST_METHOD: Final = "http.request.method"  # string
 HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"  # int
-HTTP_REQUEST_RESEND_COUNT: Final = "http.request.resend_count"  # int
 URL_PATH: Final = "url.path"  # string
 RPC_SYSTEM_NAME: Final = "rpc.system.name"  # string
 RPC_METHOD: Final = "rpc.method"  # string: full name, without the first slash

@@ -122,6 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> Mapping[str, object] | None:
         length = int(self.headers.get("content-length") or 0)
         if length > _BODY_BYTES_MAX:
+            self.close_connection = True  # the body is left unread
             self._refuse(413, f"{length} bytes; the limit is {_BODY_BYTES_MAX}")
             return None
         try:

@@ -134,8 +134,12 @@ class SessionManager:
 
     def get(self, session_id: UUID | str) -> Session | None:
         """Return the live session with this id, or ``None``."""
+        try:
+            key = session_id if isinstance(session_id, UUID) else UUID(session_id)
+        except ValueError:
+            return None
         with self._lock:
-            return next((s for s in self._live.values() if str(s.id) == str(session_id)), None)
+            return self._live.get(key)
 
     def _ended(self, session: Session) -> None:
         with self._lock:

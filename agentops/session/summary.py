@@ -1,7 +1,6 @@
 """What is said at the end of a program? Session floor: one line about its sessions."""
 
-import math
-
+from agentops.numbers import duration, money, tokens
 from agentops.session.session import Session
 from agentops.session.state import EndState
 from agentops.telemetry.totals import Totals
@@ -44,13 +43,13 @@ def summary(tally: Tally, totals: Totals, pages_url: str | None) -> str | None:
         parts = [f"{tally.explicit} sessions{failed}"]
         link = pages_url
     else:
-        parts = [f"{session.name} {_state(session)}", _duration(session.duration_ns / 1e9)]
+        parts = [f"{session.name} {_state(session)}", duration(session.duration_ns // 1_000)]
         link = session.url
     if totals.tokens:
-        parts.append(f"{totals.tokens:,} tokens")
+        parts.append(f"{tokens(totals.tokens)} tokens")
     if totals.cost_usd > 0:
         at_least = "at least " if totals.unpriced_calls else ""
-        parts.append(f"{at_least}{_money(totals.cost_usd)}")
+        parts.append(f"{at_least}{money(totals.cost_usd)}")
     if link:
         parts.append(link)
     return "agentops: " + ", ".join(parts)
@@ -58,18 +57,3 @@ def summary(tally: Tally, totals: Totals, pages_url: str | None) -> str | None:
 
 def _state(session: Session) -> str:
     return {EndState.SUCCESS: "ok", EndState.FAIL: "failed"}.get(session.end_state, "ended")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:.0f}ms"
-    if seconds < 60:
-        return f"{seconds:.3g}s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}m {rest:02d}s"
-
-
-def _money(usd: float) -> str:
-    """Return US dollars above 0 with three significant digits: ``$0.00870``, ``$12.3``."""
-    decimals = max(0, 2 - math.floor(math.log10(usd)))
-    return f"${usd:,.{decimals}f}"

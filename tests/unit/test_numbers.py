@@ -1,14 +1,14 @@
-"""Durations, money and tokens read as in the dashboard."""
+"""Durations, money and tokens read as on the web pages."""
 
 import pytest
 
-from agentops.cli.numbers import duration, money, tokens
+from agentops.numbers import duration, money, tokens
 
 
 @pytest.mark.parametrize(
     ("us", "expected"),
     [
-        (0, "0µs"),
+        (0, "0ms"),
         (999, "999µs"),
         (1_000, "1.00ms"),
         (40_000, "40.0ms"),
@@ -21,6 +21,8 @@ from agentops.cli.numbers import duration, money, tokens
         (59_960_000, "1m 00s"),
         (123_000_000, "2m 03s"),
         (3_720_000_000, "1h 02m"),
+        (86_399_000_000, "1d 00h"),
+        (273_600_000_000, "3d 04h"),
         (-1, "?"),
     ],
 )
@@ -39,7 +41,10 @@ def test_duration(us, expected):
         (0.09996, "$0.100"),
         (0.5, "$0.500"),
         (1, "$1.00"),
-        (1234.5, "$1,234.50"),
+        (9.996, "$10.0"),
+        (12.345, "$12.3"),
+        (999.4, "$999"),
+        (1234.4, "$1,234"),
     ],
 )
 def test_money(usd, expected):
@@ -49,4 +54,4 @@ def test_money(usd, expected):
 def test_tokens_that_were_not_told_are_not_zero():
     assert "?" == tokens(None)
     assert "0" == tokens(0)
-    assert "1\u202f931" == tokens(1931)
+    assert "1,931" == tokens(1931)

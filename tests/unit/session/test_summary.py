@@ -27,7 +27,8 @@ def test_one_session_is_told_with_its_address(sessions):
 
     line = summary(sessions.tally, USED, PAGES)
     assert re.fullmatch(
-        rf"agentops: support ok, \d+ms, 2,511 tokens, \$0\.00870, http://h/s/{session.id}", line
+        rf"agentops: support ok, [\d.]+(µs|ms|s), 2,511 tokens, \$0\.00870, http://h/s/{session.id}",
+        line,
     )
 
 
