@@ -282,6 +282,7 @@ class ExporterConfig:
         type: ``agentops``, ``otlp``, ``console``, ``file``, ``memory``, the name of an installed
             ``agentops.exporters`` entry point, or ``package.module:factory``.
         endpoint: URL, or ``host:port`` for OTLP over gRPC.
+        is_whole_url: The endpoint is the very URL to send to: no ``/v1/traces`` is added. For one signal.
         api_key: Key for an ``agentops`` destination; never shown.
         protocol: OTLP only. ``None``: ``grpc`` where the endpoint has no scheme, else ``http/protobuf``.
         headers: Sent with every request; values are never shown.
@@ -300,6 +301,7 @@ class ExporterConfig:
 
     type: str
     endpoint: str | None = None
+    is_whole_url: bool = False
     api_key: str | None = field(default=None, repr=False)
     protocol: Literal["http/protobuf", "http/json", "grpc"] | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -20,13 +20,14 @@ from agentops.clock import monotonic_ns
 from agentops.guard import guarded
 from agentops.telemetry.backoff import Backoff
 from agentops.telemetry.config import BatchConfig, ExporterConfig, SpoolConfig
+from agentops.telemetry.encoder import ENCODINGS, EncodingName
 from agentops.telemetry.exporters import build
 from agentops.telemetry.exporters.base import Batch, Exporter, ExportResult, Outcome
 from agentops.telemetry.outbox import Outbox, Pending
 from agentops.telemetry.schema import at
 from agentops.telemetry.shorten import shortened
 from agentops.telemetry.spool import Spool, folder_name
-from agentops.telemetry.stats import DestinationStats
+from agentops.telemetry.stats import UNOFFERED, DestinationStats
 
 __all__ = ["Destination", "Limits", "connect"]
 
@@ -103,7 +104,9 @@ class Destination:
             False  # a flush or the end allows one attempt before the back-off is over
         )
         self._is_asked_to_wait = False  # by the receiver itself: then not even they do
-        self._is_refusing = False
+        self._unoffered: set[EncodingName] = set()
+        self._refusals = 0  # whole batches refused since one was taken
+        self._refused_with = _FAILED
         self._is_gone = False
         self._not_before_s = 0.0
         self._failures = 0
@@ -118,8 +121,12 @@ class Destination:
 
     def put(self, batch: Batch) -> None:
         """Take over a batch: to disk, to the queue, and wake the sender. Called by the worker."""
-        self._box.put(batch, self.exporter.encodings)
-        self.start()
+        for each in self._unoffered:
+            self._box.pass_over(sum(map(ENCODINGS[each].takes, batch.records)), UNOFFERED)
+        offered = [each for each in self.exporter.encodings if each not in self._unoffered]
+        if offered or not self.exporter.encodings:
+            self._box.put(batch, offered)
+            self.start()
 
     def start(self) -> None:
         """Start the sender if it does not run; where no thread can start, :meth:`flush` sends instead."""
@@ -306,6 +313,9 @@ class Destination:
         is_oversized = _size_bytes(batch) >= self._too_large_bytes
         if is_oversized and self._split(taken, batch, is_half=False):
             return
+        if taken[0].is_half and self._refusals > 1:
+            self._drop(taken, self._refused_with)
+            return
         limit_s = self._stop_at_s if self._stop_at_s is not None else deadline_s
         timeout_s = self._limits.timeout_s
         if limit_s is not None:
@@ -319,6 +329,8 @@ class Destination:
             self._on_delivered(taken, result)
         elif result.outcome is Outcome.RETRY:
             self._on_retry(taken, result, is_recovered)
+        elif result.outcome is Outcome.UNOFFERED:
+            self._on_unoffered(taken, batch, result)
         elif result.outcome is Outcome.TOO_LARGE:
             self._on_too_large(taken, batch, result)
         else:
@@ -332,7 +344,7 @@ class Destination:
         if self._backoff.failures:
             logger.info("agentops: %s is reachable again", self.name)
         self._backoff.succeed()
-        self._is_refusing = False
+        self._refusals = 0
         self._box.settle(taken, rejected=result.rejected)
 
     def _on_retry(self, taken: list[Pending], result: ExportResult, is_recovered: bool) -> None:
@@ -364,13 +376,23 @@ class Destination:
             self._box.replace(taken, [shorter], is_half=False)
 
     def _on_refused(self, taken: list[Pending], batch: Batch, result: ExportResult) -> None:
-        # One poisoned record must not take its neighbours along; but a receiver that refused the
-        # batch before as well refuses everything, and searching for the culprit is of no use.
+        # One poisoned record must not take its neighbours along; but a receiver that refused another
+        # batch as well refuses everything, and searching for the culprit is of no use.
         is_half = taken[0].is_half
-        searches = not self._is_refusing and not is_half
-        self._is_refusing = self._is_refusing or not is_half
+        self._refusals += not is_half
+        self._refused_with = result
+        searches = self._refusals == 1 and not is_half
         if not (searches and self._split(taken, batch, is_half=True)):
             self._drop(taken, result)
+
+    def _on_unoffered(self, taken: list[Pending], batch: Batch, result: ExportResult) -> None:
+        encodings = {part.encoding for part in batch.parts()}
+        if not encodings <= self._unoffered:
+            self._unoffered |= encodings
+            names = ", ".join(sorted({ENCODINGS[each].signal for each in encodings}))
+            # No warning: nobody asked for them by name, and nothing is wrong with the traces.
+            logger.info("agentops: %s takes no %s (%s)", self.name, names, result.reason)
+        self._box.settle(taken, dropped=UNOFFERED)
 
     def _drop(self, taken: list[Pending], result: ExportResult) -> None:
         self._backoff.succeed()

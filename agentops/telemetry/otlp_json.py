@@ -19,7 +19,7 @@ from agentops.telemetry.records import (
     SpanRecord,
 )
 
-__all__ = ["event", "resource", "scope", "span"]
+__all__ = ["attributes", "event", "resource", "scope", "span"]
 
 _INT64_MIN, _INT64_END = -(1 << 63), 1 << 63
 
@@ -98,16 +98,17 @@ def _key(key: object) -> str:
     return str(key) if isinstance(key, (bool, float, type(None))) else f"<{type(key).__name__}>"
 
 
-def _attributes(attributes: Mapping[str, AnyValue]) -> list[dict[str, object]]:
+def attributes(values: Mapping[str, AnyValue]) -> list[dict[str, object]]:
+    """Return attributes as the mapping has them: a list of ``KeyValue``."""
     return [
         {"key": _text(key), "value": _any_value(value, DEPTH_MAX, [NODES_MAX])}
-        for key, value in attributes.items()
+        for key, value in values.items()
     ]
 
 
-def resource(attributes: Mapping[str, AnyValue]) -> bytes:
+def resource(values: Mapping[str, AnyValue]) -> bytes:
     """Return a ``Resource``."""
-    return _dumps({"attributes": _attributes(attributes)})
+    return _dumps({"attributes": attributes(values)})
 
 
 def scope(value: Scope) -> bytes:
@@ -123,7 +124,7 @@ def _span_event(value: SpanEventRecord) -> dict[str, object]:
     return {
         "timeUnixNano": str(value.time_ns),
         "name": _text(value.name),
-        "attributes": _attributes(value.attributes),
+        "attributes": attributes(value.attributes),
         "droppedAttributesCount": value.dropped_attributes,
     }
 
@@ -133,7 +134,7 @@ def _link(value: LinkRecord) -> dict[str, object]:
         "traceId": f"{value.trace_id:032x}",
         "spanId": f"{value.span_id:016x}",
         "traceState": _text(value.trace_state),
-        "attributes": _attributes(value.attributes),
+        "attributes": attributes(value.attributes),
         "droppedAttributesCount": value.dropped_attributes,
         "flags": value.flags,
     }
@@ -149,7 +150,7 @@ def span(value: SpanRecord) -> bytes:
         "kind": value.kind,
         "startTimeUnixNano": str(value.start_ns),
         "endTimeUnixNano": str(value.end_ns),
-        "attributes": _attributes(value.attributes),
+        "attributes": attributes(value.attributes),
         "droppedAttributesCount": value.dropped_attributes,
         "events": [_span_event(happened) for happened in value.events],
         "droppedEventsCount": value.dropped_events,
@@ -169,7 +170,7 @@ def event(value: EventRecord) -> bytes:
         "timeUnixNano": str(value.time_ns),
         "observedTimeUnixNano": str(value.time_ns),
         "severityNumber": value.severity,
-        "attributes": _attributes(value.attributes),
+        "attributes": attributes(value.attributes),
         "droppedAttributesCount": value.dropped_attributes,
         "flags": value.flags & 0xFF,
         "traceId": f"{value.trace_id:032x}" if value.trace_id else "",

@@ -74,10 +74,7 @@ class Outbox:
         waiting = []
         for encoding in encodings:
             part = batch.part(encoding)
-            failed = batch.unencodable.get(encoding, 0)
-            if failed:
-                self._counts["accepted"] += failed
-                self._dropped["not encodable"] += failed
+            self.pass_over(batch.unencodable.get(encoding, 0), "not encodable")
             if part is not None:
                 waiting.append(self._pending(part))
         if not encodings:
@@ -89,6 +86,12 @@ class Outbox:
                 self._append(self._queue, pending)
             self._keep_bounds()
             self.changed.notify_all()
+
+    def pass_over(self, count: int, reason: str) -> None:
+        """Count records that never wait here."""
+        if count:
+            self._counts["accepted"] += count
+            self._dropped[reason] += count
 
     def _pending(self, part: Part) -> Pending:
         place = self._spool.append(part) if self._spool is not None else None
@@ -207,13 +210,20 @@ class Outbox:
             self.changed.notify_all()
 
     def replace(self, taken: list[Pending], parts: Sequence[Part], *, is_half: bool) -> None:
-        """Put parts that hold the records of what was taken in its place, at the head of the queue."""
+        """Put parts that hold the records of what was taken in its place: at the head of the queue.
+
+        Halves go to its end: what stands between them and the next attempt tells whether the receiver
+        refuses everything, and searching is of no use.
+        """
         pieces = [
             replace(self._pending(part), number=taken[0].number, is_half=is_half) for part in parts
         ]
         with self.changed:
             self._memory_bytes += sum(piece.size_bytes for piece in pieces)
-            self._queue.extendleft(reversed(pieces))
+            if is_half:
+                self._queue.extend(pieces)
+            else:
+                self._queue.extendleft(reversed(pieces))
             self._forget(taken)
 
     def settle(self, taken: list[Pending], *, rejected: int = 0, dropped: str = "") -> None:

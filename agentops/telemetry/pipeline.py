@@ -20,7 +20,7 @@ from agentops.telemetry.config import BatchConfig
 from agentops.telemetry.destination import Destination
 from agentops.telemetry.exporters.base import Batch
 from agentops.telemetry.records import Record
-from agentops.telemetry.stats import LossReport, Stats
+from agentops.telemetry.stats import UNOFFERED, LossReport, Stats
 
 __all__ = ["ITEM_OVERHEAD_BYTES", "Pipeline", "Prepare", "Release"]
 
@@ -229,7 +229,11 @@ class Pipeline:
             unsent, spooled = unsent + in_memory, spooled + on_disk
         report = LossReport(dropped=self._all_drops(), unsent=unsent, spooled=spooled)
         if report.lost:
-            reasons = ", ".join(f"{reason}: {count}" for reason, count in report.dropped.items())
+            reasons = ", ".join(
+                f"{reason}: {count}"
+                for reason, count in report.dropped.items()
+                if not reason.endswith(UNOFFERED)
+            )
             with guarded("logging"):
                 logger.warning(
                     "agentops: %d records were lost (%s)",
@@ -386,7 +390,9 @@ class Pipeline:
             destination.after_fork()
 
     def at_exit(self) -> None:
-        """End with the process."""
+        """End with the process, unless it has ended before."""
+        if self._is_closed:
+            return
         if (
             self._worker is None
             and not self._accepted

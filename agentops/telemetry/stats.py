@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["DestinationStats", "LossReport", "Stats"]
+__all__ = ["UNOFFERED", "DestinationStats", "LossReport", "Stats"]
+
+UNOFFERED = "not taken here"
+"""Reason for records of a kind that the receiver has no place for, such as logs at a store of traces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,5 +69,6 @@ class LossReport:
 
     @property
     def lost(self) -> int:
-        """Records that nobody will deliver."""
-        return sum(self.dropped.values()) + self.unsent
+        """Records that nobody will deliver, without those their receiver has no place for."""
+        counts = self.dropped.items()
+        return sum(n for why, n in counts if not why.endswith(UNOFFERED)) + self.unsent

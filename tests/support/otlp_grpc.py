@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -14,9 +15,13 @@ __all__ = ["Receiver"]
 
 
 class Receiver:
-    """A real gRPC server with both OTLP services; answers as planned, else OK."""
+    """A real gRPC server with the OTLP services; answers as planned, else OK.
 
-    def __init__(self):
+    Args:
+        signals: The services it has; ``trace``, ``logs``, ``metrics``.
+    """
+
+    def __init__(self, signals=("trace", "logs", "metrics")):
         self.requests = []
         self.metadata = []
         self.plan = []
@@ -26,7 +31,10 @@ class Receiver:
         for service, request in (
             ("trace.v1.TraceService", ExportTraceServiceRequest),
             ("logs.v1.LogsService", ExportLogsServiceRequest),
+            ("metrics.v1.MetricsService", ExportMetricsServiceRequest),
         ):
+            if service.partition(".")[0] not in signals:
+                continue
             handler = grpc.unary_unary_rpc_method_handler(
                 self._export,
                 request_deserializer=request.FromString,

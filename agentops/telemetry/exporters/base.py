@@ -84,6 +84,8 @@ class Outcome(Enum):
     """It will never succeed."""
     TOO_LARGE = "too_large"
     """It may succeed in smaller pieces."""
+    UNOFFERED = "unoffered"
+    """The receiver has no place for records of this encoding; it takes others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from agentops import __version__
@@ -12,9 +13,17 @@ from agentops.telemetry.exporters.answers import from_http_status, from_http_suc
 from agentops.telemetry.exporters.base import Batch, Exporter, ExportResult, Outcome
 from agentops.telemetry.exporters.transport import HttpTransport, TransportError, is_loopback
 
-__all__ = ["OtlpHttpExporter", "build", "checked_compression", "post_part"]
+__all__ = [
+    "OtlpHttpExporter",
+    "build",
+    "checked_compression",
+    "is_grpc",
+    "path_of",
+    "post_part",
+]
 
 _DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
+_NO_SUCH_PLACE = frozenset({"http 404", "http 405", "http 501"})
 _PROTOBUF: dict[str, EncodingName] = {"traces": "traces_protobuf", "logs": "logs_protobuf"}
 _JSON: dict[str, EncodingName] = {"traces": "traces_json", "logs": "logs_json"}
 
@@ -68,12 +77,11 @@ class OtlpHttpExporter(Exporter):
         self._transport = HttpTransport(endpoint, config)
         table = _JSON if config.protocol == "http/json" else _PROTOBUF
         self.encodings = tuple(table[signal] for signal in config.signals if signal in table)
-        base = parts.path.rstrip("/")
-        for signal in ("traces", "logs", "metrics"):
-            base = base.removesuffix(f"/v1/{signal}")
         self._paths = {
-            encoding: f"{base}/v1/{ENCODINGS[encoding].signal}" for encoding in self.encodings
+            encoding: path_of(config, parts.path, ENCODINGS[encoding].signal)
+            for encoding in self.encodings
         }
+        base = _base(parts.path)
         self._headers = {"User-Agent": f"agentops/{__version__}", **config.headers}
         if config.compression != "none" and not is_loopback(parts.hostname or ""):
             self._headers["Content-Encoding"] = checked_compression(config.compression)
@@ -88,6 +96,9 @@ class OtlpHttpExporter(Exporter):
         if result.reason == "http 415" and self._headers.pop("Content-Encoding", ""):
             # It does not take the compression: from now on it gets none.
             result = post_part(self._transport, path, part, self._headers, timeout_s)
+        if result.reason in _NO_SUCH_PLACE and ENCODINGS[part.encoding].signal == "logs":
+            # Not every receiver of traces takes logs; a wrong address shows at the traces.
+            return replace(result, outcome=Outcome.UNOFFERED)
         return result
 
     def shutdown(self) -> None:
@@ -97,6 +108,24 @@ class OtlpHttpExporter(Exporter):
     def after_fork(self) -> None:
         """Leave the connection to the parent."""
         self._transport.after_fork()
+
+
+def is_grpc(config: ExporterConfig) -> bool:
+    """Return whether an exporter speaks gRPC: it says so, or its endpoint has no scheme."""
+    endpoint = config.endpoint or _DEFAULT_ENDPOINT
+    return (config.protocol or ("http" if "://" in endpoint else "grpc")) == "grpc"
+
+
+def path_of(config: ExporterConfig, path: str, signal: str) -> str:
+    """Return the path that a signal is sent to, from that of the endpoint."""
+    return (path or "/") if config.is_whole_url else f"{_base(path)}/v1/{signal}"
+
+
+def _base(path: str) -> str:
+    base = path.rstrip("/")
+    for signal in ("traces", "logs", "metrics"):
+        base = base.removesuffix(f"/v1/{signal}")
+    return base
 
 
 def checked_compression(name: str) -> str:
@@ -112,9 +141,7 @@ def checked_compression(name: str) -> str:
 
 def build(config: ExporterConfig) -> Exporter:
     """Make the exporter for the protocol ``config`` names or its endpoint implies."""
-    endpoint = config.endpoint or _DEFAULT_ENDPOINT
-    protocol = config.protocol or ("http/protobuf" if "://" in endpoint else "grpc")
-    if protocol == "grpc":
+    if is_grpc(config):
         # grpc is an extra and costs 185 ms to import.
         from agentops.telemetry.exporters.otlp_grpc import OtlpGrpcExporter
 

@@ -3,19 +3,20 @@
 The bytes are encoded already: the stub's serializer is the identity.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from agentops import __version__
 from agentops.errors import ConfigurationError, MissingExtraError
 from agentops.telemetry.config import ExporterConfig
-from agentops.telemetry.encoder import EncodingName
+from agentops.telemetry.encoder import ENCODINGS, EncodingName
 from agentops.telemetry.exporters.answers import (
     from_grpc_status,
     from_http_success,
     retry_info_s,
 )
-from agentops.telemetry.exporters.base import Batch, Exporter, ExportResult
+from agentops.telemetry.exporters.base import Batch, Exporter, ExportResult, Outcome
 from agentops.telemetry.exporters.transport import is_loopback
 
 try:
@@ -26,10 +27,12 @@ except ImportError as error:
 __all__ = ["OtlpGrpcExporter"]
 
 _DEFAULT_TARGET = "127.0.0.1:4317"
-_METHODS: dict[EncodingName, str] = {
-    "traces_protobuf": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-    "logs_protobuf": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+_METHODS = {
+    "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
 }
+_UNIMPLEMENTED = "grpc 12"
 _ENCODINGS: dict[str, EncodingName] = {"traces": "traces_protobuf", "logs": "logs_protobuf"}
 _OPTIONS = (
     ("grpc.max_send_message_length", 64 * 1024 * 1024),
@@ -66,7 +69,6 @@ class OtlpGrpcExporter(Exporter):
         zips = config.compression == "gzip" and not here
         self._compression = grpc.Compression.Gzip if zips else grpc.Compression.NoCompression
         self._channel: grpc.Channel | None = None
-        self._calls: dict[EncodingName, grpc.UnaryUnaryMultiCallable] = {}
         self.encodings = tuple(_ENCODINGS[each] for each in config.signals if each in _ENCODINGS)
         self.name = f"otlp grpc {self._target}"
         self.identity = f"otlp grpc {endpoint} {sorted(config.headers.items())}"
@@ -74,14 +76,22 @@ class OtlpGrpcExporter(Exporter):
     def export(self, batch: Batch, timeout_s: float) -> ExportResult:
         """Send the batch's part."""
         part = batch.parts()[0]
-        if self._channel is None:
-            self._open()
+        signal = ENCODINGS[part.encoding].signal
+        result = self.call(signal, part.body(), timeout_s)
+        if signal == "logs" and result.reason == _UNIMPLEMENTED:
+            # Not every receiver of traces takes logs.
+            return replace(result, outcome=Outcome.UNOFFERED)
+        return result
+
+    def call(self, signal: str, body: bytes, timeout_s: float) -> ExportResult:
+        """Send one request of a signal: ``traces``, ``logs`` or ``metrics``."""
         try:
-            answer: bytes = self._calls[part.encoding](
-                part.body(),
-                timeout=timeout_s,
-                metadata=self._metadata,
-                compression=self._compression,
+            call = (self._channel or self._open()).unary_unary(_METHODS[signal])
+        except OSError:  # a certificate that cannot be read may be there later
+            return ExportResult(outcome=Outcome.RETRY, reason="certificate cannot be read")
+        try:
+            answer: bytes = call(
+                body, timeout=timeout_s, metadata=self._metadata, compression=self._compression
             )
         except grpc.RpcError as error:
             return self._failed(error)
@@ -97,14 +107,12 @@ class OtlpGrpcExporter(Exporter):
         gone = code == grpc.StatusCode.UNAVAILABLE.value[0] and "refused" in details
         return from_grpc_status(code, wait_s, details, is_unreachable=gone)
 
-    def _open(self) -> None:
+    def _open(self) -> "grpc.Channel":
         if self._is_plain:
             self._channel = grpc.insecure_channel(self._target, options=_OPTIONS)
         else:
             self._channel = grpc.secure_channel(self._target, self._credentials(), options=_OPTIONS)
-        self._calls = {
-            encoding: self._channel.unary_unary(_METHODS[encoding]) for encoding in self.encodings
-        }
+        return self._channel
 
     def _credentials(self) -> "grpc.ChannelCredentials":
         config = self._config
@@ -123,7 +131,6 @@ class OtlpGrpcExporter(Exporter):
     def after_fork(self) -> None:
         """Leave the channel to the parent: it cannot be used, nor closed, on this side."""
         self._channel = None
-        self._calls = {}
 
 
 def _read(path: str | None) -> bytes | None:

@@ -33,7 +33,7 @@ codecs.lookup("idna")
 
 __all__ = ["ANSWER_BYTES_MAX", "Answer", "HttpTransport", "TransportError", "is_loopback"]
 
-ANSWER_BYTES_MAX = 4 * 1024 * 1024
+ANSWER_BYTES_MAX = 1024 * 1024
 """Bytes of an answer's body that are read; the connection is closed on more."""
 
 

@@ -84,6 +84,36 @@ def test_receiver_that_refuses_everything_is_asked_once_for_each_batch(
     assert len(collector.requests) <= 3 + 2  # the first batch is searched
 
 
+def test_batch_is_not_searched_where_the_other_signal_is_refused_too(collector, otlp, pipeline_to):
+    collector.answer_always(Reply(status=400))
+    pipeline = pipeline_to(otlp(collector))
+    record(pipeline, *range(5))
+    pipeline.submit(event(5))
+
+    assert pipeline.flush(5000)
+    assert ["/v1/traces", "/v1/logs"] == [request.path for request in collector.requests]
+    assert {"http 400": 6} == only(pipeline).dropped
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_store_of_traces_alone_is_asked_once_for_logs_and_nothing_is_called_lost(
+    status, collector, otlp, pipeline_to, caplog
+):
+    collector.route(lambda request: Reply(status=status) if "logs" in request.path else Reply())
+    pipeline = pipeline_to(otlp(collector))
+    for number in range(3):
+        record(pipeline, number)
+        pipeline.submit(event(number))
+        assert pipeline.flush(5000)
+    report = pipeline.shutdown()
+
+    assert 1 == sum(request.path == "/v1/logs" for request in collector.requests)
+    assert ["s0", "s1", "s2"] == collector.span_names
+    assert (3, {"not taken here": 3}) == (only(pipeline).sent, only(pipeline).dropped)
+    assert 0 == report.lost
+    assert [] == [each for each in caplog.records if each.levelno >= logging.WARNING]
+
+
 @pytest.mark.parametrize("protocol", ["http/protobuf", "http/json"])
 def test_partial_success_is_counted_told_once_and_never_resent(
     protocol, collector, otlp, pipeline_to, caplog

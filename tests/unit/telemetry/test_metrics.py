@@ -1,9 +1,11 @@
 """Metrics: they follow from spans, know nothing of sampling, and reach a receiver where that is asked for."""
 
 import pytest
+from google.protobuf import json_format
 from opentelemetry.context import Context
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.trace import set_span_in_context
+from support.otlp_grpc import Receiver
 
 from agentops.errors import ConfigurationError
 from agentops.telemetry.completion import Completion, Measurement
@@ -74,14 +76,32 @@ def test_metrics_reach_the_receiver_whatever_sampling_does(collector, rate):
     assert bool(collector.span_names) is (rate == 1.0)
 
 
-def test_metrics_over_grpc_are_refused():
-    exporters = [
-        {"type": "console"},
-        {"type": "otlp", "endpoint": "localhost:4317", "signals": ["metrics"]},
-    ]
+def test_metrics_to_what_is_no_otlp_receiver_are_refused():
+    exporters = [{"type": "memory"}, {"type": "console", "signals": ["metrics"]}]
 
     with pytest.raises(ConfigurationError, match=r"exporters\[1\]\.signals"):
         TelemetryManager(TelemetryConfig(exporters=exporters))
+
+
+def test_each_protocol_tells_the_same_metrics(collector):
+    grpc_receiver = Receiver()
+    exporters = [
+        {"type": "otlp", "endpoint": collector.url, "signals": ["metrics"], "protocol": protocol}
+        for protocol in ("http/protobuf", "http/json")
+    ]
+    target = f"127.0.0.1:{grpc_receiver.port}"
+    exporters.append({"type": "otlp", "endpoint": target, "signals": ["metrics"]})
+    manager = TelemetryManager(TelemetryConfig(exporters=exporters), service_name="svc")
+    measure(manager, **{"gen_ai.request.model": "m"})
+
+    assert manager.flush(20_000)
+
+    binary, text = (each for each in collector.accepted if each.path == "/v1/metrics")
+    expected = ExportMetricsServiceRequest.FromString(binary.data)
+    assert "application/json" == text.headers["content-type"]
+    assert expected == json_format.Parse(text.data, ExportMetricsServiceRequest())
+    assert [expected] == grpc_receiver.requests
+    grpc_receiver.stop()
 
 
 def test_program_meter_provider_is_used(monkeypatch):

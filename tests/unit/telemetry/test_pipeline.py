@@ -119,3 +119,13 @@ def test_items_are_shown_ahead_once_and_in_order(pipeline_to):
     prepared = [entry for entry in log if isinstance(entry, str)]
     assert shown == prepared == [f"s{number}" for number in range(100)]
     assert len(log) < 150
+
+
+def test_end_of_the_process_waits_for_nothing_after_a_shutdown(pipeline_to):
+    pipeline = pipeline_to({"type": "memory"})
+    pipeline.submit(span(1))
+    pipeline.shutdown()
+    began = time.monotonic()
+    pipeline.at_exit()
+
+    assert time.monotonic() - began < 1  # a wait in vain takes 1.5 s

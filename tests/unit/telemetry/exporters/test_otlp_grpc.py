@@ -114,6 +114,25 @@ def test_nobody_there_is_told_apart_and_ends_at_once():
     exporter.shutdown()
 
 
+def test_a_store_of_traces_alone_says_so_of_logs():
+    receiver = Receiver(signals=["trace"])
+    exporter = build(ExporterConfig(type="otlp", endpoint=f"127.0.0.1:{receiver.port}"))
+    outcomes = [send(exporter, record).outcome for record in (span(1), event(1))]
+    exporter.shutdown()
+    receiver.stop()
+
+    assert [Outcome.DELIVERED, Outcome.UNOFFERED] == outcomes
+
+
+def test_a_certificate_that_cannot_be_read_costs_no_record(tmp_path):
+    missing = str(tmp_path / "missing.pem")
+    config = ExporterConfig(
+        type="otlp", endpoint="https://localhost:1", protocol="grpc", certificate_file=missing
+    )
+
+    assert Outcome.RETRY is send(build(config), span(1)).outcome
+
+
 def test_headers_are_metadata(receiver):
     config = ExporterConfig(
         type="otlp", endpoint=f"localhost:{receiver.port}", headers={"X-Tenant": "7"}
