@@ -133,6 +133,8 @@ class HttpExchange:
         """Tell whether the body is a stream of server-sent events, also where no header says so."""
         if self.content_type() == "text/event-stream":
             return True
+        if self.is_event_stream_asked:
+            return self.body().lstrip()[:1] not in (b"{", b"[")
         return self.body()[:6].startswith((b"data:", b"event:"))
 
     def json(self) -> object:

@@ -144,6 +144,10 @@ class CompactReader(ResponseReader):
         """Read the compacted conversation."""
         super().read_body(call, body)
         call.attributes[semconv.GEN_AI_CONVERSATION_COMPACTED] = True
+        if not text(body, "status"):  # nothing was answered, so nothing was finished
+            call.finish_reasons = []
+            for message in call.output_messages[-1:]:
+                message.pop("finish_reason", None)
 
 
 class TokenCountReader(ResponseReader):
