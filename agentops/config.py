@@ -33,6 +33,7 @@ __all__ = [
     "load",
     "process_environment",
     "settings",
+    "unread_variables",
     "usable_environment",
 ]
 
@@ -189,6 +190,11 @@ def usable_environment() -> Iterator[None]:
 def process_environment() -> Mapping[str, str]:
     """Return the environment of the process, for what a parent process left there."""
     return os.environ
+
+
+def unread_variables() -> Mapping[str, str]:
+    """Return OpenTelemetry's variables that are set and not read, and why: ``{variable: reason}``."""
+    return environment.unread(os.environ)
 
 
 def settings(config: Config) -> list[Setting]:

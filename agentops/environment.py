@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -19,6 +20,7 @@ __all__ = [
     "is_url",
     "otel_settings",
     "repairs",
+    "unread",
     "variable_of",
 ]
 
@@ -45,12 +47,40 @@ _COUNTS: Final[Mapping[str, str]] = {
     "OTEL_BSP_SCHEDULE_DELAY": "telemetry.batch.delay_ms",
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "telemetry.batch.items_max",
     "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "telemetry.limits.attribute_bytes_max",
+    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": "telemetry.limits.attribute_bytes_max",
+    "OTEL_ATTRIBUTE_COUNT_LIMIT": "telemetry.limits.attributes_max",
     "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "telemetry.limits.attributes_max",
     "OTEL_SPAN_EVENT_COUNT_LIMIT": "telemetry.limits.events_max",
     "OTEL_SPAN_LINK_COUNT_LIMIT": "telemetry.limits.links_max",
 }
+"""Whole numbers; of two that set the same, the later goes first."""
+
+_QUEUE: Final = "queues are bounded in bytes, see telemetry.batch.queue_bytes_max"
+_WITH_SPANS: Final = "events leave together with the spans: OTEL_BSP_* holds for both"
+_ONE_LIMIT: Final = "the limits of spans hold for their events and links, and for log records"
+_NOT_READ: Final[Mapping[str, str]] = {
+    "OTEL_BSP_MAX_QUEUE_SIZE": _QUEUE,
+    "OTEL_BLRP_SCHEDULE_DELAY": _WITH_SPANS,
+    "OTEL_BLRP_EXPORT_TIMEOUT": _WITH_SPANS,
+    "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": _WITH_SPANS,
+    "OTEL_BLRP_MAX_QUEUE_SIZE": _QUEUE,
+    "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT": _ONE_LIMIT,
+    "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT": _ONE_LIMIT,
+    "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT": _ONE_LIMIT,
+    "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT": _ONE_LIMIT,
+    "OTEL_METRIC_EXPORT_INTERVAL": "our metrics leave once a minute and at each flush",
+    "OTEL_METRIC_EXPORT_TIMEOUT": "a delivery of metrics has 10 seconds",
+    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "our metrics are cumulative",
+    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": "buckets are those of the GenAI conventions",
+    "OTEL_CONFIG_FILE": "our settings stand in agentops.yaml",
+    "OTEL_LOG_LEVEL": "our few lines go to the logger named agentops",
+}
+"""Variables that are not read, and why."""
 
 
+_SAYS_EXPORTERS: Final = re.compile(
+    r"OTEL_EXPORTER_OTLP_(\w+_)?ENDPOINT|OTEL_(TRACES|LOGS|METRICS)_EXPORTER"
+)
 _SDK_LIMITS: Final = re.compile(r"OTEL_(SPAN_|EVENT_|LINK_|LOGRECORD_)?[A-Z_]*(COUNT|LENGTH)_LIMIT")
 """Variables that the OpenTelemetry SDK reads when it is imported, and raises about."""
 
@@ -101,10 +131,9 @@ def otel_settings(environment: Mapping[str, str]) -> Reading:
         number = _count(environment, name, reading)
         if number is not None:
             reading.values[path] = (number, name)
-    if environment.get("OTEL_BSP_MAX_QUEUE_SIZE", "").strip():
-        reading.refused.append(
-            "OTEL_BSP_MAX_QUEUE_SIZE (queues are bounded in bytes: AGENTOPS_BATCH_QUEUE_BYTES_MAX)"
-        )
+    _count(environment, "OTEL_BSP_EXPORT_TIMEOUT", reading)  # used for each exporter, told of once
+    for name in repairs(environment).keys() - _COUNTS.keys():
+        reading.refuse(name, environment[name], "what the specification of OpenTelemetry says")
     disabled = environment.get("OTEL_SDK_DISABLED", "").strip().lower()
     if disabled == "true":
         reading.values["telemetry.disabled"] = (True, "OTEL_SDK_DISABLED")
@@ -114,7 +143,8 @@ def otel_settings(environment: Mapping[str, str]) -> Reading:
     _propagators(environment, reading)
     exporters = list(_exporters(environment, reading))
     if exporters:
-        reading.values["telemetry.exporters"] = (exporters, "OTEL_EXPORTER_OTLP_ENDPOINT")
+        says = [name for name in environment if _SAYS_EXPORTERS.fullmatch(name)]
+        reading.values["telemetry.exporters"] = (exporters, min(says))
     return reading
 
 
@@ -162,23 +192,48 @@ def _propagators(environment: Mapping[str, str], reading: Reading) -> None:
 
 
 def _exporters(environment: Mapping[str, str], reading: Reading) -> Iterator[dict[str, object]]:
-    """Make exporters of ``OTEL_EXPORTER_OTLP_*``: one, or one for each signal with a variable of its own."""
-    signals: list[str] = []
-    for signal in ("traces", "logs"):
-        own = _address(environment, f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", reading)
-        if own:
-            yield _exporter(environment, reading, own, [signal])
-        else:
-            signals.append(signal)
+    """Make the exporters of ``OTEL_*_EXPORTER`` and ``OTEL_EXPORTER_OTLP_*``.
+
+    Signals that say the same share one. Metrics go out only where something names them: the
+    specification sends them by default, and most receivers of spans have no place for them.
+    """
     shared = _address(environment, "OTEL_EXPORTER_OTLP_ENDPOINT", reading)
-    if shared and signals:
-        yield _exporter(environment, reading, shared, signals)
+    together: list[str] = []
+    console: list[str] = []
+    for signal in _SIGNALS:
+        own = _address(environment, f"{_OTLP}{signal.upper()}_ENDPOINT", reading)
+        kinds = _kinds(environment, signal, reading)
+        if "console" in kinds:
+            console.append(signal)
+        by_default = bool(own or (shared and signal != "metrics"))
+        if "otlp" not in kinds and (kinds or not by_default):
+            continue
+        if own or any(environment.get(f"{_OTLP}{signal.upper()}_{name}") for name in _PER_SIGNAL):
+            yield _exporter(environment, reading, own or shared, [signal], is_whole=bool(own))
+        else:
+            together.append(signal)
+    if together:
+        yield _exporter(environment, reading, shared, together)
+    if console:
+        yield {"type": "console"}
+
+
+def _kinds(environment: Mapping[str, str], signal: str, reading: Reading) -> list[str]:
+    """Return the kinds of exporter that ``OTEL_{signal}_EXPORTER`` names; empty: it says nothing usable."""
+    name = f"OTEL_{signal.upper()}_EXPORTER"
+    kinds = []
+    for kind in _listed(environment.get(name, "").lower()):
+        if kind in _KINDS:
+            kinds.append(kind)
+        else:
+            reading.refuse(name, kind, f"some of {', '.join(_KINDS)}")
+    return kinds
 
 
 def _address(environment: Mapping[str, str], name: str, reading: Reading) -> str:
     text = environment.get(name, "").strip()
-    if text and not is_url(text):
-        reading.refuse(name, text, "a URL such as https://collector:4318")
+    if text and not is_url(text) and not _HOST_AND_PORT.fullmatch(text):
+        reading.refuse(name, text, "a URL such as https://collector:4318, or host:port for gRPC")
         return ""
     return text
 
@@ -193,35 +248,67 @@ def is_url(text: str) -> bool:
 
 
 def _exporter(
-    environment: Mapping[str, str], reading: Reading, endpoint: str, signals: list[str]
+    environment: Mapping[str, str],
+    reading: Reading,
+    endpoint: str,
+    signals: list[str],
+    *,
+    is_whole: bool = False,
 ) -> dict[str, object]:
-    def of(name: str) -> str:
-        own = environment.get(f"OTEL_EXPORTER_OTLP_{signals[0].upper()}_{name}", "").strip()
-        use_own = own and len(signals) == 1
-        return own if use_own else environment.get(f"OTEL_EXPORTER_OTLP_{name}", "").strip()
+    def of(name: str) -> tuple[str, str]:
+        own = f"{_OTLP}{signals[0].upper()}_{name}"
+        used = own if len(signals) == 1 and environment.get(own, "").strip() else f"{_OTLP}{name}"
+        return used, environment.get(used, "").strip()
 
-    made: dict[str, object] = {"type": "otlp", "endpoint": endpoint, "signals": signals}
+    made: dict[str, object] = {"type": "otlp", "signals": signals}
     for name, known in _CHOICES.items():
-        text = of(name).lower()
-        if text in known:
-            made[name.lower()] = text
+        variable, text = of(name)
+        if text.lower() in known:
+            made[name.lower()] = text.lower()
         elif text:
-            reading.refuse(f"OTEL_EXPORTER_OTLP_{name}", text, f"one of {', '.join(known)}")
-    if "protocol" not in made and endpoint.rstrip("/").endswith(":4317"):
+            reading.refuse(variable, text, f"one of {', '.join(known)}")
+    if "protocol" not in made and (
+        endpoint.rstrip("/").endswith(":4317") or (endpoint and "://" not in endpoint)
+    ):
         made["protocol"] = "grpc"  # the port registered for it; HTTP has 4318
     if made.get("protocol") == "grpc" and find_spec("grpc") is None:
         reading.refused.append(f"gRPC for {endpoint[:80]} (run: pip install 'agentops[grpc]')")
         made["protocol"] = "http/protobuf"
-    timeout_ms = _count(
-        {"OTEL_EXPORTER_OTLP_TIMEOUT": of("TIMEOUT")}, "OTEL_EXPORTER_OTLP_TIMEOUT", reading
-    )
-    rest: dict[str, object] = {key: of(name) for name, key in _FILES.items()}
-    rest["timeout_ms"] = timeout_ms
-    rest["headers"] = _headers(of("HEADERS"), reading)
-    rest["insecure"] = of("INSECURE").lower() == "true"
+    is_grpc = made.get("protocol") == "grpc"
+    if not is_grpc and endpoint and "://" not in endpoint:
+        reading.refuse(of("ENDPOINT")[0], endpoint, "a URL such as https://collector:4318")
+        endpoint, is_whole = "", False
+    made["endpoint"] = endpoint or f"http://localhost:{4317 if is_grpc else 4318}"
+    rest: dict[str, object] = {}
+    for name, key in _FILES.items():
+        variable, text = of(name)
+        if text and not Path(text).is_file():
+            reading.refuse(variable, text, "a file that exists")
+        else:
+            rest[key] = text
+    rest["is_whole_url"] = is_whole and not is_grpc
+    rest["timeout_ms"] = _timeout_ms(environment, of("TIMEOUT")[0], reading)
+    rest["headers"] = _headers(of("HEADERS")[1], reading)
+    rest["insecure"] = of("INSECURE")[1].lower() == "true"
     return made | {key: value for key, value in rest.items() if value}
 
 
+def _timeout_ms(environment: Mapping[str, str], name: str, reading: Reading) -> int | None:
+    """Return the smaller of the exporter's own limit and that of a batch; both bound one delivery."""
+    own = _count(environment, name, reading)
+    whole = _count(environment, "OTEL_BSP_EXPORT_TIMEOUT", Reading())
+    return own if whole is None else min(whole, own or _TIMEOUT_MS)
+
+
+_OTLP: Final = "OTEL_EXPORTER_OTLP_"
+_TIMEOUT_MS: Final = 10_000
+_SIGNALS: Final = ("traces", "logs", "metrics")
+_KINDS: Final = ("otlp", "console", "none")
+_HOST_AND_PORT: Final = re.compile(r"([\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
+_PER_SIGNAL: Final = (
+    "PROTOCOL", "COMPRESSION", "HEADERS", "TIMEOUT", "INSECURE",
+    "CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY",
+)  # fmt: skip
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "PROTOCOL": ("grpc", "http/protobuf", "http/json"),
     "COMPRESSION": ("gzip", "none"),
@@ -249,6 +336,11 @@ def _headers(text: str, reading: Reading) -> dict[str, str]:
 
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def unread(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of OpenTelemetry that are set and not read, and why: ``{variable: reason}``."""
+    return {name: why for name, why in _NOT_READ.items() if environment.get(name, "").strip()}
 
 
 def repairs(environment: Mapping[str, str]) -> dict[str, str | None]:

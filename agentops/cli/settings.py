@@ -39,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     from agentops.config import (
         load,
         settings,
+        unread_variables,
     )  # reads files and the environment: only for this verb
 
     loaded = load(config=options.file)
@@ -56,6 +57,8 @@ def run(options: argparse.Namespace) -> int:
     for setting in found:
         value = json.dumps(setting.value, ensure_ascii=False, default=str)
         print(f"{setting.path:<{width}}  {clean(value)}  ({setting.origin})")
+    for name, why in unread_variables().items():
+        print(f"{name} is not read: {why}")
     return 0
 
 

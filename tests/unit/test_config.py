@@ -361,6 +361,120 @@ def test_opentelemetry_endpoint_makes_an_exporter(monkeypatch):
     assert traces.headers == {"a": "b c", "d": "e"}
 
 
+EXPORTERS_OF_OPENTELEMETRY = {
+    "each signal has its own address, used as it is": (
+        {
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318/custom",
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://m:4318",
+        },
+        [("http://c:4318/custom", True, ("traces",)), ("http://m:4318", True, ("metrics",))],
+    ),
+    "a signal with headers of its own": (
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318",
+            "OTEL_EXPORTER_OTLP_LOGS_HEADERS": "a=b",
+        },
+        [("http://c:4318", False, ("logs",)), ("http://c:4318", False, ("traces",))],
+    ),
+    "named exporters go to the standard address": (
+        {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp"},
+        [("http://localhost:4318", False, ("traces", "metrics"))],
+    ),
+    "none leaves a signal out": (
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_LOGS_EXPORTER": "none"},
+        [("http://c:4318", False, ("traces",))],
+    ),
+    "gRPC takes an address without a scheme": (
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "c:4317"},
+        [("c:4317", False, ("traces", "logs"))],
+    ),
+    "gRPC at the standard address": (
+        {"OTEL_TRACES_EXPORTER": "otlp,console", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+        [("http://localhost:4317", False, ("traces",)), (None, False, ("traces", "logs"))],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EXPORTERS_OF_OPENTELEMETRY)
+def test_opentelemetry_variables_make_exporters(monkeypatch, caplog, case):
+    variables, expected = EXPORTERS_OF_OPENTELEMETRY[case]
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    exporters = load().telemetry.exporters
+
+    assert expected == [(each.endpoint, each.is_whole_url, each.signals) for each in exporters]
+    assert not caplog.text
+
+
+def test_exporters_of_opentelemetry_end_with_the_smaller_limit(monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318")
+    monkeypatch.setenv("OTEL_BSP_EXPORT_TIMEOUT", "3000")
+    limits = [load().telemetry.exporters[0].timeout_ms]
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "2000")
+    limits.append(load().telemetry.exporters[0].timeout_ms)
+
+    assert [3000, 2000] == limits
+
+
+def test_certificates_of_opentelemetry_are_read_and_missing_ones_told(
+    monkeypatch, caplog, tmp_path
+):
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:4318")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(bundle))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/no/such/key.pem")
+
+    (exporter,) = load().telemetry.exporters
+
+    assert (str(bundle), None) == (exporter.certificate_file, exporter.client_key_file)
+    assert "OTEL_EXPORTER_OTLP_CLIENT_KEY" in caplog.text
+
+
+def test_limits_of_spans_go_before_general_ones(monkeypatch):
+    monkeypatch.setenv("OTEL_ATTRIBUTE_COUNT_LIMIT", "50")
+    monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "40")
+    monkeypatch.setenv("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "300")
+
+    limits = load().telemetry.limits
+
+    assert (40, 300) == (limits.attributes_max, limits.attribute_bytes_max)
+
+
+def test_variables_that_are_not_read_are_named_with_the_reason(monkeypatch, caplog, capsys):
+    from agentops.cli import main
+
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "4096")
+    main(["config", "--changed"])
+
+    assert (
+        "OTEL_BSP_MAX_QUEUE_SIZE is not read: queues are bounded in bytes"
+        in capsys.readouterr().out
+    )
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_BSP_EXPORT_TIMEOUT", "x"),
+        ("OTEL_TRACES_EXPORTER", "pigeon"),
+        ("OTEL_METRICS_EXPORTER", "="),
+        ("OTEL_RESOURCE_ATTRIBUTES", "====,,,"),
+        ("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "many"),
+        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "nowhere"),
+    ],
+)
+def test_each_unusable_variable_of_opentelemetry_is_told_once(monkeypatch, caplog, name, value):
+    monkeypatch.setenv(name, value)
+
+    load()
+
+    assert 1 == len(caplog.records)
+    assert 1 == caplog.text.count(f"{name}=")
+
+
 def test_secrets_are_not_shown(monkeypatch):
     monkeypatch.setenv("AGENTOPS_API_KEY", "hunter2")
     exporters = [{"type": "otlp", "endpoint": "https://c", "headers": {"authorization": "hunter2"}}]
