@@ -15,6 +15,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 LINES_MAX = 600
+# The newest of each older major version; docs/reference/supported-versions.md names them.
+OLDER = (
+    ("openai==1.109.1", "anthropic==0.125.0"),
+    ("openai==2.54.0", "anthropic==1.17.0"),
+)
+PROVIDERS = (
+    "tests/unit/instrumentation/providers",
+    "tests/unit/providers",
+    "tests/contracts/test_providers.py",
+    "tests/integration/test_concurrent_calls.py",
+)
 COUNTED = ("*.py", "*.ts", "*.tsx", "*.css")
 
 
@@ -71,8 +82,12 @@ def web() -> bool:
 
 def tests() -> bool:
     """Every Python test but those that drive a browser."""
-    workers = os.environ.get("PYTEST_WORKERS", str(os.cpu_count() or 1))
-    return run(tool("pytest"), "-q", "-n", workers, "--dist", "loadfile", "--ignore", "tests/e2e")
+    return run(tool("pytest"), "-q", *_workers(), "--ignore", "tests/e2e")
+
+
+def _workers() -> tuple[str, ...]:
+    count = os.environ.get("PYTEST_WORKERS", str(os.cpu_count() or 1))
+    return ("-n", count, "--dist", "loadfile")
 
 
 def pages() -> bool:
@@ -82,8 +97,35 @@ def pages() -> bool:
     return run(tool("pytest"), "-q", "tests/e2e")
 
 
+def older() -> bool:
+    """The providers' tests on the newest of each older major version of the vendors' packages."""
+    passed = [_on_versions(*versions) for versions in OLDER]
+    return all(passed)
+
+
+def _uv() -> str:
+    return tool("uv") if (BIN / "uv").exists() else "uv"
+
+
+def _on_versions(*versions: str) -> bool:
+    """Run the providers' tests in an environment of its own that has these versions."""
+    print(f"-- {', '.join(versions)}", flush=True)
+    home = Path(sys.prefix) / "older" / "-".join(versions).replace("==", "-")
+    python = str(home / "bin" / "python")
+    make = (_uv(), "venv", "-q", "--clear", "--python", sys.executable, str(home))
+    if not (Path(python).exists() or run(*make)):
+        return False
+    names = {version.partition("==")[0] for version in versions}
+    pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    others = home / "constraints.txt"
+    others.write_text("\n".join(line for line in pinned if line.partition("==")[0] not in names))
+    install = (_uv(), "pip", "install", "-q", "--python", python, "--constraint", str(others))
+    test = (python, "-m", "pytest", "-q", *_workers(), "-m", "not recordings", *PROVIDERS)
+    return run(*install, "--editable", ".", "--group", "test", *versions) and run(*test)
+
+
 CHECKS: dict[str, Callable[[], bool]] = {
-    check.__name__: check for check in (lint, sizes, walls, types, web, tests, pages)
+    check.__name__: check for check in (lint, sizes, walls, types, web, tests, older, pages)
 }
 
 

@@ -74,6 +74,11 @@ class ActiveCall:
         with guarded("ending a call"):
             self._provider.end(self, error, end)
 
+    def leave(self) -> None:
+        """End the span of a stream that nobody reads any more, where the SDK may not close it."""
+        if self._provider.leaves_streams_open():
+            self.finish(end="abandoned")
+
     def complete(self) -> Completion:
         """Read request and response; called once, on the pipeline's worker."""
         return self._provider.complete(self)
@@ -181,6 +186,11 @@ class InstrumentedProvider:
             exchange.end = end if active.is_tapped else "complete"
         manager = self.instrumentation.telemetry_manager
         manager.end_span(active.span, complete=active.complete, error=error)
+
+    def leaves_streams_open(self) -> bool:
+        """Tell whether the SDK may drop a stream that it cannot read without closing it."""
+        known = self.instrumentation
+        return isinstance(known, StainlessInstrumentation) and not known.closes_failed_streams()
 
     def complete(self, active: ActiveCall) -> Completion:
         """Read request and response of ``active``; called once, on the pipeline's worker."""

@@ -28,6 +28,9 @@ class Watcher(Protocol):
     def finish(self, error: BaseException | None = None, end: str = "complete") -> None:
         """Hear that the stream ended; called at least once, only the first time counts."""
 
+    def leave(self) -> None:
+        """Hear that nobody reads the bytes any more; the stream may still be closed."""
+
 
 class _ByteTap:
     """What taps on sync and async byte streams have in common.
@@ -89,6 +92,7 @@ class _ByteTap:
     def _failed(self, error: BaseException) -> None:
         """Hear that reading raised; after the last event that is only the vendor letting go."""
         if isinstance(error, GeneratorExit):
+            self._watcher.leave()
             return
         if isinstance(error, Exception) or not self._exchange.has_end_mark():
             self._watcher.finish(error, "error")

@@ -32,6 +32,13 @@ class StainlessInstrumentation(ProviderInstrumentation):
         """
         raise NotImplementedError
 
+    def closes_failed_streams(self) -> bool:
+        """Tell whether the SDK closes a stream of which it cannot read an event.
+
+        Where it does not, the call ends when the SDK lets go of the bytes.
+        """
+        return True
+
     def read_body(self, call: LLMCall, body: object, exchange: HttpExchange) -> None:
         """Fill ``call`` from a JSON body (``None``: there was none); runs on the worker."""
         raise NotImplementedError

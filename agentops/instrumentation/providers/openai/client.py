@@ -9,6 +9,10 @@ from agentops import semconv
 from agentops.instrumentation.calls import LLMCall
 from agentops.instrumentation.providers.base import Target
 from agentops.instrumentation.providers.http import HttpExchange
+from agentops.instrumentation.providers.openai.older import (
+    closes_failed_streams,
+    renames_lost_connections,
+)
 from agentops.instrumentation.providers.openai.operations import (
     Operation,
     Operations,
@@ -96,6 +100,10 @@ class OpenAIInstrumentation(StainlessInstrumentation):
     def targets(self) -> Sequence[Target]:
         """Return the choke points every call goes through, the connections, and the tool runners."""
         return (*self._targets, *socket_targets(), *tool_targets())
+
+    def closes_failed_streams(self) -> bool:
+        """Tell what the installed version does."""
+        return closes_failed_streams()
 
     def read_tool(self, target: Target, args: tuple[object, ...]) -> ToolRun | None:
         """Read the tool that one of the SDK's runners is about to run."""
@@ -217,7 +225,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         code = getattr(error, "code", None) or getattr(error, "type", None)
         call.error_type = code if isinstance(code, str) and code else type(error).__qualname__
         if not hasattr(error, "body"):  # not one of the SDK's own, which know request and response
-            if type(error).__module__.startswith("httpx"):
+            if type(error).__module__.startswith("httpx") and renames_lost_connections():
                 # The SDK raises an error of its own from this one, after the stream was closed.
                 is_timeout = "Timeout" in type(error).__name__
                 call.error_type = "APITimeoutError" if is_timeout else "APIConnectionError"

@@ -11,6 +11,7 @@ import anthropic
 from anthropic import beta_tool
 from pydantic import BaseModel
 from support.anthropic_wire import HEADERS, MESSAGE, REQUEST, TOOL_MESSAGE, httpx2
+from support.versions import value_of
 
 SYNC, ASYNC = {}, {}
 """Name of the case -> (function, how many spans it makes)."""
@@ -325,13 +326,14 @@ async def _(wire):
 @case("with_raw_response")
 def _(wire):
     raw = wire.client().messages.with_raw_response.create(**REQUEST)
-    return type(raw), raw.headers["request-id"], raw.retries_taken, seen(raw.parse()), raw.text()
+    text = raw.text() if callable(raw.text) else raw.text
+    return type(raw), raw.headers["request-id"], raw.retries_taken, seen(raw.parse()), text
 
 
 @case("with_raw_response async")
 async def _(wire):
     raw = await wire.async_client().messages.with_raw_response.create(**REQUEST)
-    return type(raw), raw.headers["request-id"], seen(await raw.parse())
+    return type(raw), raw.headers["request-id"], seen(await value_of(raw.parse()))
 
 
 @case("with_raw_response stream")
@@ -358,7 +360,7 @@ def _(wire):
 async def _(wire):
     manager = wire.async_client().messages.with_streaming_response.create(**REQUEST)
     async with manager as raw:
-        return type(manager), type(raw), seen(await raw.parse())
+        return type(manager), type(raw), seen(await value_of(raw.parse()))
 
 
 @case("with_streaming_response not read")

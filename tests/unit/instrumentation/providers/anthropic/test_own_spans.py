@@ -8,9 +8,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from support.anthropic_wire import REQUEST, Wire
+from support.versions import needs
 
 from agentops.telemetry.ambient import set_ambient
 
+pytestmark = needs(anthropic=1)
 OURS, THEIRS = "agentops", "com.anthropic.sdk.python"
 
 

@@ -13,6 +13,9 @@ pytestmark = [
     pytest.mark.recordings,
     pytest.mark.usefixtures("provider"),
     pytest.mark.filterwarnings("ignore:The model '.*' is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:The 'output_format' parameter is deprecated:DeprecationWarning"
+    ),  # 0.x
 ]
 
 RECORDINGS = recording_params(

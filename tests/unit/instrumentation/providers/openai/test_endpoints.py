@@ -5,6 +5,7 @@ import json
 import openai
 import pytest
 from support.openai_wire import CHAT, RESPONSE, Wire, chat_chunk, httpx2, sse
+from support.versions import OPENAI, skipping_what_is_missing
 
 from agentops.instrumentation.providers.openai.operations import Operations, path_template
 
@@ -88,7 +89,8 @@ def answered(body, status=200, **headers):
     ],
 )
 def test_an_endpoint_has_its_name_and_its_values(manager, use, name, told):
-    use(Wire().client())
+    with skipping_what_is_missing():
+        use(Wire().client())
 
     span = only(manager)
     assert span.name == name
@@ -96,7 +98,8 @@ def test_an_endpoint_has_its_name_and_its_values(manager, use, name, told):
 
 
 def test_a_count_of_tokens_is_no_usage(manager):
-    Wire().client().responses.input_tokens.count(model="gpt-5", input="Hi")
+    with skipping_what_is_missing():
+        Wire().client().responses.input_tokens.count(model="gpt-5", input="Hi")
 
     assert "gen_ai.usage.input_tokens" not in only(manager).attributes
 
@@ -271,7 +274,9 @@ def test_garbage_in_a_stream_is_an_error_of_the_call(manager):
         list(stream)
 
     span = only(manager)
-    assert span["error.type"] == "JSONDecodeError"
+    # openai 1.x drops the stream without closing it: nobody is told of the error.
+    told = span.attributes.get("error.type") or span["agentops.response.stream_end"]
+    assert told == ("abandoned" if OPENAI < 2 else "JSONDecodeError")
     assert span["gen_ai.output.messages"][0]["parts"][0]["content"] == "Hel"
 
 
