@@ -226,6 +226,7 @@ async def test_a_member_of_a_toolset_is_a_span(manager, kind, x):
     assert ("click at 5" if x > 0 else "off the screen") in repr(tool["gen_ai.tool.call.result"])
 
 
+@needs(anthropic=1)
 @pytest.mark.parametrize("kind", ["sync", "async"])
 async def test_a_tool_that_runs_while_the_answer_streams_is_a_span(manager, kind):
     wire = Wire()
@@ -254,6 +255,7 @@ async def test_a_tool_that_runs_while_the_answer_streams_is_a_span(manager, kind
     ]
 
 
+@needs(anthropic=1)
 @pytest.mark.parametrize("tool", [weather, beta_async_tool(weather_async.func, name="weather")])
 async def test_the_runner_of_a_managed_session_makes_a_span_of_each_tool(manager, tool):
     use = {
