@@ -6,6 +6,7 @@ clock may jump.
 
 import time
 from datetime import datetime, timezone
+from functools import lru_cache
 
 __all__ = ["cpu_ns", "iso_from_ns", "monotonic_ns", "now_ns"]
 
@@ -27,4 +28,10 @@ def cpu_ns() -> int:
 
 def iso_from_ns(ns: int) -> str:
     """Return ``ns`` since the Unix epoch as ISO 8601 in UTC with microseconds."""
-    return datetime.fromtimestamp(ns / 1e9, tz=timezone.utc).isoformat(timespec="microseconds")
+    seconds, rest = divmod(ns, 1_000_000_000)
+    return f"{_iso_second(seconds)}.{rest // 1000:06d}+00:00"
+
+
+@lru_cache(maxsize=64)
+def _iso_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat(timespec="seconds")[:-6]

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from decimal import Decimal
+from operator import mul
 from typing import Any, Final, NamedTuple
 
 from agentops.clock import now_ns
@@ -70,12 +71,25 @@ class _PriceList(NamedTuple):
     thresholds: list[int]
 
 
+class _Ready(NamedTuple):
+    """What calls that count the same units of the same model cost in a certain minute.
+
+    Attributes:
+        prices: The price list.
+        rates: What one of each unit costs, by the class of size.
+    """
+
+    prices: _PriceList
+    rates: dict[int, tuple[float, ...]]
+
+
 class Prices:
     """Prices of model calls. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lists: dict[tuple[str, str, str], _PriceList] = {}
         self._rates: dict[object, tuple[object, tuple[float, ...]]] = {}
+        self._ready: dict[tuple[str, str, str, tuple[str, ...]], _Ready] = {}
         # The library does not remember what it did not find, and searches 70 µs each time.
         self._unknown: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
@@ -117,8 +131,23 @@ class Prices:
             start_ns: When the call was made; 0: now.
             context: What chooses between price lists: ``{"service_tier": "flex"}``.
         """
-        chosen = self._price_list(provider, model, start_ns or now_ns(), context)
-        return None if chosen is None else self._total(chosen, str(context), counts)
+        at_ns = start_ns or now_ns()
+        asked = (provider, model, str(context) if context else "", tuple(counts))
+        ready = self._ready.get(asked)
+        if ready is None or ready.prices.minute != at_ns // _MINUTE_NS:
+            chosen = self._price_list(provider, model, at_ns, context)
+            if chosen is None:
+                return None
+            ready = _Ready(chosen, {})
+            with self._lock:
+                if len(self._ready) >= _RATES_MAX:
+                    self._ready.clear()
+                self._ready[asked] = ready
+        size_class = bisect_left(ready.prices.thresholds, counts.get("input_tokens", 0))
+        rates = ready.rates.get(size_class)
+        if rates is None:
+            return self._total(ready, asked[2], size_class, counts)
+        return round(_sum(rates, counts), 12)
 
     def _price_list(
         self, provider: str, model: str, at_ns: int, context: Mapping[str, str] | None
@@ -157,9 +186,11 @@ class Prices:
             self._lists[key] = kept
         return kept
 
-    def _total(self, chosen: "_PriceList", context: str, counts: Mapping[str, int]) -> float | None:
+    def _total(
+        self, ready: "_Ready", context: str, size_class: int, counts: Mapping[str, int]
+    ) -> float | None:
         """Return the cost by the kept rates; where there are none yet, learn them."""
-        size_class = bisect_left(chosen.thresholds, counts.get("input_tokens", 0))
+        chosen = ready.prices
         key = (id(chosen.standard), context, size_class, tuple(counts))
         kept = self._rates.get(key)
         if kept is None:
@@ -173,11 +204,12 @@ class Prices:
                 if len(self._rates) >= _RATES_MAX:
                     self._rates.clear()
                 self._rates[key] = kept
+        ready.rates[size_class] = kept[1]
         return round(_sum(kept[1], counts), 12)
 
 
 def _sum(rates: tuple[float, ...], counts: Mapping[str, int]) -> float:
-    return sum(rate * count for rate, count in zip(rates, counts.values(), strict=True))
+    return sum(map(mul, rates, counts.values()), 0.0)
 
 
 def _is_linear(rates: tuple[float, ...], counts: Mapping[str, int], exact: float) -> bool:

@@ -2,14 +2,14 @@
 
 A :class:`LLMCall` is begun on the caller's thread with what the sampler must know, and filled on the
 pipeline's worker from the request and the response. It becomes span attributes by
-:meth:`LLMCall.to_attributes` and an event by :meth:`LLMCall.to_event`, both from the same values.
+:meth:`LLMCall.to_attributes`; the AgentOps event of the call repeats them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
-from agentops import clock, semconv
-from agentops.events import LLMEvent
+from agentops import semconv
 from agentops.telemetry.records import AnyValue
 
 __all__ = ["LLMCall", "Message", "Part", "Usage"]
@@ -46,11 +46,8 @@ class Usage:
 
     def to_attributes(self) -> dict[str, AnyValue]:
         """Return the told counts under their conventional names."""
-        return {
-            name: value
-            for field_name, name in _USAGE_NAMES
-            if (value := getattr(self, field_name)) is not None
-        }
+        counts = zip(_USAGE_ATTRIBUTES, _usage_counts(self), strict=True)
+        return {name: count for name, count in counts if count is not None}
 
 
 _USAGE_NAMES = (
@@ -69,6 +66,8 @@ _USAGE_NAMES = (
     ("image_cache_read_input_tokens", semconv.GEN_AI_USAGE_IMAGE_CACHE_READ_INPUT_TOKENS),
     ("audio_cache_read_input_tokens", semconv.GEN_AI_USAGE_AUDIO_CACHE_READ_INPUT_TOKENS),
 )
+_USAGE_ATTRIBUTES = tuple(attribute for _, attribute in _USAGE_NAMES)
+_usage_counts = attrgetter(*(name for name, _ in _USAGE_NAMES))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,62 +164,42 @@ class LLMCall:
         Args:
             content_mode: ``none``, ``metadata`` or ``full``; only ``full`` lets content through.
         """
-        attributes = dict(self.attributes)
-        attributes.update(self.usage.to_attributes())
-        told: tuple[tuple[str, AnyValue], ...] = (
-            (semconv.GEN_AI_RESPONSE_ID, self.response_id),
-            (semconv.GEN_AI_RESPONSE_MODEL, self.response_model),
-            (semconv.GEN_AI_RESPONSE_FINISH_REASONS, self.finish_reasons),
-            (semconv.ERROR_TYPE, self.error_type),
-        )
-        attributes.update((name, value) for name, value in told if value)
+        attributes = {**self.attributes, **self.usage.to_attributes()}
+        if self.response_id:
+            attributes[semconv.GEN_AI_RESPONSE_ID] = self.response_id
+        if self.response_model:
+            attributes[semconv.GEN_AI_RESPONSE_MODEL] = self.response_model
+        if self.finish_reasons:
+            attributes[semconv.GEN_AI_RESPONSE_FINISH_REASONS] = self.finish_reasons
+        if self.error_type:
+            attributes[semconv.ERROR_TYPE] = self.error_type
         if self.first_chunk_ns:
             seconds = (self.first_chunk_ns - self.started_ns) / 1e9
             attributes[semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = seconds
         if self.cost_usd is not None:
             attributes[semconv.AGENTOPS_COST_USD] = self.cost_usd
         if content_mode == "full":
-            attributes.update(self._content_attributes())
+            self._add_content(attributes)
         return attributes
 
-    def _content_attributes(self) -> dict[str, AnyValue]:
-        told: tuple[tuple[str, AnyValue], ...] = (
-            (semconv.GEN_AI_INPUT_MESSAGES, self.input_messages),
-            (semconv.GEN_AI_OUTPUT_MESSAGES, self.output_messages),
-            (semconv.GEN_AI_SYSTEM_INSTRUCTIONS, self.system_instructions),
-            (semconv.GEN_AI_TOOL_DEFINITIONS, self.tool_definitions),
-        )
-        return {**self.content, **{name: value for name, value in told if value}}
+    def _add_content(self, attributes: dict[str, AnyValue]) -> None:
+        attributes.update(self.content)
+        if self.input_messages:
+            attributes[semconv.GEN_AI_INPUT_MESSAGES] = self.input_messages
+        if self.output_messages:
+            attributes[semconv.GEN_AI_OUTPUT_MESSAGES] = self.output_messages
+        if self.system_instructions:
+            attributes[semconv.GEN_AI_SYSTEM_INSTRUCTIONS] = self.system_instructions
+        if self.tool_definitions:
+            attributes[semconv.GEN_AI_TOOL_DEFINITIONS] = self.tool_definitions
 
     def to_priced_units(self) -> dict[str, int]:
         """Return how many of each unit were used, by their names in ``genai-prices``; no zeros."""
-        units = {
-            unit: count for name, unit in _PRICED_UNITS if (count := getattr(self.usage, name))
-        }
+        counts = zip(_UNITS, _priced_counts(self.usage), strict=True)
+        units = {unit: count for unit, count in counts if count}
         if units:
             units.update(self.priced_units)
         return units
-
-    def to_event(self, content_mode: str = "full") -> LLMEvent | None:
-        """Return the call as an AgentOps event, or ``None`` when no model was asked.
-
-        Args:
-            content_mode: As for :meth:`to_attributes`.
-        """
-        if self.span_kind not in ("llm", "agent"):
-            return None
-        full = content_mode == "full"
-        elapsed_ns = max(self.ended_ns - self.started_ns, 0)
-        return LLMEvent(
-            init_timestamp=clock.iso_from_ns(self.started_at_ns),
-            end_timestamp=clock.iso_from_ns(self.started_at_ns + elapsed_ns),
-            prompt=(self.input_messages or None) if full else None,
-            prompt_tokens=self.usage.input_tokens,
-            completion=(self.output_messages or None) if full else None,
-            completion_tokens=self.usage.output_tokens,
-            cost=self.cost_usd,
-            model=self.response_model or self.model or None,
-        )
 
 
 _PRICED_UNITS = (
@@ -236,6 +215,8 @@ _PRICED_UNITS = (
     ("audio_cache_read_input_tokens", "cache_audio_read_tokens"),
 )
 
+_UNITS = tuple(unit for _, unit in _PRICED_UNITS)
+_priced_counts = attrgetter(*(name for name, _ in _PRICED_UNITS))
 _COUNTS = frozenset(name for name, _ in _USAGE_NAMES)
 
 

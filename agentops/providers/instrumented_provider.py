@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["ActiveCall", "InstrumentedProvider"]
 
 _CALL_KEY = create_key("agentops-call")
+_MODEL_KINDS = ("llm", "agent")
 _BINARY_BYTES_MAX = 1024 * 1024  # files and videos larger than this are not held for the worker
 _SUPPRESS_KEY = "suppress_instrumentation"  # the key OpenTelemetry's instrumentations agree on
 
@@ -203,10 +204,9 @@ class InstrumentedProvider:
                 instrumentation.read_response(call, active.response)
         self._add_cost(call)
         mode = instrumentation.telemetry_manager.content_mode
-        event = call.to_event(mode)
         return Completion(
             attributes=call.to_attributes(mode),
-            events=() if event is None else (event,),
+            is_model_call=call.span_kind in _MODEL_KINDS,
             measurements=_measurements(call),
             error=(call.error_message or call.error_type) if call.error_type else None,
         )

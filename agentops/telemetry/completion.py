@@ -28,7 +28,7 @@ class Measurement:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Completion:
     """What the answer of a call adds to its span.
 
@@ -36,6 +36,8 @@ class Completion:
         attributes: Set on the span over those it started with. Values may be nested; the worker
             serialises them. ``None`` as a value means absent.
         events: Recorded with the span's ids, after the span.
+        is_model_call: Whether the span is a call of a model: an AgentOps event of it is recorded, which
+            repeats what the span tells.
         measurements: Metrics that do not follow from the span's attributes and duration.
         error: What the answer says went wrong where nothing was raised: the span's status becomes
             ERROR with it, unless it has one. ``None`` for nothing.
@@ -43,5 +45,6 @@ class Completion:
 
     attributes: Mapping[str, AnyValue] = field(default_factory=dict)
     events: Sequence[Event] = ()
+    is_model_call: bool = False
     measurements: Sequence[Measurement] = ()
     error: str | None = None

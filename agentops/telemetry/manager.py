@@ -48,7 +48,7 @@ from agentops.telemetry.provider import (
     foreign_provider,
     own_resource,
 )
-from agentops.telemetry.records import AnyValue
+from agentops.telemetry.records import AnyValue, Scope
 from agentops.telemetry.spans import DeferredSpan, OwnIds, SpanHome
 from agentops.telemetry.stats import LossReport, Stats
 
@@ -369,6 +369,7 @@ class TelemetryManager:
         if found is None:
             found = InstrumentationScope(name, __version__, semconv.SCHEMA_URL)
             self._scopes[name] = found
+            self._home.scopes[name] = Scope(name, __version__, semconv.SCHEMA_URL)
         return found
 
     def _silent_span(self, above: SpanContext | None, trace_id: int, verdict: Verdict) -> Span:

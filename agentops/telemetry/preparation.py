@@ -20,6 +20,7 @@ from agentops.telemetry.metrics import Metrics
 from agentops.telemetry.pending import CompletedSpan, PendingEvent
 from agentops.telemetry.processors import Finisher, Pricer, stamp_weight
 from agentops.telemetry.recording import (
+    call_event_record,
     event_record,
     pending_of_completion,
     span_record,
@@ -126,13 +127,16 @@ class Preparation:
         self._price(record)
         self.totals.add(record)
         self._metrics.measure(record, completion)
-        events = [] if completion is None else completion.events
-        self.totals.add_to_session(record.session_id, events, record)
+        events = () if completion is None else completion.events
+        is_call = completion is not None and completion.is_model_call
+        self.totals.add_to_session(record.session_id, events, record, is_call=is_call)
         decision = span.decision if isinstance(span, DeferredSpan) else self._find(record)
-        if self._is_left_out(decision, 1 + len(events)):
+        if self._is_left_out(decision, 1 + is_call + len(events)):
             return []
-        content = self._content_for_events(record) if events else {}
+        content = self._content_for_events(record) if events or is_call else {}
         records: list[Record] = [record]
+        if is_call:
+            records.append(call_event_record(record, content, keeps_event=self._keeps_events))
         for event in events:
             if isinstance(event, LLMEvent) and event.cost is None:
                 cost = record.attributes.get(semconv.AGENTOPS_COST_USD)

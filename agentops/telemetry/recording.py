@@ -8,15 +8,15 @@ hide and limit them afterwards.
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link
 
 from agentops import __version__, semconv
-from agentops.clock import now_ns
-from agentops.events import Event, EventType
+from agentops.clock import iso_from_ns, now_ns
+from agentops.events import Event, EventType, LLMEvent
 from agentops.guard import guarded
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.content import CONTENT_FIELDS, event_with, is_content_field
@@ -24,14 +24,19 @@ from agentops.telemetry.pending import PendingEvent
 from agentops.telemetry.records import (
     AnyValue,
     EventRecord,
-    LinkRecord,
     Scope,
     SpanEventRecord,
     SpanRecord,
 )
-from agentops.telemetry.spans import DeferredSpan
+from agentops.telemetry.spans import IS_REMOTE, IS_REMOTE_KNOWN, DeferredSpan, link_record
 
-__all__ = ["event_record", "pending_of_completion", "span_record", "take_completion"]
+__all__ = [
+    "call_event_record",
+    "event_record",
+    "pending_of_completion",
+    "span_record",
+    "take_completion",
+]
 
 _EVENT_NAMES: Final = {
     EventType.LLM.value: semconv.EVENT_AGENTOPS_LLM,
@@ -40,8 +45,6 @@ _EVENT_NAMES: Final = {
     EventType.ERROR.value: semconv.EVENT_AGENTOPS_ERROR,
 }
 _SCOPE: Final = Scope("agentops", __version__, semconv.SCHEMA_URL)
-_IS_REMOTE_KNOWN: Final = 0x100
-_IS_REMOTE: Final = 0x200
 _ERROR: Final = 2
 
 
@@ -57,23 +60,25 @@ def take_completion(span: ReadableSpan) -> Completion | None:
 
 def span_record(span: ReadableSpan, completion: Completion | None) -> SpanRecord:
     """Return the record of a span that ended, its completion's attributes merged in."""
-    context = span.get_span_context()
-    assert context is not None
-    attributes: dict[str, AnyValue]
-    if isinstance(span, DeferredSpan):
-        attributes = {**span.ambient, **span.raw}
-    else:
-        attributes = dict(span.attributes or {})
+    record = span.to_record() if isinstance(span, DeferredSpan) else _stock_record(span)
+    attributes = record.attributes
     if completion is not None:
         attributes.update(completion.attributes)
+        if completion.error is not None and not record.status_code:
+            record.status_code, record.status_message = _ERROR, completion.error
+    if semconv.SESSION_ID in attributes:
+        record.session_id = str(attributes[semconv.SESSION_ID] or "")
+    return record
+
+
+def _stock_record(span: ReadableSpan) -> SpanRecord:
+    context = span.get_span_context()
+    assert context is not None
     parent = span.parent
-    flags = int(context.trace_flags) & 0xFF | _IS_REMOTE_KNOWN
+    flags = int(context.trace_flags) & 0xFF | IS_REMOTE_KNOWN
     if parent is not None and parent.is_remote:
-        flags |= _IS_REMOTE
+        flags |= IS_REMOTE
     scope = span.instrumentation_scope
-    status, described = span.status.status_code.value, span.status.description or ""
-    if completion is not None and completion.error is not None and not status:
-        status, described = _ERROR, completion.error
     started = span.start_time or 0
     return SpanRecord(
         name=span.name,
@@ -85,39 +90,25 @@ def span_record(span: ReadableSpan, completion: Completion | None) -> SpanRecord
         kind=span.kind.value + 1,
         flags=flags,
         trace_state=context.trace_state.to_header() if context.trace_state else "",
-        attributes=attributes,
+        attributes=dict(span.attributes or {}),
         events=[
             SpanEventRecord(each.name, each.timestamp, dict(each.attributes or {}))
             for each in span.events
         ],
-        links=[_link_record(link) for link in span.links],
-        status_code=status,
-        status_message=described,
+        links=[link_record(link) for link in span.links],
+        status_code=span.status.status_code.value,
+        status_message=span.status.description or "",
         scope=_scope(scope) if scope else _SCOPE,
         resource=span.resource.attributes,
         dropped_attributes=span.dropped_attributes,
         dropped_events=span.dropped_events,
         dropped_links=span.dropped_links,
-        session_id=str(attributes.get(semconv.SESSION_ID) or ""),
     )
 
 
 @lru_cache(maxsize=256)
 def _scope(scope: InstrumentationScope) -> Scope:
     return Scope(scope.name, scope.version or "", scope.schema_url or "")
-
-
-def _link_record(link: Link) -> LinkRecord:
-    context = link.context
-    return LinkRecord(
-        trace_id=context.trace_id,
-        span_id=context.span_id,
-        trace_state=context.trace_state.to_header() if context.trace_state else "",
-        flags=int(context.trace_flags) & 0xFF
-        | _IS_REMOTE_KNOWN
-        | (_IS_REMOTE if context.is_remote else 0),
-        attributes=dict(link.attributes or {}),
-    )
 
 
 def event_record(pending: PendingEvent, *, keeps_event: bool = True) -> EventRecord:
@@ -158,6 +149,66 @@ def event_record(pending: PendingEvent, *, keeps_event: bool = True) -> EventRec
     )
 
 
+def call_event_record(
+    span: SpanRecord, content: Mapping[str, AnyValue], *, keeps_event: bool
+) -> EventRecord:
+    """Return the record of the AgentOps event that a model call is: it repeats what the span tells.
+
+    Args:
+        span: The record of the call, its values not yet cleaned.
+        content: What of the span's content goes on the event too.
+        keeps_event: Whether a destination wants the AgentOps event itself, and not only its attributes.
+    """
+    given = span.attributes
+    attributes = {name: value for name in _REPEATED if (value := given.get(name)) is not None}
+    attributes[semconv.AGENTOPS_EVENT_ID] = _event_id(span)
+    attributes[semconv.AGENTOPS_EVENT_TYPE] = EventType.LLM.value
+    attributes[_EVENT_START] = iso_from_ns(span.start_ns)
+    attributes[_EVENT_END] = iso_from_ns(span.end_ns)
+    attributes[_EVENT_DURATION] = round((span.end_ns - span.start_ns) / 1e9, 6)
+    if semconv.GEN_AI_RESPONSE_MODEL not in attributes:
+        model = given.get(semconv.GEN_AI_REQUEST_MODEL)
+        if model is not None:
+            attributes[semconv.GEN_AI_RESPONSE_MODEL] = model
+    event = _call_event(span, attributes) if keeps_event else None
+    if content:
+        attributes.update(content)
+    return EventRecord(
+        name=semconv.EVENT_AGENTOPS_LLM,
+        time_ns=span.end_ns,
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        flags=span.flags & 0xFF,
+        attributes=attributes,
+        event=event,
+        resource=span.resource,
+        scope=_SCOPE,
+        session_id=span.session_id,
+    )
+
+
+def _call_event(span: SpanRecord, told: Mapping[str, Any]) -> LLMEvent:
+    """Return the AgentOps event of a model call, without content: that rides on the span."""
+    return LLMEvent(
+        id=UUID(told[semconv.AGENTOPS_EVENT_ID]),
+        init_timestamp=told[_EVENT_START],
+        end_timestamp=told[_EVENT_END],
+        session_id=span.session_id or None,
+        trace_id=f"{span.trace_id:032x}",
+        span_id=f"{span.span_id:016x}",
+        model=told.get(semconv.GEN_AI_RESPONSE_MODEL),
+        prompt_tokens=told.get(semconv.GEN_AI_USAGE_INPUT_TOKENS),
+        completion_tokens=told.get(semconv.GEN_AI_USAGE_OUTPUT_TOKENS),
+        cost=told.get(semconv.AGENTOPS_COST_USD),
+    )
+
+
+def _event_id(span: SpanRecord) -> str:
+    """Return the id of a call's event: a UUID made of the random ids of its span."""
+    bits = f"{span.trace_id >> 64:016x}{span.span_id:016x}"
+    return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}"
+
+
 def _without_content(name: str, value: object) -> object:
     return value if name == "details" or not is_content_field(name) else None
 
@@ -184,16 +235,19 @@ def event_attributes(event: Event, is_full: bool) -> dict[str, AnyValue]:
         attributes[semconv.AGENTOPS_AGENT_ID] = str(event.agent_id)
     seconds = _seconds_between(event.init_timestamp, event.end_timestamp)
     if seconds is not None:
-        attributes["agentops.event.duration_s"] = seconds
+        attributes[_EVENT_DURATION] = seconds
     trigger = values.get("trigger_event")
     if isinstance(trigger, Event):
         attributes["agentops.event.trigger_id"] = str(trigger.id)
     return attributes
 
 
+_EVENT_START: Final = "agentops.event.start"
+_EVENT_END: Final = "agentops.event.end"
+_EVENT_DURATION: Final = "agentops.event.duration_s"
 _PLAIN_FIELDS: Final = {
-    "init_timestamp": "agentops.event.start",
-    "end_timestamp": "agentops.event.end",
+    "init_timestamp": _EVENT_START,
+    "end_timestamp": _EVENT_END,
     "action_type": "agentops.action.type",
     "name": semconv.GEN_AI_TOOL_NAME,
     "model": semconv.GEN_AI_RESPONSE_MODEL,
@@ -265,3 +319,12 @@ _SHARED: Final = (
     semconv.USER_ID,
 )
 """What the event of an instrumented call repeats from its span: who and how much, never what was said."""
+
+_REPEATED: Final = (
+    *_SHARED,
+    semconv.GEN_AI_RESPONSE_MODEL,
+    semconv.GEN_AI_USAGE_INPUT_TOKENS,
+    semconv.GEN_AI_USAGE_OUTPUT_TOKENS,
+    semconv.AGENTOPS_COST_USD,
+)
+"""The same for the event of a model call, with what its fields of their own tell."""

@@ -8,7 +8,7 @@ reference; the pipeline's worker cleans, serialises and limits it later.
 import random
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event as SpanEvent
@@ -21,10 +21,24 @@ from agentops.clock import monotonic_ns, now_ns
 from agentops.semconv import EXCEPTION_MESSAGE
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.exceptions import exception_attributes
-from agentops.telemetry.records import AnyValue
+from agentops.telemetry.records import AnyValue, LinkRecord, Scope, SpanEventRecord, SpanRecord
 from agentops.telemetry.sampling import Decision
 
-__all__ = ["DeferredSpan", "OwnIds", "RawAttributes", "SpanHome"]
+__all__ = [
+    "IS_REMOTE",
+    "IS_REMOTE_KNOWN",
+    "DeferredSpan",
+    "OwnIds",
+    "RawAttributes",
+    "SpanHome",
+    "link_record",
+]
+
+IS_REMOTE_KNOWN: Final = 0x100
+"""Bit of OTLP's flags: it is told whether the parent is remote."""
+
+IS_REMOTE: Final = 0x200
+"""Bit of OTLP's flags: the parent is remote."""
 
 _UNSET = Status(StatusCode.UNSET)
 _EVENTS_MAX = 1024
@@ -90,9 +104,13 @@ class RawAttributes(dict[str, AnyValue]):
 
 
 class SpanHome:
-    """What all spans of one provider share: resource, limits, and where a span goes when it ends."""
+    """What all spans of one provider share: resource, limits, and where a span goes when it ends.
 
-    __slots__ = ("attributes_max", "finish", "resource")
+    Attributes:
+        scopes: The scopes of its spans as they go into records, by name.
+    """
+
+    __slots__ = ("attributes_max", "finish", "resource", "scopes")
 
     def __init__(
         self, resource: Resource, finish: Callable[["DeferredSpan"], None], attributes_max: int
@@ -100,6 +118,7 @@ class SpanHome:
         self.resource = resource
         self.finish = finish
         self.attributes_max = attributes_max
+        self.scopes: dict[str, Scope] = {}
 
 
 class DeferredSpan(Span):
@@ -256,6 +275,44 @@ class DeferredSpan(Span):
         text = f"{type(error).__name__}: {described[EXCEPTION_MESSAGE]}"
         self.set_status(Status(StatusCode.ERROR, text))
 
+    def to_record(self) -> SpanRecord:
+        """Return what the span tells, without its completion; for the worker, after the end."""
+        context, parent, scope = self._context, self._parent, self._instrumentation_scope
+        assert context is not None
+        assert scope is not None
+        flags = int(context.trace_flags) & 0xFF | IS_REMOTE_KNOWN
+        if parent is not None and parent.is_remote:
+            flags |= IS_REMOTE
+        started = self._started_ns
+        record = SpanRecord(
+            self._name,
+            context.trace_id,
+            context.span_id,
+            0 if parent is None else parent.span_id,
+            started,
+            max(self._end_time or started, started),
+            self._kind.value + 1,
+            flags,
+            attributes={**self.ambient, **self.raw},
+            scope=self._home.scopes[scope.name],
+            resource=self._resource.attributes,
+            dropped_attributes=self.raw.dropped,
+            dropped_events=self._dropped_events,
+        )
+        if context.trace_state:
+            record.trace_state = context.trace_state.to_header()
+        if self._status is not _UNSET:
+            record.status_code = self._status.status_code.value
+            record.status_message = self._status.description or ""
+        if self._events:
+            record.events = [
+                SpanEventRecord(each.name, each.timestamp, dict(each.attributes or {}))
+                for each in self._events
+            ]
+        if self._links:
+            record.links = [link_record(link) for link in self._links]
+        return record
+
     def _note(self, event: SpanEvent) -> None:
         if self._end_time is not None:
             return
@@ -265,3 +322,17 @@ class DeferredSpan(Span):
         if not isinstance(self._events, list):
             self._events = []
         self._events.append(event)
+
+
+def link_record(link: Link) -> LinkRecord:
+    """Return the record of a link."""
+    context = link.context
+    return LinkRecord(
+        trace_id=context.trace_id,
+        span_id=context.span_id,
+        trace_state=context.trace_state.to_header() if context.trace_state else "",
+        flags=int(context.trace_flags) & 0xFF
+        | IS_REMOTE_KNOWN
+        | (IS_REMOTE if context.is_remote else 0),
+        attributes=dict(link.attributes or {}),
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agentops import semconv
-from agentops.events import Event, LLMEvent
+from agentops.events import Event, EventType, LLMEvent
 from agentops.telemetry.records import AnyValue, Record, SpanRecord
 
 __all__ = ["SessionTotals", "Totals"]
@@ -49,9 +49,21 @@ class Totals:
     sessions: OrderedDict[str, SessionTotals] = field(default_factory=OrderedDict)
 
     def add_to_session(
-        self, session_id: object, events: Iterable[Event], span: SpanRecord | None = None
+        self,
+        session_id: object,
+        events: Iterable[Event],
+        span: SpanRecord | None = None,
+        *,
+        is_call: bool = False,
     ) -> None:
-        """Count what a span stands for, or events without one, to their session; ``""``: to none."""
+        """Count what a span stands for, or events without one, to their session; ``""``: to none.
+
+        Args:
+            session_id: Id of the session.
+            events: Events that were made.
+            span: The span they belong to.
+            is_call: Whether the span stands for an event of a model call as well.
+        """
         if not session_id:
             return
         session = self.sessions.get(str(session_id))
@@ -59,6 +71,8 @@ class Totals:
             session = self.sessions[str(session_id)] = SessionTotals()
             if len(self.sessions) > _SESSIONS_MAX:
                 self.sessions.popitem(last=False)
+        if is_call:
+            session.events[EventType.LLM.value] += 1
         for event in events:
             session.events[event.event_type] += 1
             if span is None and isinstance(event, LLMEvent):

@@ -7,6 +7,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from agentops.telemetry.recording import call_event_record
+from agentops.telemetry.records import SpanRecord
+
 
 class Ended:
     """A span that ended, with everything its completion brought."""
@@ -20,13 +23,20 @@ class Ended:
             **span.attributes,
             **{k: v for k, v in completion.attributes.items() if v is not None},
         }
-        self.events = list(completion.events)
+        self.events = [*completion.events, *_event_of_call(self)]
         self.measurements = list(completion.measurements)
         self.error = error
         self.fault = completion.error
 
     def __getitem__(self, name):
         return self.attributes[name]
+
+
+def _event_of_call(ended):
+    if not ended.completion.is_model_call:
+        return []
+    record = SpanRecord("", 1, 2, 0, 0, 0, attributes=ended.attributes)
+    return [call_event_record(record, {}, keeps_event=True).event]
 
 
 class DirectManager:

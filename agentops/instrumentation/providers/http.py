@@ -13,7 +13,19 @@ from typing import Protocol, cast
 
 from agentops.guard import guarded
 
-__all__ = ["HttpExchange", "HttpResponse", "parse_events"]
+__all__ = ["HttpExchange", "HttpResponse", "header_fields", "parse_events"]
+
+
+def header_fields(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers by their names in lower case; of a repeated one the last.
+
+    Args:
+        headers: Of ``httpx`` or ``httpx2``, where each look at one header walks all of them; or any mapping.
+    """
+    raw = getattr(headers, "raw", None)
+    if raw is None:
+        return {key.lower(): value for key, value in headers.items()}
+    return {str(key, "latin-1").lower(): str(value, "latin-1") for key, value in raw}
 
 
 class HttpResponse(Protocol):
@@ -95,16 +107,13 @@ class HttpExchange:
 
     def header(self, name: str) -> str:
         """Return a header by its name in lower case, ``""`` when it is absent; repeats are not joined."""
+        return self.fields().get(name, "")
+
+    def fields(self) -> dict[str, str]:
+        """Return all headers by their names in lower case; of a repeated one the last."""
         if self._fields is None:
-            # Each lookup in httpx walks all headers.
-            raw = getattr(self.headers, "raw", None)
-            if raw is None:
-                self._fields = {key.lower(): value for key, value in self.headers.items()}
-            else:
-                self._fields = {
-                    key.lower().decode("latin-1"): value.decode("latin-1") for key, value in raw
-                }
-        return self._fields.get(name, "")
+            self._fields = header_fields(self.headers)
+        return self._fields
 
     def content_type(self) -> str:
         """Return the media type without parameters, in lower case."""
@@ -140,7 +149,7 @@ class HttpExchange:
     def json(self) -> object:
         """Return the body as a JSON value, or ``None`` when it is none."""
         try:
-            return json.loads(self.body())
+            return json.loads(self.body().decode())
         except (ValueError, RecursionError):
             return None
 

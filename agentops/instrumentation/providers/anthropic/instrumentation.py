@@ -38,7 +38,7 @@ from agentops.instrumentation.providers.anthropic.wire import (
     stream_events,
 )
 from agentops.instrumentation.providers.base import Target
-from agentops.instrumentation.providers.http import HttpExchange
+from agentops.instrumentation.providers.http import HttpExchange, header_fields
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation
 from agentops.instrumentation.tools import ToolRun
 from agentops.telemetry.ambient import get_ambient
@@ -280,7 +280,7 @@ def _is_results(call: LLMCall) -> bool:
 
 
 def _read_http(call: LLMCall, status: int, headers: Mapping[str, str], retries: int) -> None:
-    told = dict(headers.items())  # one walk: each look into an httpx header list is another
+    told = header_fields(headers)
     attributes = call.attributes
     attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = status
     for header, name in (

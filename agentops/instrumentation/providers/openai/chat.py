@@ -29,6 +29,17 @@ __all__ = [
     "tool_definition",
 ]
 
+_MORE = frozenset(
+    {
+        "reasoning_content",
+        "reasoning",
+        "refusal",
+        "audio",
+        "tool_calls",
+        "function_call",
+        "name",
+    }
+)
 _FINISH = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
 
@@ -53,11 +64,10 @@ class ChatReader(Reader):
     def read_body(self, call: LLMCall, body: Json) -> None:
         """Read a whole chat completion."""
         _read_head(call, body)
-        read_usage(call.usage, mapping(body, "usage"))
-        _read_predictions(call, body)
+        _read_usage(call, body)
         read_error(call, body)
         for choice in mappings(body, "choices"):
-            message = _message({"role": "assistant", **mapping(choice, "message")})
+            message = _message(mapping(choice, "message"), "assistant")
             _finish(call, message, choice.get("finish_reason"))
 
     def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
@@ -68,8 +78,8 @@ class ChatReader(Reader):
                 continue
             call.chunk_count += 1
             _read_head(call, data)
-            read_usage(call.usage, mapping(data, "usage"))
-            _read_predictions(call, data)
+            if data.get("usage"):
+                _read_usage(call, data)
             read_error(call, data)
             for choice in mappings(data, "choices"):
                 index = count(choice, "index") or 0
@@ -229,17 +239,20 @@ def _audio_type(name: str) -> str:
     return {"mp3": "audio/mpeg", "": ""}.get(name, f"audio/{name}")
 
 
-def _message(message: Json) -> Message:
+def _message(message: Json, default_role: str = "") -> Message:
     """Return a message of the API in the conventions' shape."""
-    role = text(message, "role")
+    role = text(message, "role") or default_role
     content = message.get("content")
-    parts: list[Part] = []
-    thoughts = (text(message, "reasoning_content"), text(message, "reasoning"))
-    parts += [reasoning(thought) for thought in thoughts if thought]
+    parts: list[Part]
     if role in ("tool", "function"):
-        parts.append(tool_result(text(message, "tool_call_id"), _result(content)))
+        parts = [tool_result(text(message, "tool_call_id"), _result(content))]
     else:
-        parts += content_parts(content)
+        parts = content_parts(content)
+    shaped: Message = {"role": role, "parts": parts}
+    if _MORE.isdisjoint(message):  # as nearly all are
+        return shaped
+    thoughts = (text(message, "reasoning_content"), text(message, "reasoning"))
+    parts[:0] = [reasoning(thought) for thought in thoughts if thought]
     if refusal := text(message, "refusal"):
         parts.append({"type": "refusal", "content": refusal})
     if audio := mapping(message, "audio"):
@@ -247,7 +260,6 @@ def _message(message: Json) -> Message:
     parts += [_call(each) for each in mappings(message, "tool_calls")]
     if legacy := mapping(message, "function_call"):
         parts.append(tool_call(text(legacy, "name"), "", parsed(legacy.get("arguments"))))
-    shaped: Message = {"role": role, "parts": parts}
     if name := text(message, "name"):
         shaped["name"] = name
     return shaped
@@ -286,14 +298,16 @@ def _read_head(call: LLMCall, body: Json) -> None:
         call.attributes[semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT] = fingerprint
 
 
-def _read_predictions(call: LLMCall, body: Json) -> None:
-    """Read how many tokens of a predicted output were taken over."""
-    details = mapping(mapping(body, "usage"), "completion_tokens_details")
+def _read_usage(call: LLMCall, body: Json) -> None:
+    """Read the usage, and how many tokens of a predicted output were taken over."""
+    usage = mapping(body, "usage")
+    read_usage(call.usage, usage)
+    details = mapping(usage, "completion_tokens_details")
     for name, attribute in (
         ("accepted_prediction_tokens", semconv.AGENTOPS_ACCEPTED_PREDICTION_TOKENS),
         ("rejected_prediction_tokens", semconv.AGENTOPS_REJECTED_PREDICTION_TOKENS),
     ):
-        if told := count(details, name):
+        if name in details and (told := count(details, name)):
             call.attributes[attribute] = told
 
 

@@ -206,7 +206,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
 
     def read_headers(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Read status, request id, retries, rate limits and processing time."""
-        header = exchange.header
+        header = exchange.fields().get
         attributes = call.attributes
         attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = exchange.status
         if exchange.retries:
@@ -217,7 +217,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
             if value := header(name):
                 attributes[attribute] = int(value) if value.isdigit() else value
         processing = header("openai-processing-ms")
-        if processing.isdigit():
+        if processing and processing.isdigit():
             attributes[semconv.AGENTOPS_PROCESSING_MS] = int(processing)
 
     def read_error(self, call: LLMCall, error: BaseException) -> object:

@@ -1,6 +1,6 @@
 """What do all readers of OpenAI's JSON share? Part of what is known of the openai package."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Usage, merge_usage
@@ -105,39 +105,43 @@ def read_usage(usage: Usage, told: Json) -> None:
     )
     taken = _first(told, "input_tokens_details", "prompt_tokens_details", "input_token_details")
     if taken:
-        cached = mapping(taken, "cached_tokens_details")
-        merge_usage(
-            usage,
-            {
-                "cache_read_input_tokens": taken.get("cached_tokens"),
-                "cache_write_input_tokens": taken.get("cache_write_tokens"),
-                "text_input_tokens": taken.get("text_tokens"),
-                "image_input_tokens": taken.get("image_tokens"),
-                "audio_input_tokens": taken.get("audio_tokens"),
-                "text_cache_read_input_tokens": cached.get("text_tokens"),
-                "image_cache_read_input_tokens": cached.get("image_tokens"),
-                "audio_cache_read_input_tokens": cached.get("audio_tokens"),
-            },
-        )
+        merge_usage(usage, _renamed(taken, _TAKEN))
+        if cached := mapping(taken, "cached_tokens_details"):
+            merge_usage(usage, _renamed(cached, _CACHED))
     made = _first(
         told, "output_tokens_details", "completion_tokens_details", "output_token_details"
     )
     if made:
-        merge_usage(
-            usage,
-            {
-                "reasoning_output_tokens": made.get("reasoning_tokens"),
-                "text_output_tokens": made.get("text_tokens"),
-                "image_output_tokens": made.get("image_tokens"),
-                "audio_output_tokens": made.get("audio_tokens"),
-            },
-        )
+        merge_usage(usage, _renamed(made, _MADE))
+
+
+_TAKEN = {
+    "cached_tokens": "cache_read_input_tokens",
+    "cache_write_tokens": "cache_write_input_tokens",
+    "text_tokens": "text_input_tokens",
+    "image_tokens": "image_input_tokens",
+    "audio_tokens": "audio_input_tokens",
+}
+_CACHED = {
+    "text_tokens": "text_cache_read_input_tokens",
+    "image_tokens": "image_cache_read_input_tokens",
+    "audio_tokens": "audio_cache_read_input_tokens",
+}
+_MADE = {
+    "reasoning_tokens": "reasoning_output_tokens",
+    "text_tokens": "text_output_tokens",
+    "image_tokens": "image_output_tokens",
+    "audio_tokens": "audio_output_tokens",
+}
+
+
+def _renamed(told: Json, names: Mapping[str, str]) -> dict[str, object]:
+    return {names[name]: value for name, value in told.items() if name in names}
 
 
 def read_error(call: LLMCall, body: Json) -> None:
     """Read an ``error`` object in an answer whose HTTP status says nothing of it."""
-    error = mapping(body, "error")
-    if not error:
+    if not body.get("error") or not (error := mapping(body, "error")):
         return
     kind = error.get("code") or error.get("type") or "error"
     call.error_type = call.error_type or str(kind)
@@ -146,6 +150,6 @@ def read_error(call: LLMCall, body: Json) -> None:
 
 def _first(told: Json, *names: str) -> Json:
     for name in names:
-        if found := mapping(told, name):
+        if name in told and (found := mapping(told, name)):
             return found
     return {}

@@ -47,7 +47,7 @@ class ClientRequest:
         """Return the body that was sent; it is read from the wire, which nobody can change."""
         if self.wire:
             with guarded("reading a request body"):
-                sent = json.loads(self.wire)
+                sent = json.loads(self.wire.decode())
                 if isinstance(sent, dict):
                     return sent
         return self.body
