@@ -212,10 +212,15 @@ def encode(encoding: EncodingName, records: Iterable[Record]) -> tuple[Part | No
     groups: dict[tuple[int, object], Group] = {}
     resources: dict[int, bytes] = {}
     is_by_session = way.signal == "events"
+    group: Group | None = None
+    before: Record | None = None
     for record, item in zip(taken, items, strict=True):
         if item is None:
             continue
-        shared = id(record.resource)
+        if group is not None and before is not None and _are_alike(before, record, is_by_session):
+            group.items.append(item)
+            continue
+        before, shared = record, id(record.resource)
         key = (shared, record.session_id if is_by_session else record.scope)
         group = groups.get(key)
         if group is None:
@@ -224,6 +229,13 @@ def encode(encoding: EncodingName, records: Iterable[Record]) -> tuple[Part | No
             group = groups[key] = Group(resources[shared], way.scope(record), [])
         group.items.append(item)
     return (Part(encoding, list(groups.values())) if groups else None), items.count(None)
+
+
+def _are_alike(one: Record, other: Record, is_by_session: bool) -> bool:
+    """Whether two records are seen at once to belong into one group; nearly all that follow each other are."""
+    if one.resource is not other.resource:
+        return False
+    return one.session_id == other.session_id if is_by_session else one.scope is other.scope
 
 
 def _encoded(way: Encoding, record: Record) -> bytes | None:
@@ -297,6 +309,14 @@ def _json_scope(record: Record) -> bytes:
     return otlp_json.scope(record.scope)
 
 
+def _span_protobuf(record: SpanRecord) -> bytes:
+    return record.encoded or protobuf.span(record)
+
+
+def _event_protobuf(record: EventRecord) -> bytes:
+    return record.encoded or protobuf.event(record)
+
+
 def _session_scope(record: Record) -> bytes:
     return protobuf.clean_text(record.session_id)
 
@@ -310,10 +330,10 @@ _frame_logs_json = _frame_json(b'"resourceLogs"', b'"scopeLogs"', b'"logRecords"
 
 ENCODINGS: Mapping[EncodingName, Encoding] = {
     "traces_protobuf": Encoding(
-        "traces", _is_span, protobuf.span, protobuf.resource, _protobuf_scope, _frame_protobuf
+        "traces", _is_span, _span_protobuf, protobuf.resource, _protobuf_scope, _frame_protobuf
     ),
     "logs_protobuf": Encoding(
-        "logs", _is_event, protobuf.event, protobuf.resource, _protobuf_scope, _frame_protobuf
+        "logs", _is_event, _event_protobuf, protobuf.resource, _protobuf_scope, _frame_protobuf
     ),
     "traces_json": Encoding(
         "traces", _is_span, otlp_json.span, otlp_json.resource, _json_scope, _frame_spans_json
@@ -338,7 +358,7 @@ ENCODINGS: Mapping[EncodingName, Encoding] = {
         _frame_events,
     ),
     "agentops_logs": Encoding(
-        "logs", _is_plain_log, protobuf.event, protobuf.resource, _protobuf_scope, _frame_protobuf
+        "logs", _is_plain_log, _event_protobuf, protobuf.resource, _protobuf_scope, _frame_protobuf
     ),
 }
 """Every encoding by name."""

@@ -34,12 +34,11 @@ from agentops.telemetry.config import ContentMode, ExporterConfig, TelemetryConf
 from agentops.telemetry.content import narrow
 from agentops.telemetry.destination import connect
 from agentops.telemetry.exceptions import exception_attributes
-from agentops.telemetry.exporters.base import Exporter
 from agentops.telemetry.head import Head, Verdict
 from agentops.telemetry.metrics import Metrics
 from agentops.telemetry.pending import CompletedSpan, Item, PendingEvent
 from agentops.telemetry.pipeline import Pipeline
-from agentops.telemetry.preparation import Preparation
+from agentops.telemetry.preparation import Preparation, Wanted
 from agentops.telemetry.provider import (
     Doorway,
     OwnProvider,
@@ -114,12 +113,8 @@ class TelemetryManager:
         exporters = [each for each in self.config.exporters if self._is_on and _takes_records(each)]
         destinations = connect(exporters, batch=self.config.batch, spool=self.config.spool)
         self.exporters = [destination.exporter for destination in destinations]
-        self._preparation = Preparation(
-            self.config,
-            self._head,
-            metrics,
-            keeps_events=any(map(_wants_events, self.exporters)),
-        )
+        wanted = Wanted.by(destinations)
+        self._preparation = Preparation(self.config, self._head, metrics, wanted)
         self._pipeline = Pipeline(
             destinations,
             self._preparation,
@@ -513,11 +508,6 @@ def _renew_in_children(manager: TelemetryManager) -> None:
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=renew)
-
-
-def _wants_events(exporter: Exporter) -> bool:
-    """Whether an exporter reads AgentOps events themselves: as records, or in their own protocol."""
-    return not exporter.encodings or "agentops_events" in exporter.encodings
 
 
 def _weigh_item(item: Item) -> int:

@@ -30,30 +30,34 @@ _PROVIDER_KEYS: Final = re.compile(
 _KEY_LENGTH_MIN: Final = 15
 _HEADS: Final = ("sk", "rk", "pk", "xai", "pplx", "xoxa", "xoxb", "xoxp", "xoxr", "xoxs")
 _LOW_HEADS: Final = ("gsk", "hf", "r8", "ghp", "gho", "ghu", "ghs", "ghr")
+_SHORT_HEADS: Final = {"-": ("k-", "xai-", "plx-", "xox"), "_": ("gsk_", "hf_", "r8_", "gh")}
 _SHORT: Final = 64
 _MARKS_MIN: Final = 16
 _MARK_DISTANCE: Final = 100
 
 
 class Masks:
-    """Hides the keys of known providers and what the program's own masks hide, in this order.
+    """Hides the keys of known providers, also half hidden ones as they echo them, then what the program's masks hide.
 
     Args:
         masks: Regular expressions, and functions from text to text.
 
     Attributes:
         length_min: No mask changes a text that is shorter.
+        is_steady: The same text is masked in the same way each time; functions need not do so.
     """
 
-    __slots__ = ("_steps", "length_min")
+    __slots__ = ("_steps", "is_steady", "length_min")
 
     def __init__(self, masks: Sequence[Mask] = ()) -> None:
         self._steps = [_step(mask) for mask in masks]
         self.length_min = 0 if masks else _KEY_LENGTH_MIN
+        self.is_steady = not any(map(callable, masks))
 
     def __call__(self, text: str) -> str:
         """Return the text as it may leave."""
-        text = _hide_keys(text)
+        if _may_hold_key(text):
+            text = _PROVIDER_KEYS.sub(HIDDEN, text)
         for step in self._steps:
             text = step(text)
         return text
@@ -61,11 +65,6 @@ class Masks:
     def may_change(self, text: str) -> bool:
         """Return whether a mask may change a text that is part of this one, JSON of it for example."""
         return bool(self._steps) or _may_hold_key(text)
-
-
-def _hide_keys(text: str) -> str:
-    """Replace keys of known providers, also half hidden ones as providers echo them."""
-    return _PROVIDER_KEYS.sub(HIDDEN, text) if _may_hold_key(text) else text
 
 
 def _may_hold_key(text: str) -> bool:
@@ -82,7 +81,9 @@ def _may_hold_key(text: str) -> bool:
 
 def _has_head(text: str, mark: str, heads: tuple[str, ...]) -> bool:
     """Whether one of ``heads`` stands before one of the marks; true as well where looking takes longer."""
-    if len(text) < _SHORT or text.count(mark) > len(text) // _MARK_DISTANCE + _MARKS_MIN:
+    if len(text) < _SHORT:
+        return any(head in text for head in _SHORT_HEADS[mark])
+    if text.count(mark) > len(text) // _MARK_DISTANCE + _MARKS_MIN:
         return True
     at = text.find(mark)
     while at >= 0:

@@ -4,7 +4,8 @@ Completion, record, price, metrics, sampling, finishing: in this order, so that 
 sampling and nothing leaves unfinished.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -14,6 +15,7 @@ from agentops.events import LLMEvent
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import TelemetryConfig
 from agentops.telemetry.content import is_content
+from agentops.telemetry.destination import Destination
 from agentops.telemetry.head import Head
 from agentops.telemetry.masking import Masks
 from agentops.telemetry.metrics import Metrics
@@ -26,13 +28,44 @@ from agentops.telemetry.recording import (
     span_record,
     take_completion,
 )
-from agentops.telemetry.records import AnyValue, Record, SpanRecord
+from agentops.telemetry.records import AnyValue, EventRecord, Record, SpanRecord
 from agentops.telemetry.sampling import Decision, Fate, weight_in
 from agentops.telemetry.spans import DeferredSpan
 from agentops.telemetry.tail import Tail
 from agentops.telemetry.totals import Totals
+from agentops.telemetry.writing import Writer
 
-__all__ = ["Preparation"]
+__all__ = ["Preparation", "Wanted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What do the destinations need of a record? What none of them needs is not made.
+
+    Attributes:
+        events: AgentOps events themselves, and not only their attributes.
+        span_records: The finished fields of spans, and not only their OTLP protobuf.
+        event_records: The same of events and log records.
+    """
+
+    events: bool = True
+    span_records: bool = True
+    event_records: bool = True
+
+    @staticmethod
+    def by(destinations: Iterable[Destination]) -> "Wanted":
+        """Return what these destinations need."""
+        named: set[str] = set()
+        reads = False
+        for each in destinations:
+            named.update(each.exporter.encodings)
+            reads = reads or not each.exporter.encodings or each.content is not None
+        return Wanted(
+            events=reads or "agentops_events" in named,
+            span_records=reads or "traces_json" in named,
+            event_records=reads
+            or bool(named - {"traces_protobuf", "traces_json", "logs_protobuf"}),
+        )
 
 
 class Preparation:
@@ -42,7 +75,7 @@ class Preparation:
         config: The user's wishes.
         head: Knows the decisions.
         metrics: Where spans are measured.
-        keeps_events: Whether a destination wants AgentOps events themselves.
+        wanted: What the destinations need.
 
     Attributes:
         totals: Sums over what was seen so far.
@@ -53,19 +86,19 @@ class Preparation:
         config: TelemetryConfig,
         head: Head,
         metrics: Metrics,
-        *,
-        keeps_events: bool = True,
+        wanted: Wanted,
     ) -> None:
         self._config = config
         self._head = head
         self._find = head.find
-        self._keeps_events = keeps_events
+        self._wanted = wanted
         self._masks = Masks(config.mask)
         self._keeps = config.sampling.keep.is_active
         self._price = Pricer()
         self._finish = Finisher(
-            config.limits, config.content, self._masks, keeps_events=keeps_events
+            config.limits, config.content, self._masks, keeps_events=wanted.events
         )
+        self._writer = Writer(config.limits, config.content, self._masks)
         self._tail = Tail(config.sampling.keep, head.sampler)
         self._metrics = metrics
         self.totals = Totals()
@@ -99,7 +132,10 @@ class Preparation:
         if isinstance(item, PendingEvent):
             if item.event is not None:
                 self.totals.add_to_session(item.ambient.get(semconv.SESSION_ID), (item.event,))
-            record = event_record(item, keeps_event=self._keeps_events)
+            record = event_record(item, keeps_event=self._wanted.events)
+            if item.decision is None and not item.trace_state and not self._wanted.event_records:
+                self._writer.event(record)
+                return [record]
             if not self._is_left_out(item.decision, 1):
                 return self._pass([record], item.decision, item.trace_state)
             return []
@@ -134,18 +170,34 @@ class Preparation:
         if self._is_left_out(decision, 1 + is_call + len(events)):
             return []
         content = self._content_for_events(record) if events or is_call else {}
-        records: list[Record] = [record]
+        made: list[EventRecord] = []
         if is_call:
-            records.append(call_event_record(record, content, keeps_event=self._keeps_events))
+            made.append(call_event_record(record, content, keeps_event=self._wanted.events))
         for event in events:
             if isinstance(event, LLMEvent) and event.cost is None:
                 cost = record.attributes.get(semconv.AGENTOPS_COST_USD)
                 event.cost = cost if isinstance(cost, float) else None
             pending = pending_of_completion(event, record, content)
-            records.append(event_record(pending, keeps_event=self._keeps_events))
+            made.append(event_record(pending, keeps_event=self._wanted.events))
+        is_plain = decision is None and not record.trace_state and self._writer.takes(record)
+        if is_plain and not self._wanted.span_records:
+            return self._written(record, made, is_call=is_call)
+        records: list[Record] = [record, *made]
         if decision is not None:
             records.reverse()  # the end of a session's first span closes it: its events go before
         return self._pass(records, decision, record.trace_state)
+
+    def _written(
+        self, record: SpanRecord, events: list[EventRecord], *, is_call: bool
+    ) -> list[Record]:
+        """Finish and encode a span whose bytes are all that is needed, and its events; the first may be the call's."""
+        pairs = self._writer.span(record)
+        for event in events:
+            if self._wanted.event_records:
+                self._finish(event)
+            else:
+                self._writer.event(event, pairs if is_call and event is events[0] else None)
+        return [record, *events]
 
     def _content_for_events(self, record: SpanRecord) -> dict[str, AnyValue]:
         """Return the content that goes on the events of a span, taken off the span if that is wanted."""

@@ -20,13 +20,15 @@ from agentops.telemetry.content import (
 )
 from agentops.telemetry.masking import Masks
 from agentops.telemetry.records import AnyValue, EventRecord, Record, SpanRecord
-from agentops.telemetry.values import Cleaner, json_text, plain_json_text
+from agentops.telemetry.values import Cleaner, PlainJson, json_text
 
-__all__ = ["Finisher", "Pricer", "stamp_weight"]
+__all__ = ["ATTRIBUTE_KEY_MAX", "Finisher", "Pricer", "stamp_weight"]
 
 _SCALARS: Final = (str, bool, int, float, bytes)
 _PRICED: Final = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
-_ATTRIBUTE_KEY_MAX: Final = 256
+ATTRIBUTE_KEY_MAX: Final = 256
+"""Characters of an attribute's key that are kept."""
+
 _SHORT_MAX: Final = 4096
 _WORDS_MAX: Final = 16
 
@@ -53,7 +55,13 @@ class Pricer:
         )
         if attributes.get(semconv.AGENTOPS_COST_USD) is not None or not isinstance(model, str):
             return
-        tokens = tuple(_count(attributes.get(key)) for key in _TOKENS)
+        get = attributes.get
+        tokens = (
+            _count(get(semconv.GEN_AI_USAGE_INPUT_TOKENS)),
+            _count(get(semconv.GEN_AI_USAGE_OUTPUT_TOKENS)),
+            _count(get(semconv.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS)),
+            _count(get(semconv.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS)),
+        )
         if not any(tokens):
             return
         provider = attributes.get(semconv.GEN_AI_PROVIDER_NAME)
@@ -62,19 +70,9 @@ class Pricer:
         if not isinstance(provider, str) or is_stand_in(provider, address, told_ms):
             return
         with guarded("pricing a call"):
-            cost = self._prices.cost_usd(
-                provider, model, (tokens[0], tokens[1], tokens[2], tokens[3]), record.start_ns
-            )
+            cost = self._prices.cost_usd(provider, model, tokens, record.start_ns)
             if cost is not None:
                 attributes[semconv.AGENTOPS_COST_USD] = cost
-
-
-_TOKENS: Final = (
-    semconv.GEN_AI_USAGE_INPUT_TOKENS,
-    semconv.GEN_AI_USAGE_OUTPUT_TOKENS,
-    semconv.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS,
-    semconv.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS,
-)
 
 
 def _count(value: AnyValue) -> int:
@@ -95,6 +93,9 @@ class Finisher:
         mode: How much content stays.
         masks: Hide what must not leave; see every text.
         keeps_events: Whether a destination wants the AgentOps event itself, and not only its attributes.
+
+    Attributes:
+        short_max: Characters of a text that needs no cutting.
     """
 
     def __init__(
@@ -104,8 +105,9 @@ class Finisher:
         self._limits = limits
         self._mode = mode
         self._masks = masks
-        self._short_max = min(_SHORT_MAX, limits.attribute_bytes_max)
+        self.short_max = min(_SHORT_MAX, limits.attribute_bytes_max)
         self._cleaner = Cleaner(limits, masks)
+        self._plain = PlainJson(limits)
 
     def __call__(self, record: Record) -> None:
         """Finish one record."""
@@ -113,12 +115,13 @@ class Finisher:
         cut: list[str] = []
         kept = self._attributes(record.attributes, is_span, cut)
         if len(kept) < len(record.attributes):
-            record.dropped_attributes += len(record.attributes) - len(kept) - self._silent(record)
+            missing = len(record.attributes) - len(kept)
+            record.dropped_attributes += missing - self.silent(record.attributes)
         if cut:
             kept[semconv.AGENTOPS_TRUNCATED] = cut
         record.attributes = kept
         if isinstance(record, SpanRecord):
-            self._span(record)
+            self.frame(record, kept.get(semconv.ERROR_TYPE))
         else:
             self._event(record)
 
@@ -130,13 +133,15 @@ class Finisher:
         self, given: Mapping[str, AnyValue], is_span: bool, cut: list[str]
     ) -> dict[str, AnyValue]:
         kept: dict[str, AnyValue] = {}
-        mode, short_max, masks = self._mode, self._short_max, self._masks
+        mode, short_max, masks = self._mode, self.short_max, self._masks
         for key, value in given.items():
             if len(kept) >= self._limits.attributes_max:
                 break
+            if len(key) > ATTRIBUTE_KEY_MAX:
+                key = key[:ATTRIBUTE_KEY_MAX]
             if mode != "full" and (is_left_out(key, mode) or is_content(key)):
-                if mode == "metadata":
-                    kept[key] = reduced_value(self._long(key, value, is_span, cut), mode)
+                if mode == "metadata" and value is not None:
+                    kept[key] = reduced_value(self.value(key, value, cut, is_span=is_span), mode)
                 continue
             kind = type(value)
             # Nearly all values are of one of these kinds: they take no walk and no call.
@@ -145,12 +150,18 @@ class Finisher:
             elif kind is bool or kind is float or (kind is int and -_INT_MAX <= value <= _INT_MAX):  # type: ignore[operator] # an int
                 kept[key] = value
             elif value is not None:
-                kept[key[:_ATTRIBUTE_KEY_MAX]] = self._long(key, value, is_span, cut)
+                kept[key] = self.value(key, value, cut, is_span=is_span)
         return kept
 
-    def _long(self, key: str, value: AnyValue, is_span: bool, cut: list[str]) -> AnyValue:
+    @staticmethod
+    def is_number(value: AnyValue) -> bool:
+        """Whether an integer fits into OTLP's 64 bits."""
+        return -_INT_MAX <= value <= _INT_MAX  # type: ignore[operator] # an int
+
+    def value(self, key: str, value: AnyValue, cut: list[str], *, is_span: bool) -> AnyValue:
+        """Return a finished value, of a kind that needs a closer look; a key whose value was cut joins ``cut``."""
         if is_span and _is_nested(value):
-            text = plain_json_text(value, self._limits)
+            text = self._plain.text(value)
             if text is not None and not self._masks.may_change(text):
                 return text
         elif type(value) is list and self._is_list_of_words(value):
@@ -169,23 +180,30 @@ class Finisher:
             and "".join(values).isascii()  # type: ignore[arg-type] # texts
         )
 
-    def _silent(self, record: Record) -> int:
+    def silent(self, given: Mapping[str, AnyValue]) -> int:
         """Return how many attributes are missing on purpose: absent ones and those the mode leaves out."""
-        absent = sum(value is None for value in record.attributes.values())
+        absent = sum(value is None for value in given.values())
         if self._mode != "none":
             return absent
         return absent + sum(
-            value is not None and is_left_out(key, "none")
-            for key, value in record.attributes.items()
+            value is not None and is_left_out(key, "none") for key, value in given.items()
         )
 
-    def _span(self, record: SpanRecord) -> None:
+    def frame(self, record: SpanRecord, error_type: AnyValue = None) -> None:
+        """Finish a span but for its attributes.
+
+        Args:
+            record: The span.
+            error_type: What stands for the text of its error where no content stays.
+        """
         limits = self._limits
         record.name = self._text(record.name)
-        message = record.attributes.get(semconv.ERROR_TYPE) if self._mode == "none" else None
-        record.status_message = (
-            str(message or "") if self._mode == "none" else self._text(record.status_message)
-        )
+        if self._mode == "none":
+            record.status_message = str(error_type or "")
+        elif record.status_message:
+            record.status_message = self._text(record.status_message)
+        if not record.events and not record.links:
+            return
         record.dropped_events += max(0, len(record.events) - limits.events_max)
         record.dropped_links += max(0, len(record.links) - limits.links_max)
         del record.events[limits.events_max :]
@@ -196,7 +214,8 @@ class Finisher:
             link.attributes = self.present(link.attributes)
 
     def _event(self, record: EventRecord) -> None:
-        record.body = reduced_value(self._cleaner.clean(record.body), self._mode)
+        if record.body is not None:
+            record.body = self.body(record.body)
         if record.event is None:
             return
         if not self._keeps_events:
@@ -206,6 +225,10 @@ class Finisher:
             record.event = event_with(record.event, self._event_field)
             return
         record.event = None
+
+    def body(self, body: AnyValue) -> AnyValue:
+        """Return the finished body of an event."""
+        return reduced_value(self._cleaner.clean(body), self._mode)
 
     def _event_field(self, name: str, value: object) -> object:
         if is_content_field(name):

@@ -22,11 +22,13 @@ from agentops.telemetry.records import (
 __all__ = [
     "DEPTH_MAX",
     "NODES_MAX",
+    "any_value",
     "attribute",
     "clean_text",
     "event",
     "fields",
     "integer_text",
+    "key_field",
     "resource",
     "scope",
     "span",
@@ -136,7 +138,8 @@ _SIMPLE: dict[type, Callable[..., bytes]] = {
 _BASES: tuple[type, ...] = (bool, str, int, float, bytes)
 
 
-def _any_value(value: AnyValue) -> bytes:
+def any_value(value: AnyValue) -> bytes:
+    """Return an ``AnyValue`` without tag and length."""
     encode = _SIMPLE.get(type(value))
     if encode is not None:
         return encode(value)
@@ -180,7 +183,7 @@ def _pairs(values: Mapping[object, AnyValue], depth: int, budget: list[int]) -> 
             break
         budget[0] -= 1
         raw = _nested_value(value, depth, budget)
-        name = _key(key if isinstance(key, str) else _key_text(key))
+        name = key_field(key if isinstance(key, str) else _key_text(key))
         pair = len(name) + 1 + len(varint(len(raw))) + len(raw)
         out += (b"\x0a", varint(pair), name, b"\x12", varint(len(raw)), raw)
     return b"".join(out)
@@ -200,14 +203,15 @@ def _short_key(key: str) -> bytes:
     return _text_field(b"\x0a", key)
 
 
-def _key(key: str) -> bytes:
+def key_field(key: str) -> bytes:
+    """Return field 1 (``key``) of a ``KeyValue``."""
     return _short_key(key) if len(key) <= _CACHED_TEXT_MAX else _text_field(b"\x0a", key)
 
 
 @lru_cache(maxsize=_CACHE_ITEMS_MAX)
 def _short_pair(key: str, value: str) -> bytes:
     """Return a ``KeyValue`` with its length in front; most short texts come again and again."""
-    name, raw = _key(key), _text_value(value)
+    name, raw = key_field(key), _text_value(value)
     size = varint(len(raw))
     return b"".join((varint(len(name) + 1 + len(size) + len(raw)), name, b"\x12", size, raw))
 
@@ -224,7 +228,7 @@ def _attributes(tag: bytes, attributes: Mapping[str, AnyValue], out: list[bytes]
             continue
         encode = _SIMPLE.get(kind)
         raw = encode(value) if encode is not None else _nested_value(value, DEPTH_MAX, [NODES_MAX])
-        name = _short_key(key) if len(key) <= _CACHED_TEXT_MAX else _key(key)
+        name = _short_key(key) if len(key) <= _CACHED_TEXT_MAX else key_field(key)
         size = len(raw)
         if size < 128:
             pair = len(name) + 2 + size
@@ -287,8 +291,25 @@ def _link(value: LinkRecord) -> bytes:
     return _message(b"\x6a", out)
 
 
-def span(value: SpanRecord) -> bytes:
-    """Return field 2 (``spans``) of ``ScopeSpans``: the span with its tag and length in front."""
+@lru_cache(maxsize=_CACHE_ITEMS_MAX)
+def _name_and_kind(name: str, kind: int) -> bytes:
+    return (_text_field(b"\x2a", name) if name else b"") + b"\x30" + _VARINTS[kind]
+
+
+@lru_cache(maxsize=256)
+def _plain_end(status_code: int, flags: int) -> bytes:
+    """Return status and flags of a span whose status has no message."""
+    status = _message(b"\x7a", [b"\x18" + varint(status_code)]) if status_code else b"\x7a\x00"
+    return status + (b"\x85\x01" + flags.to_bytes(4, "little") if flags else b"")
+
+
+def span(value: SpanRecord, attributes: bytes | None = None) -> bytes:
+    """Return field 2 (``spans``) of ``ScopeSpans``: the span with its tag and length in front.
+
+    Args:
+        value: The span.
+        attributes: Its attributes as fields 9; ``None``: those of ``value`` are encoded.
+    """
     # Span: 1 trace id, 2 span id, 3 trace state, 4 parent, 5 name, 6 kind, 7 start, 8 end, 9 attributes,
     # 10 dropped attributes, 11 events, 12 dropped events, 13 links, 14 dropped links, 15 status, 16 flags
     out = [
@@ -301,20 +322,21 @@ def span(value: SpanRecord) -> bytes:
         out.append(_text_field(b"\x1a", value.trace_state))
     if value.parent_span_id:
         out += (b"\x22\x08", value.parent_span_id.to_bytes(8, "big"))
-    if value.name:
-        out.append(_text_field(b"\x2a", value.name))
-    out += (b"\x30", _VARINTS[value.kind])
+    name = value.name
+    if len(name) <= _CACHED_TEXT_MAX:
+        out.append(_name_and_kind(name, value.kind))
+    else:
+        out += (_text_field(b"\x2a", name), b"\x30", _VARINTS[value.kind])
     out.append(_pack_span_times(0x39, value.start_ns, 0x41, value.end_ns))
-    _attributes(b"\x4a", value.attributes, out)
+    if attributes is None:
+        _attributes(b"\x4a", value.attributes, out)
+    else:
+        out.append(attributes)
     for happened in value.events:
         out.append(_span_event(happened))
     for link in value.links:
         out.append(_link(link))
     _span_counts(value, out)
-    if value.flags:
-        out.append(
-            _pack_fixed32(0x85, value.flags)[:1] + b"\x01" + value.flags.to_bytes(4, "little")
-        )
     return _message(b"\x12", out)
 
 
@@ -326,27 +348,35 @@ def _span_counts(value: SpanRecord, out: list[bytes]) -> None:
     if value.dropped_links:
         out += (b"\x70", varint(value.dropped_links))
     # Status: 2 message, 3 code; an unset status is an empty message
-    if value.status_code or value.status_message:
-        status = []
-        if value.status_message:
-            status.append(_text_field(b"\x12", value.status_message))
-        if value.status_code:
-            status.append(b"\x18" + varint(value.status_code))
-        out.append(_message(b"\x7a", status))
-    else:
-        out.append(b"\x7a\x00")
+    if not value.status_message:
+        out.append(_plain_end(value.status_code, value.flags))
+        return
+    status = [_text_field(b"\x12", value.status_message)]
+    if value.status_code:
+        status.append(b"\x18" + varint(value.status_code))
+    out.append(_message(b"\x7a", status))
+    if value.flags:
+        out.append(b"\x85\x01" + value.flags.to_bytes(4, "little"))
 
 
-def event(value: EventRecord) -> bytes:
-    """Return field 2 (``log_records``) of ``ScopeLogs``: the record with its tag and length in front."""
+def event(value: EventRecord, attributes: bytes | None = None) -> bytes:
+    """Return field 2 (``log_records``) of ``ScopeLogs``: the record with its tag and length in front.
+
+    Args:
+        value: The event.
+        attributes: Its attributes as fields 6; ``None``: those of ``value`` are encoded.
+    """
     # LogRecord: 1 time, 2 severity, 5 body, 6 attributes, 7 dropped attributes, 8 flags, 9 trace id,
     # 10 span id, 11 observed time, 12 event name
     time_ns = value.time_ns & 0xFFFF_FFFF_FFFF_FFFF
     out = [_pack_fixed64(0x09, time_ns), b"\x10", varint(value.severity)]
     if value.body is not None:
-        raw = _any_value(value.body)
+        raw = any_value(value.body)
         out += (b"\x2a", varint(len(raw)), raw)
-    _attributes(b"\x32", value.attributes, out)
+    if attributes is None:
+        _attributes(b"\x32", value.attributes, out)
+    else:
+        out.append(attributes)
     if value.dropped_attributes:
         out += (b"\x38", varint(value.dropped_attributes))
     if value.flags:

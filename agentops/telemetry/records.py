@@ -65,6 +65,8 @@ class SpanRecord:
         parent_span_id: 0 for a root.
         status_code: OTLP number: 0 unset, 1 ok, 2 error.
         session_id: Session the span belongs to, or ``""``.
+        encoded: The finished span as OTLP protobuf, where it was finished and encoded in one walk; then it has
+            no attributes any more. Empty: it is encoded from its fields.
         resource: Resource attributes; shared by all spans of a provider, never changed in place.
     """
 
@@ -88,6 +90,7 @@ class SpanRecord:
     dropped_events: int = 0
     dropped_links: int = 0
     session_id: str = ""
+    encoded: bytes = b""
 
 
 @dataclass(slots=True)
@@ -99,6 +102,7 @@ class EventRecord:
         severity: OTel severity number; 9 is INFO, 17 ERROR.
         body: Free value; ``None`` when everything stands in the attributes.
         event: The AgentOps event it carries, for AgentOps destinations; ``None`` for a bridged log record.
+        encoded: As of :class:`SpanRecord`.
     """
 
     name: str
@@ -114,6 +118,7 @@ class EventRecord:
     resource: Mapping[str, AnyValue] = field(default_factory=dict)
     dropped_attributes: int = 0
     session_id: str = ""
+    encoded: bytes = b""
 
 
 Record: TypeAlias = SpanRecord | EventRecord

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
+from json.encoder import encode_basestring
 from pathlib import PurePath
 from typing import Final, cast
 from uuid import UUID
@@ -23,14 +24,17 @@ from agentops.telemetry.config import LimitsConfig
 from agentops.telemetry.exceptions import StackText
 from agentops.telemetry.records import AnyValue
 
-__all__ = ["Cleaner", "clean_text", "json_text", "plain_json_text"]
+__all__ = ["Cleaner", "PlainJson", "clean_text", "json_text"]
 
 _INT_MAX: Final = 2**63 - 1
 _HASH_PIECE: Final = 1 << 20
 _MARK: Final = "...truncated"
 _AS_TEXT: Final = (UUID, PurePath, Decimal)
 _KEY_MAX: Final = 256
-_JSON_SCALARS: Final = frozenset({str, float, bool, type(None)})
+_KEPT_KEY_MAX: Final = 32
+_KEPT_KEYS_MAX: Final = 256
+_LONG: Final = 256
+_ESCAPED: Final = bytes(code for code in range(32) if code != 10) + b'"\\'
 _SEQUENCES: Final = (list, tuple, set, frozenset, deque)
 
 
@@ -60,73 +64,119 @@ def json_text(value: AnyValue) -> str:
         return _ENCODER.encode(_finite(value))
 
 
-def _refuse(value: object) -> str:
-    raise TypeError(f"not plain: {type(value).__name__}")
+class PlainJson:
+    """Writes nested values as JSON text where cleaning would change nothing but their encoding. For one thread.
 
+    That is so for nearly all messages: lists and dicts of JSON's own types within the limits. One walk finds that
+    out and writes the text; it takes a third of the time of looking first and calling the encoder then.
 
-_PLAIN_ENCODER: Final = json.JSONEncoder(
-    ensure_ascii=False,
-    allow_nan=False,
-    check_circular=False,  # the bound of depth has found cycles before
-    separators=(",", ":"),
-    default=_refuse,
-)
-
-
-def plain_json_text(value: AnyValue, limits: LimitsConfig) -> str | None:
-    """Return a nested value as JSON text where cleaning would change nothing but its encoding.
-
-    That is so for nearly all messages: lists and dicts of JSON's own types within the limits. Finding that
-    out and one call of the encoder take a fifth of the time of cleaning each value.
-
-    Returns:
-        ``None`` where the value has to be cleaned.
+    Args:
+        limits: Bounds of depth, values and bytes.
     """
-    try:
-        text = _PLAIN_ENCODER.encode(value) if _is_plain(value, limits) else None
-    except (TypeError, ValueError, RuntimeError):  # NaN; or changed by the program meanwhile
-        return None
-    if text is None or len(text) * (1 if text.isascii() else 4) > limits.attribute_bytes_max:
-        return None
-    return text if text.isascii() else clean_text(text)
 
+    __slots__ = ("_keys", "_limits")
 
-def _is_plain(value: AnyValue, limits: LimitsConfig) -> bool:
-    """Whether a list or dict holds nothing but JSON's own types, within the limits of number and depth."""
-    level: list[AnyValue] = [value]
-    nodes_left = limits.nodes_max
-    for _ in range(limits.depth_max):
-        below: list[AnyValue] = []
-        for each in level:
-            nodes_left -= len(each)  # type: ignore[arg-type] # a list or a dict
-            if type(each) is dict and not _has_plain_keys(each):
-                return False
-            if not _sort_out(each.values() if type(each) is dict else each, below):  # type: ignore[arg-type] # see above
-                return False
-        if nodes_left < 0:
-            return False
-        if not below:
-            return True
-        level = below
-    return False
+    def __init__(self, limits: LimitsConfig) -> None:
+        self._limits = limits
+        self._keys: dict[str, str] = {}
 
+    def text(self, value: AnyValue) -> str | None:
+        """Return a list or dict as JSON text; ``None`` where it has to be cleaned."""
+        out: list[str] = []
+        try:
+            self._walk(value, self._limits.depth_max, out)
+        except (
+            TypeError,
+            ValueError,
+            RuntimeError,
+        ):  # another type; changed by the program meanwhile
+            return None
+        if len(out) > self._limits.nodes_max:
+            return None
+        text = "".join(out)
+        is_ascii = text.isascii()
+        if len(text) * (1 if is_ascii else 4) > self._limits.attribute_bytes_max:
+            return None
+        return text if is_ascii else clean_text(text)
 
-def _has_plain_keys(value: dict[str, object]) -> bool:
-    return set(map(type, value)) <= {str} and max(map(len, value), default=0) <= _KEY_MAX
+    def _walk(self, value: AnyValue, depth: int, out: list[str]) -> None:
+        """Append the text of a value.
 
-
-def _sort_out(values: Iterable[AnyValue], below: list[AnyValue]) -> bool:
-    """Append lists and dicts to ``below``; return whether the others are scalars that JSON has."""
-    for value in values:
+        Raises:
+            TypeError: it holds something that JSON has not.
+            ValueError: it goes beyond a limit.
+        """
         kind = type(value)
-        if kind is dict or kind is list:
-            below.append(value)
-        elif kind is int:
-            if not -_INT_MAX <= value <= _INT_MAX:  # type: ignore[operator] # an int
-                return False
-        elif kind not in _JSON_SCALARS:
-            return False
-    return True
+        if kind is str:
+            out.append(_quoted(cast("str", value)))
+        elif kind is dict or kind is list:
+            if depth == 0 or len(out) + len(cast("list[object]", value)) > self._limits.nodes_max:
+                raise ValueError("too deep or too many")
+            if kind is dict:
+                self._dict(cast("dict[object, object]", value), depth - 1, out)
+            else:
+                self._list(cast("list[object]", value), depth - 1, out)
+        else:
+            out.append(_scalar(value))
+
+    def _dict(self, value: dict[object, object], depth: int, out: list[str]) -> None:
+        keys = self._keys
+        before = "{"
+        for key, each in value.items():
+            name = keys.get(key) or self._key(key)  # type: ignore[call-overload] # any key may be looked for
+            if type(each) is str:
+                out.append(f"{before}{name}{_quoted(each)}")
+            else:
+                out.append(before + name)
+                self._walk(each, depth, out)
+            before = ","
+        out.append("}" if before == "," else "{}")
+
+    def _list(self, value: list[object], depth: int, out: list[str]) -> None:
+        before = "["
+        for each in value:
+            out.append(before)
+            self._walk(each, depth, out)
+            before = ","
+        out.append("]" if before == "," else "[]")
+
+    def _key(self, key: object) -> str:
+        if type(key) is not str or len(key) > _KEY_MAX:
+            raise TypeError("not a key of JSON")
+        text = encode_basestring(key) + ":"
+        if len(key) <= _KEPT_KEY_MAX:
+            if len(self._keys) >= _KEPT_KEYS_MAX:
+                self._keys.clear()
+            self._keys[key] = text
+        return text
+
+
+def _quoted(text: str) -> str:
+    """Return a text as JSON has it; long ones mostly need nothing but their line ends escaped."""
+    if len(text) >= _LONG and text.isascii():
+        raw = text.encode()
+        if len(raw.translate(None, _ESCAPED)) == len(raw):
+            return '"' + text.replace("\n", "\\n") + '"'
+    return encode_basestring(text)
+
+
+def _scalar(value: object) -> str:
+    """Return a number, truth value or nothing as JSON text.
+
+    Raises:
+        TypeError: it is something else.
+        ValueError: JSON has no such number, or most readers of it have not.
+    """
+    kind = type(value)
+    if kind is bool:
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if kind is float and math.isfinite(cast("float", value)):
+        return repr(value)
+    if kind is int and -_INT_MAX <= cast("int", value) <= _INT_MAX:
+        return repr(value)
+    raise TypeError(f"not plain: {kind.__name__}")
 
 
 class Cleaner:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentops.telemetry.config import LimitsConfig
-from agentops.telemetry.values import Cleaner, json_text, plain_json_text
+from agentops.telemetry.values import Cleaner, PlainJson, json_text
 
 
 class Colour(Enum):
@@ -194,7 +194,7 @@ _NESTED = st.recursive(
 @given(st.one_of(st.lists(_NESTED), st.dictionaries(st.text(), _NESTED)))
 def test_the_short_way_to_json_gives_what_cleaning_gives(value):
     limits = LimitsConfig(depth_max=4, nodes_max=20, attribute_bytes_max=120)
-    text = plain_json_text(value, limits)
+    text = PlainJson(limits).text(value)
 
     assert text in (None, json_text(Cleaner(limits).clean(value)))
 
@@ -202,7 +202,7 @@ def test_the_short_way_to_json_gives_what_cleaning_gives(value):
 def test_the_short_way_to_json_is_taken_for_messages():
     messages = [{"role": "user", "parts": [{"type": "text", "content": "a \ud800 b"}]}]
 
-    assert plain_json_text(messages, LimitsConfig()) == json_text(
+    assert PlainJson(LimitsConfig()).text(messages) == json_text(
         Cleaner(LimitsConfig()).clean(messages)
     )
 
@@ -212,4 +212,4 @@ def test_what_has_to_be_cleaned_takes_the_long_way():
     cycle.append(cycle)
     lists = [["x"] * 10_001, [LyingDict(a=1)], [{"k" * 257: 1}], [2**70], [float("nan")], cycle]
 
-    assert [plain_json_text(each, LimitsConfig()) for each in lists] == [None] * len(lists)
+    assert [PlainJson(LimitsConfig()).text(each) for each in lists] == [None] * len(lists)

@@ -1,0 +1,249 @@
+"""How does a record become finished bytes in one walk? Telemetry floor; runs on the worker.
+
+Where every receiver takes OTLP protobuf, nobody needs the finished values themselves. Then a value is looked at
+once: what is short, plain and harmless, as nearly all values are, becomes bytes on the spot, and pairs that
+come again and again are remembered. Everything else goes through the :class:`Finisher` and the encoder's long way.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from agentops import semconv
+from agentops.telemetry import protobuf
+from agentops.telemetry.config import ContentMode, LimitsConfig
+from agentops.telemetry.content import is_content, is_left_out, reduced_value
+from agentops.telemetry.masking import Masks
+from agentops.telemetry.processors import ATTRIBUTE_KEY_MAX, Finisher
+from agentops.telemetry.records import AnyValue, EventRecord, SpanRecord
+
+__all__ = ["Pairs", "Writer"]
+
+Pairs = dict[str, bytes]
+"""Attributes as encoded ``KeyValue`` messages by their keys, each with its length in front."""
+
+_SPAN_TAG: Final = b"\x4a"
+_EVENT_TAG: Final = b"\x32"
+_SHORT_MAX: Final = 48
+_KEYS_MAX: Final = 1024
+_KEPT_MAX: Final = 64
+_WORDS_MAX: Final = 16
+_ATTRIBUTES_MAX: Final = 64
+_SCALARS: Final = frozenset({str, int, float, bool})
+_INTS: Final = 2048
+_SMALL_INTS: Final = tuple(protobuf.any_value(number) for number in range(_INTS))
+
+
+class _Key:
+    """What is known of an attribute's key.
+
+    Attributes:
+        name: The key as it leaves.
+        is_reduced: Whether the content mode keeps less than everything of its values.
+        pairs: Encoded pairs with short values, by the value: a text, or a tuple of texts.
+        text_heads: What stands before a text in a pair, by its size in bytes.
+        heads: What stands before any other value in a pair, by the size of its encoding.
+    """
+
+    __slots__ = ("_field", "heads", "is_reduced", "name", "pairs", "text_heads")
+
+    def __init__(self, key: str, *, is_reduced: bool) -> None:
+        self.name = key[:ATTRIBUTE_KEY_MAX]
+        self.is_reduced = is_reduced
+        self.pairs: dict[object, bytes] = {}
+        self.text_heads: dict[int, bytes] = {}
+        self.heads: dict[int, bytes] = {}
+        self._field = protobuf.key_field(self.name) + b"\x12"
+
+    def with_text(self, raw: bytes) -> bytes:
+        """Return the pair with a text, given as UTF-8."""
+        size = len(raw)
+        head = self.text_heads.get(size)
+        if head is None:
+            inner = b"\x0a" + protobuf.varint(size)
+            head = self._head(len(inner) + size) + inner
+            _keep(self.text_heads, size, head)
+        return head + raw
+
+    def with_value(self, raw: bytes) -> bytes:
+        """Return the pair with an encoded ``AnyValue``."""
+        size = len(raw)
+        head = self.heads.get(size)
+        if head is None:
+            head = self._head(size)
+            _keep(self.heads, size, head)
+        return head + raw
+
+    def _head(self, size: int) -> bytes:
+        prefix = protobuf.varint(size)
+        whole = len(self._field) + len(prefix) + size
+        return b"".join((protobuf.varint(whole), self._field, prefix))
+
+
+def _keep(kept: dict[Any, bytes], key: object, value: bytes) -> None:
+    """Remember something; where nothing comes twice, what is remembered soon goes."""
+    if len(kept) >= _KEPT_MAX:
+        kept.clear()
+    kept[key] = value
+
+
+class Writer:
+    """Finishes records and encodes them, as :class:`Finisher` and the encoder do one after the other. For one thread.
+
+    Args:
+        limits: Bounds of values and of their number.
+        mode: How much content stays.
+        masks: Hide what must not leave; see every text.
+    """
+
+    def __init__(self, limits: LimitsConfig, mode: ContentMode, masks: Masks) -> None:
+        self._finish = Finisher(limits, mode, masks, keeps_events=False)
+        self._limits = limits
+        self._mode = mode
+        self._masks = masks
+        self._short_max = self._finish.short_max
+        self._keys: dict[str, _Key] = {}
+
+    def takes(self, record: SpanRecord) -> bool:
+        """Whether a record has no more attributes than may be kept; others take the long way."""
+        return max(len(record.attributes), _ATTRIBUTES_MAX) <= self._limits.attributes_max
+
+    def span(self, record: SpanRecord) -> Pairs:
+        """Finish and encode a span that :meth:`takes` allows; return its attributes."""
+        given = record.attributes
+        cut: list[str] = []
+        pairs = self._pairs(given, cut, is_span=True)
+        if len(pairs) < len(given):
+            record.dropped_attributes += len(given) - len(pairs) - self._finish.silent(given)
+        self._mark(cut, pairs)
+        self._finish.frame(record, self._error_type(given))
+        record.attributes = {}
+        record.encoded = protobuf.span(record, _fields(_SPAN_TAG, pairs))
+        return pairs
+
+    def event(self, record: EventRecord, repeated: Pairs | None = None) -> None:
+        """Finish and encode an event.
+
+        Args:
+            record: The event.
+            repeated: Encoded attributes of the span that the event repeats: a text or number under the same key is
+                the same one. ``None``: it repeats none.
+        """
+        given = record.attributes
+        if len(given) + _ATTRIBUTES_MAX > self._limits.attributes_max:
+            self._finish(record)
+            return
+        cut: list[str] = []
+        others = given
+        pairs: Pairs = {}
+        if repeated:
+            others = {}
+            for key, value in given.items():
+                pair = repeated.get(key) if type(value) in _SCALARS else None
+                if pair is None:
+                    others[key] = value
+                else:
+                    pairs[key] = pair
+        pairs.update(self._pairs(others, cut, is_span=False))
+        if len(pairs) < len(given):
+            record.dropped_attributes += len(given) - len(pairs) - self._finish.silent(given)
+        self._mark(cut, pairs)
+        if record.body is not None:
+            record.body = self._finish.body(record.body)
+        record.attributes, record.event = {}, None
+        record.encoded = protobuf.event(record, _fields(_EVENT_TAG, pairs))
+
+    def _error_type(self, given: Mapping[str, AnyValue]) -> AnyValue:
+        """Return the finished type of an error where it is all that may be told of it."""
+        if self._mode != "none" or semconv.ERROR_TYPE not in given:
+            return None
+        shown = self._finish.present({semconv.ERROR_TYPE: given[semconv.ERROR_TYPE]})
+        return shown.get(semconv.ERROR_TYPE)
+
+    def _pairs(self, given: Mapping[str, AnyValue], cut: list[str], *, is_span: bool) -> Pairs:
+        """Finish and encode attributes: what nearly all of them are on the spot, others by :meth:`_whole`."""
+        pairs: Pairs = {}
+        keys, masks, short_max = self._keys, self._masks, self._short_max
+        for key, value in given.items():
+            known = keys.get(key) or self._learn(key)
+            kind = type(value)
+            if kind is str and not known.is_reduced:
+                text = cast("str", value)
+                size = len(text)
+                if size <= _SHORT_MAX:
+                    pair = known.pairs.get(text)
+                    if pair is None:
+                        pair = self._short(known, text, cut)
+                elif size > short_max or not text.isascii() or masks.may_change(text):
+                    pair = self._whole(known, value, cut, is_span=is_span)
+                else:
+                    head = known.text_heads.get(size)
+                    raw = text.encode()
+                    pair = known.with_text(raw) if head is None else head + raw
+            elif kind is int and 0 <= value < _INTS and not known.is_reduced:  # type: ignore[operator] # an int
+                pair = known.with_value(_SMALL_INTS[cast("int", value)])
+            elif value is None or (known.is_reduced and self._mode == "none"):
+                continue
+            else:
+                pair = self._pair(known, value, cut, is_span=is_span)
+            pairs[known.name] = pair
+        return pairs
+
+    def _short(self, known: _Key, text: str, cut: list[str]) -> bytes:
+        """Return a pair with a text of at most :data:`_SHORT_MAX` characters."""
+        before = len(cut)
+        if len(text) > self._short_max or not text.isascii():
+            pair = self._whole(known, text, cut, is_span=True)
+        elif len(text) < self._masks.length_min:
+            pair = known.with_text(text.encode())
+        else:
+            pair = known.with_text(protobuf.clean_text(self._masks(text)))
+        if self._masks.is_steady and len(cut) == before:
+            _keep(known.pairs, text, pair)
+        return pair
+
+    def _learn(self, key: str) -> _Key:
+        mode = self._mode
+        is_reduced = mode != "full" and (is_left_out(key, mode) or is_content(key))
+        if len(self._keys) >= _KEYS_MAX:
+            self._keys.clear()
+        known = self._keys[key] = _Key(key, is_reduced=is_reduced)
+        return known
+
+    def _pair(self, known: _Key, value: AnyValue, cut: list[str], *, is_span: bool) -> bytes:
+        kind = type(value)
+        if known.is_reduced:
+            cleaned = self._finish.value(known.name, value, cut, is_span=is_span)
+            return known.with_value(protobuf.any_value(reduced_value(cleaned, self._mode)))
+        if kind is float or kind is bool or (kind is int and self._finish.is_number(value)):
+            return known.with_value(protobuf.any_value(value))
+        if kind is list and 0 < len(value) <= _WORDS_MAX and set(map(type, value)) == {str}:  # type: ignore[arg-type, call-overload] # a list
+            return self._words(known, cast("list[str]", value), cut, is_span=is_span)
+        return self._whole(known, value, cut, is_span=is_span)
+
+    def _words(self, known: _Key, value: list[str], cut: list[str], *, is_span: bool) -> bytes:
+        """Return a pair with a short list of texts, remembered when they are short too."""
+        if max(map(len, value)) > _SHORT_MAX or not self._masks.is_steady:
+            return self._whole(known, value, cut, is_span=is_span)
+        words = tuple(value)
+        pair = known.pairs.get(words)
+        if pair is None:
+            before = len(cut)
+            pair = self._whole(known, value, cut, is_span=is_span)
+            if len(cut) == before:
+                _keep(known.pairs, words, pair)
+        return pair
+
+    def _whole(self, known: _Key, value: AnyValue, cut: list[str], *, is_span: bool) -> bytes:
+        cleaned = self._finish.value(known.name, value, cut, is_span=is_span)
+        if type(cleaned) is str:
+            return known.with_text(protobuf.clean_text(cleaned))
+        return known.with_value(protobuf.any_value(cleaned))
+
+    def _mark(self, cut: list[str], pairs: Pairs) -> None:
+        if cut:
+            known = _Key(semconv.AGENTOPS_TRUNCATED, is_reduced=False)
+            pairs[known.name] = known.with_value(protobuf.any_value(cut))
+
+
+def _fields(tag: bytes, pairs: Pairs) -> bytes:
+    return tag + tag.join(pairs.values()) if pairs else b""

@@ -1,0 +1,133 @@
+"""Finishing and encoding in one walk gives the very bytes that doing one after the other gives."""
+
+from copy import deepcopy
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.records import event, span
+
+from agentops.telemetry import protobuf
+from agentops.telemetry.config import LimitsConfig
+from agentops.telemetry.masking import Masks
+from agentops.telemetry.processors import Finisher
+from agentops.telemetry.records import LinkRecord, SpanEventRecord
+from agentops.telemetry.writing import Writer
+
+KEY = "sk-proj-abcdefghijklmnopqrstuvwx"
+LIMITS = [
+    LimitsConfig(),
+    LimitsConfig(attribute_bytes_max=100, attributes_max=80, nodes_max=6, depth_max=3),
+    LimitsConfig(attributes_max=3, events_max=1, links_max=1),
+]
+MASKS = [(), ("a+b", KEY[:6]), (str.upper,), (lambda _: 1 / 0,)]
+
+keys = st.sampled_from(
+    [
+        "session.id",
+        "gen_ai.input.messages",
+        "gen_ai.request.model",
+        "error.type",
+        "exception.message",
+        "é" * 20,
+        "k" * 300,
+        "k" * 301,
+    ]
+) | st.text(max_size=6)
+texts = st.sampled_from(
+    [
+        "",
+        "stop",
+        KEY,
+        f'say "{KEY}" ',
+        "x" * 47,
+        "y" * 130,
+        "z" * 5000,
+        "é" * 60,
+        "aab \ud800",
+        "\n\x00",
+    ]
+) | st.text(max_size=60)
+scalars = (
+    texts
+    | st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.integers(0, 5000)
+    | st.floats()
+    | st.binary(max_size=9)
+)
+nested = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=12,
+)
+values = (
+    nested | st.lists(texts, max_size=18) | st.lists(st.sampled_from([1, 1.0, True]), max_size=2)
+)
+attributes = st.dictionaries(keys, values, max_size=8)
+span_events = st.builds(SpanEventRecord, name=texts, time_ns=st.just(1), attributes=attributes)
+links = st.builds(LinkRecord, trace_id=st.just(1), span_id=st.just(2), attributes=attributes)
+spans = st.builds(
+    span,
+    st.just(1),
+    name=texts,
+    attributes=attributes,
+    events=st.lists(span_events, max_size=2),
+    links=st.lists(links, max_size=2),
+    kind=st.integers(1, 5),
+    flags=st.sampled_from([0, 1, 0x101]),
+    parent_span_id=st.sampled_from([0, 7]),
+    status_code=st.integers(0, 2),
+    status_message=texts,
+)
+events = st.builds(event, st.just(1), name=texts, attributes=attributes, body=nested)
+
+
+def pair_of(limits, mode, masks):
+    return (
+        Finisher(limits, mode, Masks(masks), keeps_events=False),
+        Writer(limits, mode, Masks(masks)),
+    )
+
+
+settled = settings(max_examples=40, deadline=None)
+wishes = (
+    st.sampled_from(LIMITS),
+    st.sampled_from(["full", "metadata", "none"]),
+    st.sampled_from(MASKS),
+)
+
+
+@settled
+@given(*wishes, st.lists(spans, max_size=4))
+def test_a_written_span_is_the_finished_span_encoded(limits, mode, masks, records):
+    finish, writer = pair_of(limits, mode, masks)
+    for record in [*records, *deepcopy(records)]:
+        expected = deepcopy(record)
+        finish(expected)
+        if writer.takes(record):
+            writer.span(record)
+
+            assert protobuf.span(expected) == record.encoded
+            assert record.attributes == {}
+
+
+@settled
+@given(*wishes, st.lists(events, max_size=4))
+def test_a_written_event_is_the_finished_event_encoded(limits, mode, masks, records):
+    finish, writer = pair_of(limits, mode, masks)
+    for record in [*records, *deepcopy(records)]:
+        expected = deepcopy(record)
+        finish(expected)
+        writer.event(record)
+
+        assert protobuf.event(expected) == (record.encoded or protobuf.event(record))
+
+
+def test_what_is_remembered_is_bounded():
+    writer = Writer(LimitsConfig(), "full", Masks())
+    for number in range(3000):
+        writer.span(span(number, attributes={f"key {number}": "x", "id": f"{number}"}))
+
+    assert len(writer._keys) <= 1024
+    assert len(writer._keys["id"].pairs) <= 64
