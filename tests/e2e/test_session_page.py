@@ -186,6 +186,14 @@ def test_trace_address_leads_to_its_session(seeded, failed, visit):
     expect(page).to_have_url(re.compile(f"/s/{failed['session_id']}"))
 
 
+def test_trace_that_never_came_is_told_as_such(seeded, visit):
+    page = visit(seeded).open("/t/" + "01" * 16)
+
+    expect(page.get_by_role("heading", name="There is no such trace")).to_be_visible()
+    page.get_by_role("link", name="Go to the sessions").click()
+    expect(page).to_have_url(re.compile("/sessions"))
+
+
 def test_neighbours_are_one_key_away(seeded, visit):
     visitor = visit(seeded)
     newest, older = visitor.sessions()[:2]

@@ -25,7 +25,7 @@ def test_each_way_to_send_names_this_server(empty, visit):
     page = visit(empty).open("/welcome")
     netloc = urllib.parse.urlsplit(empty.url).netloc
 
-    for label in ("agentops", "OpenTelemetry", "curl", "agentops 0.3 / 0.4"):
+    for label in ("agentops", "OpenTelemetry", "curl", "Older agentops"):
         page.get_by_role("button", name=label, exact=True).click()
         expect(page.locator(".snippet")).to_contain_text(f"http://{netloc}")
         expect(page.locator(".snippet").get_by_role("button", name="Copy").first).to_be_visible()

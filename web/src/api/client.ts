@@ -5,15 +5,13 @@ import type { paths } from "~/api/schema";
 /** A refusal by the server, or no answer at all (`status` 0). */
 export class ApiError extends Error {
   readonly status: number;
-  readonly requestId: string;
   /** Index of the character of a filter where it went wrong. */
   readonly position: number | undefined;
 
-  constructor(status: number, message: string, requestId = "", position?: number) {
+  constructor(status: number, message: string, position?: number) {
     super(message);
     this.name = "ApiError";
     this.status = status;
-    this.requestId = requestId;
     this.position = position;
   }
 }
@@ -35,18 +33,14 @@ async function answer<T>(pending: Promise<Answer<T>>, signal: AbortSignal): Prom
   }
   if (result.data !== undefined) return result.data;
   const { response, error } = result;
-  const message = messageOf(error) ?? (response.statusText || `status ${response.status}`);
-  const requestId = response.headers.get("x-request-id") ?? "";
-  const { position } = (error ?? {}) as { position?: unknown };
-  const at = typeof position === "number" ? position : undefined;
-  throw new ApiError(response.status, message, requestId, at);
-}
-
-function messageOf(body: unknown): string | null {
-  if (typeof body === "string") return body || null;
-  if (typeof body !== "object" || body === null) return null;
-  const { error, message, detail } = body as Record<string, unknown>;
-  return messageOf(message) ?? messageOf(detail) ?? messageOf(error);
+  // Whatever stands between us and the server may answer in a form of its own.
+  const told: unknown = typeof error === "object" ? error : null;
+  const { error: message, position } = (told ?? {}) as { error?: unknown; position?: unknown };
+  throw new ApiError(
+    response.status,
+    typeof message === "string" ? message : response.statusText || `status ${response.status}`,
+    typeof position === "number" ? position : undefined,
+  );
 }
 
 /** Only what was asked for, so that an empty filter is no parameter. */

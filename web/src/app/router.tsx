@@ -9,10 +9,11 @@ import {
 } from "@tanstack/react-router";
 import { queries } from "~/api/queries";
 import { Shell } from "~/app/shell";
-import { FailureNotice, Notice } from "~/components/states";
+import { Notice } from "~/components/states";
 import { readSessionSearch } from "~/pages/session/search";
 import { SessionsPage } from "~/pages/sessions";
 import { readSessionsSearch } from "~/pages/sessions/search";
+import { TracePage } from "~/pages/trace";
 
 type Context = { queryClient: QueryClient };
 
@@ -53,11 +54,7 @@ const session = createRoute({
 const trace = createRoute({
   getParentRoute: () => root,
   path: "/t/$traceId",
-  loader: async ({ context, params }) => {
-    const found = await context.queryClient.fetchQuery(queries.trace(params.traceId));
-    throw redirect({ to: "/s/$sessionId", params: { sessionId: found.session_id }, replace: true });
-  },
-  errorComponent: ({ error, reset }) => <FailureNotice error={error as Error} onRetry={reset} />,
+  component: TracePage,
 });
 
 const welcome = createRoute({

@@ -1,4 +1,5 @@
 import { type ComponentProps, type ReactNode, useEffect, useRef, useState } from "react";
+import { copyText } from "~/base/clipboard";
 import { icons } from "~/components/icons";
 import "~/components/button.css";
 
@@ -40,7 +41,7 @@ export function CopyButton({
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
   const copy = async () => {
-    await navigator.clipboard.writeText(typeof text === "string" ? text : text());
+    await copyText(typeof text === "string" ? text : text());
     setDone(true);
     clearTimeout(timer.current);
     timer.current = setTimeout(() => setDone(false), 1500);

@@ -25,9 +25,9 @@ export function Notice({
   );
 }
 
-type Failure = { status?: number; message: string; requestId?: string };
+type Failure = { status?: number; message: string };
 
-/** A request that failed: what the server said, how to find it in the log, and another try. */
+/** A request that failed: what the server said, and another try. */
 export function FailureNotice({ error, onRetry }: { error: Failure; onRetry: () => void }) {
   if (error.status === 401) {
     return (
@@ -43,16 +43,10 @@ export function FailureNotice({ error, onRetry }: { error: Failure; onRetry: () 
       title={error.message}
       action={<Button onClick={onRetry}>Try again</Button>}
     >
-      {error.requestId ? (
+      {!error.status && (
         <>
-          Request <code>{error.requestId}</code>; the server's log says more under this id.
+          Is <code>agentops serve</code> still running?
         </>
-      ) : (
-        !error.status && (
-          <>
-            Is <code>agentops serve</code> still running?
-          </>
-        )
       )}
     </Notice>
   );

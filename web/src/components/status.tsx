@@ -12,7 +12,7 @@ const LABELS: Record<Status, string> = {
 const HINTS: Record<Status, string> = {
   running: "Still running",
   ok: "Ended well",
-  error: "A span of this session failed",
+  error: "The session failed; failures that were handled inside do not count",
   stopped: "No end was told and nothing has arrived for some minutes",
 };
 

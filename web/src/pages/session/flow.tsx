@@ -22,6 +22,8 @@ type FlowProps = {
 
 const ROW_HEIGHT = 30;
 const TICK_WIDTH = 66;
+/** Room that the text of a tick takes; with less to its right it stands on the left. */
+const TICK_LABEL = 40;
 
 /** Tree and waterfall in the same rows; only the rows in sight exist. */
 export function Flow({ tree, skeleton, search, wholeUs, isRunning, onChange }: FlowProps) {
@@ -123,7 +125,11 @@ export function Flow({ tree, skeleton, search, wholeUs, isRunning, onChange }: F
         </span>
         <div className="axis" ref={axis} role="columnheader" aria-label="Timeline">
           {tickTimes.map((at) => (
-            <span key={at} className="num" style={{ left: (at - from) * scale }}>
+            <span
+              key={at}
+              className={`num${axisWidth - (at - from) * scale < TICK_LABEL ? " axis-last" : ""}`}
+              style={{ left: (at - from) * scale }}
+            >
               {formatTick(at)}
             </span>
           ))}

@@ -42,12 +42,12 @@ export function SessionHeader({ detail, onGoToSpan, onPage }: HeaderProps) {
         <span className="session-labels">
           {summary.tags.map((tag) => (
             <Link key={tag} to="/sessions" search={{ q: token("tag", tag) }} className="tag">
-              {tag}
+              {visible(tag)}
             </Link>
           ))}
           {summary.user_id && (
             <Link to="/sessions" search={{ q: token("user", summary.user_id) }} className="tag">
-              {summary.user_id}
+              {visible(summary.user_id)}
             </Link>
           )}
         </span>

@@ -5,6 +5,7 @@ import type { ApiError } from "~/api/client";
 import { useNews } from "~/api/live";
 import { queries } from "~/api/queries";
 import type { SessionDetail } from "~/api/types";
+import { copyText } from "~/base/clipboard";
 import { useDelayed, useMedia, useNow, useThrottled } from "~/base/hooks";
 import { useHotkeys } from "~/base/hotkeys";
 import { readPreference, writePreference } from "~/base/storage";
@@ -116,7 +117,7 @@ function Loaded({ detail }: { detail: SessionDetail }) {
     "2": () => setView("chat"),
     J: () => goTo(detail.previous_id),
     K: () => goTo(detail.next_id),
-    y: () => void navigator.clipboard.writeText(window.location.href),
+    y: () => void copyText(window.location.href),
     Escape: () => (search.span ? change({ span: undefined, tab: undefined }) : false),
   });
 

@@ -1,5 +1,5 @@
 import { type InfiniteData, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { api, type SessionQuery } from "~/api/client";
 import { useNews } from "~/api/live";
 import { queries } from "~/api/queries";
@@ -37,6 +37,8 @@ export function useLiveSessions(query: SessionQuery, isLive: boolean, isHeld: bo
   const client = useQueryClient();
   const { queryKey } = queries.sessions(query);
   const [waiting, setWaiting] = useState<readonly SessionRow[]>([]);
+  const asked = useRef(query);
+  asked.current = query;
 
   const show = useCallback(() => {
     client.setQueryData(queryKey, (pages) => pages && prependRows(pages, waiting));
@@ -55,7 +57,7 @@ export function useLiveSessions(query: SessionQuery, isLive: boolean, isHeld: bo
       .sessions(query, undefined, new AbortController().signal)
       .catch(() => null); // the next news tries again
     const pages = client.getQueryData(queryKey);
-    if (!top || !pages) return;
+    if (!top || !pages || asked.current !== query) return; // else it answers an older question
     const known = new Set(pages.pages.flatMap((page) => page.sessions.map((r) => r.session_id)));
     client.setQueryData(
       queryKey,

@@ -59,15 +59,15 @@ export const Row = memo(
             </Link>
             {row.tags.slice(0, TAGS_MAX).map((tag) => (
               <span key={tag} className="tag">
-                {tag}
+                {visible(tag)}
               </span>
             ))}
             {row.tags.length > TAGS_MAX && (
-              <span className="tag" title={row.tags.slice(TAGS_MAX).join(", ")}>
+              <span className="tag" title={visible(row.tags.slice(TAGS_MAX).join(", "))}>
                 +{row.tags.length - TAGS_MAX}
               </span>
             )}
-            <span className="row-models truncate">{row.models.join(", ")}</span>
+            <span className="row-models truncate">{visible(row.models.join(", "))}</span>
           </span>
           <Preview row={row} />
         </span>
@@ -149,7 +149,9 @@ function Preview({ row }: { row: SessionRow }) {
     );
   }
   if (!input_preview && !output_preview) {
-    return <span className="line-2 muted truncate">{row.service_name || row.session_id}</span>;
+    return (
+      <span className="line-2 muted truncate">{visible(row.service_name || row.session_id)}</span>
+    );
   }
   return (
     <span className="line-2">

@@ -48,7 +48,7 @@ export function SummaryStrip({ summary, onRange, onReset }: SummaryProps) {
           </>
         )}
       </dl>
-      <Histogram histogram={summary.histogram} onRange={onRange} />
+      {summary.session_count > 0 && <Histogram histogram={summary.histogram} onRange={onRange} />}
       {onReset && (
         <Button variant="ghost" onClick={onReset} title="Back to the automatic range">
           Reset

@@ -1,4 +1,5 @@
 import { type RefObject, useEffect, useRef, useState } from "react";
+import { useLiveState } from "~/api/live";
 import { formatMoment } from "~/base/format";
 import { PRESETS, presetLabel } from "~/base/range";
 import { IconButton } from "~/components/button";
@@ -6,7 +7,7 @@ import { icons } from "~/components/icons";
 import { isAbsolute, type SessionsSearch, withFilter, withRange } from "./search";
 
 const EXAMPLES: [string, string][] = [
-  ["status:error", "sessions with a failed span"],
+  ["status:error", "sessions that failed"],
   ["model:gpt-4o*", "a model; * is any text"],
   ["agent:planner", "an agent that took part"],
   ["tool:search_orders", "a tool that was called"],
@@ -35,6 +36,7 @@ type ToolbarProps = {
 
 export function Toolbar(props: ToolbarProps) {
   const { search, onChange } = props;
+  const isConnected = useLiveState() === "open";
   return (
     <div className="toolbar">
       <FilterBox
@@ -48,10 +50,10 @@ export function Toolbar(props: ToolbarProps) {
         type="button"
         className="live-toggle"
         aria-pressed={props.isLive}
-        title="Live updates (l)"
+        title={`Live updates (l)${props.isLive && !isConnected ? ": not connected" : ""}`}
         onClick={props.onToggleLive}
       >
-        <span className="live-dot" />
+        <span className={`live-dot${isConnected ? "" : " live-dot-waiting"}`} />
         Live
       </button>
     </div>

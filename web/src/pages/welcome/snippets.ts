@@ -81,7 +81,7 @@ export function snippets(origin: string): Snippet[] {
     },
     {
       key: "released",
-      label: "agentops 0.3 / 0.4",
+      label: "Older agentops",
       note: "Programs with an older agentops stay as they are; only their environment changes.",
       blocks: [{ title: "In a shell", language: "bash", code: released(origin) }],
     },
