@@ -5,12 +5,12 @@ messages that pass. The connection is one span; each answer on it is a span belo
 beginning and what an end is asked of the instrumentation.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry import trace
 
-from agentops import clock
+from agentops import clock, semconv
 from agentops.guard import guarded
 from agentops.providers.patching import ObjectProxy
 
@@ -20,79 +20,171 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncSocketProxy", "SocketProxy", "SocketSession", "follow_socket"]
 
-_MESSAGES_MAX = 1024
-_MESSAGE_BYTES_MAX = 1024 * 1024
+_KEPT_BYTES_MAX = 8 * 1024 * 1024
 
 _Message = str | bytes
 
 
+class _Kept(list[Any]):
+    """Messages that were kept; from a total size on only those that must be."""
+
+    def __init__(self, messages: Iterable[_Message] = ()) -> None:
+        super().__init__(messages)
+        self._size = sum(map(len, self))
+
+    def add(self, message: _Message, *, is_needed: bool = False) -> None:
+        if is_needed or self._size + len(message) <= _KEPT_BYTES_MAX:
+            self.append(message)
+            self._size += len(message)
+
+
 class SocketSession:
-    """One connection: its span, and that of the answer under way.
+    """One connection: its span, and those of the answers under way, several at once where lanes differ.
 
     Args:
         provider: The engine.
         active: The connection's own call, begun.
+        is_resumable: Whether the vendor's connection may open a WebSocket in place of a lost one.
     """
 
-    def __init__(self, provider: "InstrumentedProvider", active: "ActiveCall") -> None:
+    def __init__(
+        self, provider: "InstrumentedProvider", active: "ActiveCall", *, is_resumable: bool
+    ) -> None:
         self._provider = provider
         self._active = active
         self._instrumentation: ProviderInstrumentation = provider.instrumentation
-        self._turn: ActiveCall | None = None
-        self._said: list[_Message] = []
-        self._heard: list[object] = []
-        self._setup: _Message = ""
+        self._turns: dict[str, ActiveCall] = {}
+        self._said = _Kept()
+        self._heard = _Kept()
+        self._told = _Kept()
+        self._last: dict[str, _Message] = {}
+        self._is_resumable = is_resumable
+        self._lost: BaseException | None = None
+        self._is_lost = False
+        self._generation = 0
+        active.chunks = self._told
 
     def say(self, message: object) -> None:
         """Note what the program sent."""
         with guarded("following a connection"):
-            if isinstance(message, str | bytes) and self._is_kept(message):
-                self._note(self._said, message)
+            if isinstance(message, str | bytes) and self._step(message) != "audio":
+                self._said.add(message)
 
     def hear(self, message: object) -> None:
         """Note what came, and begin or end the span of an answer."""
         with guarded("following a connection"):
-            if not isinstance(message, str | bytes):
-                return
-            step = self._instrumentation.socket_step(message)
-            if step == "begin":
-                self._begin()
-            turn = self._turn
-            if turn is not None:
-                turn.last_chunk_ns = clock.monotonic_ns()
-                turn.first_chunk_ns = turn.first_chunk_ns or turn.last_chunk_ns
-            if step == "session":
-                self._setup = message
-            elif step != "audio":
-                self._note(self._heard, message)
-            if step == "end" and turn is not None:
-                self._turn = None
-                self._heard = []
-                turn.finish()
+            if isinstance(message, str | bytes):
+                self._hear(message, self._step(message))
+
+    def _step(self, message: _Message) -> str:
+        return self._instrumentation.socket_step(self._active.call, message)
+
+    def _hear(self, message: _Message, step: str) -> None:
+        if step == "audio":
+            for turn in self._turns.values():
+                _tick(turn)
+            return
+        self._last.pop("fault", None)
+        if step in ("session", "state", "fault"):
+            self._last[step] = message
+            return
+        if step == "note":
+            self._told.add(message)
+            return
+        if step == "whole":
+            self._begin(list(self._said), message, _Kept([message])).finish()
+        lane = self._instrumentation.socket_lane(message, step)
+        if step == "begin" or (step == "error" and self._is_asked(lane)):
+            self._take_up(lane, message)
+        key = self._key(lane)
+        if key is None:
+            self._heard.add(message)
+            return
+        turn = self._turns[key]
+        _tick(turn)
+        cast("_Kept", turn.chunks).add(message, is_needed=step != "")
+        if step in ("end", "error"):
+            del self._turns[key]
+            turn.finish()
+
+    def _is_asked(self, lane: str) -> bool:
+        """Tell whether an answer was asked for and has not begun."""
+        return self._key(lane) is None and any(self._step(each) == "ask" for each in self._said)
+
+    def _key(self, lane: str) -> str | None:
+        """Return the key of the answer on ``lane``: where none is told, of the one that began last."""
+        if lane:
+            return next((key for key in (lane, "") if key in self._turns), None)
+        return next(reversed(self._turns), None)
+
+    def _take_up(self, lane: str, message: _Message) -> None:
+        """Begin an answer with what was said for it; another one that is open on its lane is over."""
+        before = self._turns.pop(lane, None)
+        if before is not None:
+            before.finish(end="closed")
+        find = self._instrumentation.socket_lane
+        mine = [each for each in self._said if find(each, "") in ("", lane)]
+        self._said = _Kept(each for each in self._said if find(each, "") not in ("", lane))
+        self._turns[lane] = self._begin(mine, message, self._heard)
+        self._heard = _Kept()
+
+    def _begin(self, said: list[_Message], message: _Message, heard: _Kept) -> "ActiveCall":
+        setup = self._last.get("session", "")
+        call = self._instrumentation.socket_turn(self._active.call, said, setup, message)
+        parent = trace.set_span_in_context(self._active.span, self._active.context)
+        turn = self._provider.begin(call, parent)
+        turn.chunks = heard
+        return turn
+
+    def lose(self, error: Exception, *, is_orderly: bool) -> None:
+        """Hear that the WebSocket is gone; where another may be opened, the connection lives on."""
+        fault = None if is_orderly else error
+        if self._is_resumable:
+            self._lost, self._is_lost = fault, True
+            self._end_turns(fault)
+        elif is_orderly:
+            self.finish(end="complete")
+        else:
+            self.finish(error, "error")
+
+    def resume(self) -> None:
+        """Hear that another WebSocket has taken the place of the last."""
+        self._lost, self._is_lost = None, False
+        self._generation += 1
+        retries = cast("int", self._active.call.attributes.get(semconv.AGENTOPS_RETRY_COUNT, 0))
+        self._active.call.attributes[semconv.AGENTOPS_RETRY_COUNT] = retries + 1
+
+    @property
+    def generation(self) -> int:
+        """How often the WebSocket was replaced."""
+        return self._generation
+
+    def leave(self, generation: int, end: str) -> None:
+        """Hear that a WebSocket was closed or dropped by this side; one that was replaced does not count."""
+        if generation != self._generation:
+            return
+        if self._lost is not None:
+            self.finish(self._lost, "error")
+        else:
+            self.finish(end="complete" if self._is_lost else end)
 
     def finish(self, error: BaseException | None = None, end: str = "closed") -> None:
         """End what is open; the first of several calls counts."""
-        turn, self._turn = self._turn, None
-        if turn is not None:
-            turn.finish(error, "closed" if error is None else end)
+        self._end_turns(error)
+        for message in self._last.values():
+            self._told.add(message, is_needed=True)
+        self._last = {}
         self._active.finish(error, end)
 
-    def _begin(self) -> None:
-        if self._turn is not None:
-            self._turn.finish(end="closed")
-        call = self._instrumentation.socket_turn(self._active.call, self._said, self._setup)
-        parent = trace.set_span_in_context(self._active.span, self._active.context)
-        self._turn = self._provider.begin(call, parent)
-        self._said = []
-        self._heard = self._turn.chunks = list(self._heard)
+    def _end_turns(self, error: BaseException | None) -> None:
+        turns, self._turns = self._turns, {}
+        for turn in turns.values():
+            turn.finish(error, "closed" if error is None else "error")
 
-    def _is_kept(self, message: _Message) -> bool:
-        return self._instrumentation.socket_step(message) != "audio"
 
-    @staticmethod
-    def _note(messages: list[Any], message: _Message) -> None:
-        if len(messages) < _MESSAGES_MAX and len(message) <= _MESSAGE_BYTES_MAX:
-            messages.append(message)
+def _tick(turn: "ActiveCall") -> None:
+    turn.last_chunk_ns = clock.monotonic_ns()
+    turn.first_chunk_ns = turn.first_chunk_ns or turn.last_chunk_ns
 
 
 class SocketProxy(ObjectProxy):
@@ -101,13 +193,14 @@ class SocketProxy(ObjectProxy):
     def __init__(self, connection: object, session: SocketSession) -> None:
         super().__init__(connection)
         self._self_session = session
+        self._self_generation = session.generation
 
     def recv(self, *args: object, **kwargs: object) -> object:
         """Receive a message."""
         try:
             message = self.__wrapped__.recv(*args, **kwargs)
         except Exception as error:
-            _end(self._self_session, error)
+            _lose(self._self_session, error)
             raise
         self._self_session.hear(message)
         return message
@@ -115,17 +208,21 @@ class SocketProxy(ObjectProxy):
     def send(self, message: object, *args: object, **kwargs: object) -> object:
         """Send a message."""
         self._self_session.say(message)
-        return self.__wrapped__.send(message, *args, **kwargs)
+        try:
+            return self.__wrapped__.send(message, *args, **kwargs)
+        except Exception as error:
+            _lose(self._self_session, error)
+            raise
 
     def close(self, *args: object, **kwargs: object) -> object:
         """Close the connection and end its span."""
         try:
             return self.__wrapped__.close(*args, **kwargs)
         finally:
-            self._self_session.finish(end="complete")
+            self._self_session.leave(self._self_generation, "complete")
 
     def __del__(self) -> None:
-        self._self_session.finish(end="abandoned")
+        self._self_session.leave(self._self_generation, "abandoned")
 
 
 class AsyncSocketProxy(ObjectProxy):
@@ -134,13 +231,14 @@ class AsyncSocketProxy(ObjectProxy):
     def __init__(self, connection: object, session: SocketSession) -> None:
         super().__init__(connection)
         self._self_session = session
+        self._self_generation = session.generation
 
     async def recv(self, *args: object, **kwargs: object) -> object:
         """Receive a message."""
         try:
             message = await self.__wrapped__.recv(*args, **kwargs)
         except Exception as error:
-            _end(self._self_session, error)
+            _lose(self._self_session, error)
             raise
         self._self_session.hear(message)
         return message
@@ -148,17 +246,21 @@ class AsyncSocketProxy(ObjectProxy):
     async def send(self, message: object, *args: object, **kwargs: object) -> object:
         """Send a message."""
         self._self_session.say(message)
-        return await self.__wrapped__.send(message, *args, **kwargs)
+        try:
+            return await self.__wrapped__.send(message, *args, **kwargs)
+        except Exception as error:
+            _lose(self._self_session, error)
+            raise
 
     async def close(self, *args: object, **kwargs: object) -> object:
         """Close the connection and end its span."""
         try:
             return await self.__wrapped__.close(*args, **kwargs)
         finally:
-            self._self_session.finish(end="complete")
+            self._self_session.leave(self._self_generation, "complete")
 
     def __del__(self) -> None:
-        self._self_session.finish(end="abandoned")
+        self._self_session.leave(self._self_generation, "abandoned")
 
 
 def follow_socket(
@@ -169,48 +271,42 @@ def follow_socket(
 ) -> tuple[tuple[object, ...], dict[str, object]]:
     """Return the arguments of a connection's constructor with the WebSocket in a proxy.
 
-    A connection that reconnects makes its next WebSocket by ``make_ws``: that one is followed too.
+    A connection that reconnects makes its next WebSocket by ``make_ws``: it goes on with the same span.
     """
     changed = dict(kwargs)
-
-    def proxy(connection: Any) -> object:  # noqa: ANN401 - a websockets connection of either kind
-        call = provider.instrumentation.read_socket(target, connection)
-        if call is None:
-            return connection
-        active = provider.begin(call, None)
-        kind = AsyncSocketProxy if target.is_async else SocketProxy
-        return kind(connection, SocketSession(provider, active))
-
+    connection = args[0] if args else changed.get("connection")
+    call = provider.instrumentation.read_socket(target, connection)
+    if connection is None or call is None:
+        return args, changed
     make = kwargs.get("make_ws")
+    active = provider.begin(call, None)
+    session = SocketSession(provider, active, is_resumable=callable(make))
+    kind = AsyncSocketProxy if target.is_async else SocketProxy
     if callable(make):
-        changed["make_ws"] = _following(make, proxy, target.is_async)
+        changed["make_ws"] = _following(make, session, target.is_async)
+    proxy = kind(connection, session)
     if args:
-        return (proxy(args[0]), *args[1:]), changed
-    if "connection" in changed:
-        changed["connection"] = proxy(changed["connection"])
-    return args, changed
+        return (proxy, *args[1:]), changed
+    return args, {**changed, "connection": proxy}
 
 
-def _following(make: Any, proxy: Any, is_async: bool) -> object:  # noqa: ANN401 - the vendor's own
+def _following(make: Any, session: SocketSession, is_async: bool) -> object:  # noqa: ANN401 - the vendor's own
     def follow(*args: object, **kwargs: object) -> object:
-        return _followed(proxy, make(*args, **kwargs))
+        connection = make(*args, **kwargs)
+        session.resume()
+        return SocketProxy(connection, session)
 
     async def follow_async(*args: object, **kwargs: object) -> object:
-        return _followed(proxy, await make(*args, **kwargs))
+        connection = await make(*args, **kwargs)
+        session.resume()
+        return AsyncSocketProxy(connection, session)
 
     return follow_async if is_async else follow
 
 
-def _followed(proxy: Any, connection: object) -> object:  # noqa: ANN401
-    with guarded("following a connection"):
-        return proxy(connection)
-    return connection
-
-
-def _end(session: SocketSession, error: Exception) -> None:
-    """End a session whose connection is gone; a close that both sides agreed on is no error."""
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if "ConnectionClosedOK" in kinds:
-        session.finish(end="complete")
-    elif "ConnectionClosed" in kinds:
-        session.finish(error, "error")
+def _lose(session: SocketSession, error: Exception) -> None:
+    """Tell a session whose WebSocket is gone; a close that both sides agreed on is no error."""
+    with guarded("losing a connection"):
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        if "ConnectionClosed" in kinds:
+            session.lose(error, is_orderly="ConnectionClosedOK" in kinds)

@@ -131,17 +131,40 @@ class ProviderInstrumentation(BaseInstrumentation):
         """
         return None
 
-    def socket_step(self, message: str | bytes) -> str:  # noqa: ARG002
-        """Tell what a message means: ``begin`` or ``end`` of an answer, ``session``, ``audio``, ``""``."""
+    def socket_step(self, session: LLMCall, message: str | bytes) -> str:  # noqa: ARG002
+        """Tell what a message on a connection means.
+
+        Args:
+            session: The connection.
+            message: Sent or received.
+
+        Returns:
+            ``begin`` and ``end`` of an answer, ``error`` where an answer is to come or to go on,
+            ``whole`` for an answer in one message, ``ask`` for one that is sent to get an answer,
+            ``session`` and ``state``, of which the last tells how the connection is set up and how it
+            stands, ``note`` for what belongs to the connection, ``fault`` which is one of its if nothing
+            follows, ``audio`` for what is not kept, else ``""``.
+        """
         return ""
 
-    def socket_turn(self, session: LLMCall, said: list[str | bytes], setup: str | bytes) -> LLMCall:  # noqa: ARG002
+    def socket_lane(self, message: str | bytes, step: str) -> str:  # noqa: ARG002
+        """Return what tells answers apart that come at once, ``""`` where the message does not tell."""
+        return ""
+
+    def socket_turn(
+        self,
+        session: LLMCall,
+        said: list[str | bytes],  # noqa: ARG002
+        setup: str | bytes,  # noqa: ARG002
+        message: str | bytes,  # noqa: ARG002
+    ) -> LLMCall:
         """Return the call that an answer on a connection is.
 
         Args:
             session: The connection.
-            said: What the program sent since the last answer.
+            said: What the program sent for it.
             setup: The last message of step ``session``, ``""`` for none.
+            message: The one it begins with.
         """
         return session
 

@@ -22,6 +22,7 @@ from agentops.instrumentation.providers.openai.request import ClientRequest
 from agentops.instrumentation.providers.openai.sockets import (
     SocketTurn,
     begin_turn,
+    lane_of,
     read_socket,
     read_turn,
     socket_targets,
@@ -117,20 +118,29 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         """Read what goes back to the model."""
         read_tool_result(run, result)
 
-    def read_socket(self, target: Target, connection: object) -> LLMCall | None:  # noqa: ARG002
+    def read_socket(self, target: Target, connection: object) -> LLMCall | None:
         """Read a WebSocket that was just opened."""
-        call = read_socket(connection, "openai")
+        call = read_socket(target, connection, "openai")
         call.provider = _provider(self, call.server_address)
         return call
 
-    def socket_step(self, message: str | bytes) -> str:
+    def socket_step(self, session: LLMCall, message: str | bytes) -> str:
         """Tell what an event of a WebSocket means."""
-        return step_of(message)
+        return step_of(session, message)
 
-    def socket_turn(self, session: LLMCall, said: list[str | bytes], setup: str | bytes) -> LLMCall:
+    def socket_lane(self, message: str | bytes, step: str) -> str:
+        """Tell which of the responses under way an event belongs to."""
+        return lane_of(message, step)
+
+    def socket_turn(
+        self,
+        session: LLMCall,
+        said: list[str | bytes],
+        setup: str | bytes,
+        message: str | bytes,
+    ) -> LLMCall:
         """Return the call that a response on a WebSocket is."""
-        path = session.request.path if isinstance(session.request, SocketTurn) else ""
-        return begin_turn(session, SocketTurn(path=path, said=said, session=setup))
+        return begin_turn(session, SocketTurn(path="", said=said, session=setup), message)
 
     def read_stream(self, call: LLMCall, chunks: Sequence[object]) -> None:
         """Read the events of one response on a WebSocket."""
@@ -222,14 +232,15 @@ class OpenAIInstrumentation(StainlessInstrumentation):
 
     def read_error(self, call: LLMCall, error: BaseException) -> object:
         """Read the provider's code, and keep the answer that the exception carries."""
-        code = getattr(error, "code", None) or getattr(error, "type", None)
-        call.error_type = code if isinstance(code, str) and code else type(error).__qualname__
         if not hasattr(error, "body"):  # not one of the SDK's own, which know request and response
+            call.error_type = type(error).__qualname__
             if type(error).__module__.startswith("httpx") and renames_lost_connections():
                 # The SDK raises an error of its own from this one, after the stream was closed.
                 is_timeout = "Timeout" in type(error).__name__
                 call.error_type = "APITimeoutError" if is_timeout else "APIConnectionError"
             return None
+        code = getattr(error, "code", None) or getattr(error, "type", None)
+        call.error_type = code if isinstance(code, str) and code else type(error).__qualname__
         request = getattr(error, "request", None)
         response = getattr(error, "response", None)
         if response is None:

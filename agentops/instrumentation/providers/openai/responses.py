@@ -32,6 +32,12 @@ __all__ = [
 ]
 
 _INCOMPLETE = {"max_output_tokens": "length", "max_tokens": "length"}
+_TEXT_DELTAS = (
+    "response.output_text.delta",
+    "response.text.delta",
+    "response.output_audio_transcript.delta",
+    "response.audio_transcript.delta",
+)
 _SCALARS = (str, int, float, bool)
 
 
@@ -91,7 +97,9 @@ class ResponseReader(Reader):
         if not last and not pieces.items:
             return
         is_over = text(last, "status") not in ("", "queued", "in_progress")
-        self.read_body(call, last if is_over else {**last, "output": pieces.output()})
+        # Live connections clear what a response says when it ends: the pieces are all there is.
+        is_whole = is_over and (mappings(last, "output") or not pieces.items)
+        self.read_body(call, last if is_whole else {**last, "output": pieces.output()})
 
     def read_counts(self, call: LLMCall, body: Json) -> None:
         """Read the usage."""
@@ -177,8 +185,10 @@ class _Pieces:
             return
         kind, delta = text(event, "type"), text(event, "delta")
         known = self.items.setdefault(index, {"type": "message", "role": "assistant"})
-        if kind in ("response.output_text.delta", "response.refusal.delta"):
+        if kind in _TEXT_DELTAS:
             known["text"] = f"{known.get('text', '')}{delta}"
+        elif kind == "response.refusal.delta":
+            known["refused"] = f"{known.get('refused', '')}{delta}"
         elif kind == "response.function_call_arguments.delta":
             known["arguments"] = f"{known.get('arguments') or ''}{delta}"
         elif kind == "response.custom_tool_call_input.delta":
@@ -193,6 +203,8 @@ class _Pieces:
             item = self.items[index]
             if "text" in item and not item.get("content"):
                 item["content"] = [{"type": "output_text", "text": item["text"]}]
+            if "refused" in item and not item.get("content"):
+                item["content"] = [{"type": "refusal", "refusal": item["refused"]}]
             if "thought" in item and not item.get("summary"):
                 item["summary"] = [{"type": "summary_text", "text": item["thought"]}]
             output.append(item)
@@ -273,14 +285,23 @@ def _part(part: Json) -> Part:
         if file_id := text(part, "file_id"):
             return file("image", file_id)
         return media("image", text(part, "image_url"))
-    if kind == "input_audio":
-        audio = mapping(part, "input_audio") or part
-        return blob("audio", f"audio/{text(audio, 'format')}".rstrip("/"), text(audio, "data"))
+    if kind in ("input_audio", "output_audio", "audio"):
+        return _sound(part)
     if kind == "input_file":
         return _file(part)
     if kind == "computer_screenshot":
         return media("image", text(part, "image_url"))
     return dict(part)
+
+
+def _sound(part: Json) -> Part:
+    audio = mapping(part, "input_audio") or part
+    known = text(audio, "format")
+    kind = f"audio/{known}" if known else ""
+    shaped = blob("audio", kind, text(audio, "data") or text(audio, "audio"))
+    if transcript := text(part, "transcript"):
+        shaped["transcript"] = transcript
+    return shaped
 
 
 def _file(part: Json) -> Part:

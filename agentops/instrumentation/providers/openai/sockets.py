@@ -1,13 +1,15 @@
 """How are WebSocket connections read? Part of what is known of the openai package.
 
 A connection is one span. On it each response is a span of its own, from ``response.created`` to the
-event that ends it. Pieces of audio are not kept.
+event that ends it; so are a decision, and a transcription whose cost is told. Live connections carry the
+events of responses inside others. Several responses may be under way at once: a stream id, the id of a
+delegation or that of the response tells them apart. Pieces of audio are not kept.
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from agentops import semconv
@@ -15,45 +17,63 @@ from agentops.instrumentation.calls import LLMCall, Message
 from agentops.instrumentation.providers.base import Target
 from agentops.instrumentation.providers.fields import Json, mapping, mappings, text
 from agentops.instrumentation.providers.openai.chat import tool_definition
+from agentops.instrumentation.providers.openai.media import DecisionReader, TranscriptionReader
+from agentops.instrumentation.providers.openai.reader import read_error
 from agentops.instrumentation.providers.openai.responses import ResponseReader, read_items
 from agentops.instrumentation.providers.parts import text_part
 
-__all__ = ["SocketTurn", "begin_turn", "read_socket", "read_turn", "socket_targets", "step_of"]
+__all__ = [
+    "SocketTurn",
+    "begin_turn",
+    "lane_of",
+    "read_socket",
+    "read_turn",
+    "socket_targets",
+    "step_of",
+]
 
 _CONNECTIONS = (
-    ("openai.resources.realtime.realtime", "RealtimeConnection"),
-    ("openai.resources.realtime.translations.translations", "TranslationsConnection"),
-    ("openai.resources.beta.realtime.realtime", "RealtimeConnection"),
-    ("openai.resources.responses.responses", "ResponsesConnection"),
-    ("openai.resources.beta.responses.responses", "ResponsesConnection"),
-    ("openai.resources.live.live", "LiveConnection"),
-    ("openai.resources.live.sideband", "SidebandConnection"),
-    ("openai.resources.live.forks", "ForksConnection"),
+    ("openai.resources.realtime.realtime", "RealtimeConnection", "realtime"),
+    (
+        "openai.resources.realtime.translations.translations",
+        "TranslationsConnection",
+        "realtime translations",
+    ),
+    ("openai.resources.beta.realtime.realtime", "RealtimeConnection", "realtime"),
+    ("openai.resources.responses.responses", "ResponsesConnection", "responses"),
+    ("openai.resources.beta.responses.responses", "ResponsesConnection", "responses"),
+    ("openai.resources.live.live", "LiveConnection", "live"),
+    ("openai.resources.live.sideband", "SidebandConnection", "live sideband"),
+    ("openai.resources.live.forks", "ForksConnection", "live fork"),
 )
+_NAMES = {module: name for module, _, name in _CONNECTIONS}
 _HEAD = 512
-_BEGIN = ('"response.created"', b'"response.created"')
-_ENDS = tuple(
-    (f'"response.{how}"', f'"response.{how}"'.encode())
-    for how in ("done", "completed", "failed", "incomplete", "cancelled")
+_AUDIO = re.compile(r"audio\.delta|audio_buffer\.append|input_audio\.append")
+_STEP = re.compile(
+    r'"(?:(response\.created)|(response\.(?:done|completed|failed|incomplete|cancelled))'
+    r"|(session\.(?:created|updated|started))|(session\.(?:usage\.updated|closed))"
+    r"|(session\.(?:in|out)put_transcript\.delta)|(decision\.event)|(response\.create)"
+    r'|(conversation\.item\.input_audio_transcription\.completed))"|"type": ?"(error)"'
 )
-_AUDIO = (
-    ("audio.delta", b"audio.delta"),
-    ("audio_buffer.append", b"audio_buffer.append"),
-    ("input_audio.append", b"input_audio.append"),
-)
+_STEPS = ("begin", "end", "session", "state", "note", "whole", "ask", "whole", "error")
+_LANE = re.compile(r'"(?:stream_id|delegation_id|response_id)": ?"([^"]+)"')
+_RESPONSE_ID = re.compile(r'"response": ?\{[^{}]*?"id": ?"([^"]+)"')
+_MODEL = re.compile(r'"model": ?"([^"]+)"')
 
 
 @dataclass(slots=True, kw_only=True)
 class SocketTurn:
-    """What belongs to one response on a connection.
+    """What belongs to one response on a connection, or to the connection itself.
 
     Attributes:
         path: Of the connection.
+        is_session: Whether it is the connection.
         said: What the program sent since the last response.
         session: The last event that told how the session is set up; ``""`` for none.
     """
 
     path: str
+    is_session: bool = False
     said: list[str | bytes] = field(default_factory=list)
     session: str | bytes = ""
 
@@ -67,15 +87,16 @@ def socket_targets() -> list[Target]:
             role="socket",
             is_async=bool(prefix),
         )
-        for module, name in _CONNECTIONS
+        for module, name, _ in _CONNECTIONS
         for prefix in ("", "Async")
     ]
 
 
-def read_socket(connection: object, provider: str) -> LLMCall:
+def read_socket(target: Target, connection: object, provider: str) -> LLMCall:
     """Read a connection that was just opened.
 
     Args:
+        target: The constructor that was given the connection.
         connection: Of the ``websockets`` package: its request tells host, path and model.
         provider: Who serves it, as far as is known.
     """
@@ -89,63 +110,171 @@ def read_socket(connection: object, provider: str) -> LLMCall:
         operation="",
         provider=provider,
         model=model,
-        span_name=f"{url.path.rpartition('/')[2] or 'websocket'} {model}".rstrip(),
+        span_name=f"{_NAMES.get(target.module, 'websocket')} {model}".rstrip(),
         span_kind="",
         server_address=name,
         server_port=int(port) if port.isdigit() else None,
     )
     call.start_attributes[semconv.URL_PATH] = url.path
-    call.request = SocketTurn(path=url.path)
+    call.request = SocketTurn(path=url.path, is_session=True)
     return call
 
 
-def step_of(data: str | bytes) -> Literal["", "audio", "begin", "end", "session"]:
+def step_of(session: LLMCall, message: str | bytes) -> str:
     """Tell what an event means for the spans, by a look at its two ends; nothing is parsed."""
-    is_bytes = isinstance(data, bytes)
-    for look in (data[:_HEAD], data[-_HEAD:]):
-        if any(mark[is_bytes] in look for mark in _AUDIO):  # type: ignore[operator]
+    for look in _ends(message):
+        if _AUDIO.search(look):
             return "audio"
-        if _BEGIN[is_bytes] in look:  # type: ignore[operator]
-            return "begin"
-        if any(mark[is_bytes] in look for mark in _ENDS):  # type: ignore[operator]
-            return "end"
-        if (b'"session.' if is_bytes else '"session.') in look:  # type: ignore[operator]
-            return "session"
+        if found := _STEP.search(look):
+            step = _STEPS[(found.lastindex or 1) - 1]
+            if step == "error":
+                # On the others an error is the answer to a message, and what is under way goes on.
+                is_for_answer = _path(session).endswith("/responses")
+                return "error" if is_for_answer else "fault"
+            is_free = "transcription" in found[0] and '"usage"' not in "".join(_ends(message))
+            return "" if is_free else step
     return ""
 
 
-def begin_turn(session: LLMCall, turn: SocketTurn) -> LLMCall:
-    """Return the call that a response on the connection of ``session`` is."""
-    model = session.model or _asked_model(turn)
+def lane_of(message: str | bytes, step: str) -> str:
+    """Return the id that tells responses apart that come at once, ``""`` where there is none."""
+    looks = _ends(message)
+    for look in looks:
+        if found := _LANE.search(look):
+            return found[1]
+    if step in ("begin", "end") and (found := _RESPONSE_ID.search(looks[0])):
+        return found[1]
+    return ""
+
+
+def _ends(message: str | bytes) -> tuple[str, ...]:
+    """Return beginning and end of a message, the whole of a short one."""
+    if len(message) <= 2 * _HEAD:
+        return (_text(message),)
+    return _text(message[:_HEAD]), _text(message[-_HEAD:])
+
+
+def _text(message: str | bytes) -> str:
+    return message if isinstance(message, str) else message.decode("latin-1")
+
+
+def _path(session: LLMCall) -> str:
+    return session.request.path if isinstance(session.request, SocketTurn) else ""
+
+
+def begin_turn(session: LLMCall, turn: SocketTurn, message: str | bytes) -> LLMCall:
+    """Return the call that a response, decision or transcription on ``session`` is.
+
+    Args:
+        session: The connection.
+        turn: What belongs to it.
+        message: The event it begins with.
+    """
+    turn.path = _path(session)
+    head = _text(message[: 2 * _HEAD])
+    told = _MODEL.search(head)
+    is_told_first = "/live/" in turn.path  # there the session has another model than its responses
+    operation, model = "chat", ""
+    if "decision.event" in head:
+        operation = "decision"
+    elif "input_audio_transcription.completed" in head:
+        operation, is_told_first = "generate_content", False
+        model = _transcriber(turn)
+    else:
+        model = session.model or ("" if is_told_first else _asked_model(turn))
+        is_told_first = not model
     call = LLMCall(
-        operation="chat",
+        operation=operation,
         provider=session.provider,
-        model=model,
+        model=model or (told[1] if is_told_first and told else ""),
         server_address=session.server_address,
         server_port=session.server_port,
         request=turn,
     )
-    call.start_attributes[semconv.GEN_AI_REQUEST_STREAM] = True
+    if operation == "chat":
+        call.start_attributes[semconv.GEN_AI_REQUEST_STREAM] = True
     return call
 
 
 def read_turn(call: LLMCall, turn: SocketTurn, heard: Sequence[object]) -> None:
     """Fill ``call`` from what was said and heard; runs on the worker."""
+    said, events = list(_values(turn.said)), [_inner(each) for each in _values(heard)]
+    if turn.is_session:
+        _read_connection(call, events)
+    elif call.operation == "decision":
+        _read_decision(call, said, events)
+    elif call.operation == "generate_content":
+        _read_transcription(call, events)
+    else:
+        _read_response(call, turn, said, events)
+
+
+def _inner(event: Json) -> Json:
+    """Return the event of a response that one of a live connection carries."""
+    return mapping(event, "event") or event if text(event, "type") == "response.event" else event
+
+
+def _read_response(
+    call: LLMCall, turn: SocketTurn, said: Sequence[Json], events: Sequence[Json]
+) -> None:
     reader = ResponseReader()
-    said = list(_values(turn.said))
     asked: Json = next((each for each in said if text(each, "type") == "response.create"), {})
     reader.read_input(call, mapping(asked, "response") or asked)
-    _read_session(call, mapping(next(_values([turn.session]), {}), "session"))
+    if not turn.path.endswith("/responses"):
+        _read_session(call, mapping(next(_values([turn.session]), {}), "session"))
     call.input_messages = [*_items(said), *call.input_messages]
-    events = list(_values(heard))
     call.input_messages += [
         message for message in _items(events) if message["role"] in ("user", "tool", "system")
     ]
     for event in events:
         if text(event, "type") == "response.done":
+            call.chunk_count = len(events)
             reader.read_body(call, _done(mapping(event, "response")))
             return
     reader.read_events(call, [(text(event, "type"), event) for event in events])
+
+
+def _read_decision(call: LLMCall, said: Sequence[Json], events: Sequence[Json]) -> None:
+    """Read a decision of a live session: what was put before it, and its answers."""
+    for event in said:
+        if text(event, "type") == "decision.item.create":
+            call.input_messages += read_items([mapping(event, "item")], "user")
+    reader = DecisionReader()
+    for event in events:
+        reader.read_body(call, mapping(mapping(event, "event"), "decision"))
+
+
+def _read_transcription(call: LLMCall, events: Sequence[Json]) -> None:
+    """Read what was understood of the user's speech, which has a cost of its own."""
+    reader = TranscriptionReader()
+    for event in events:
+        reader.read_body(call, {**event, "text": text(event, "transcript"), "id": None})
+        call.response_id = text(event, "item_id")
+
+
+def _read_connection(call: LLMCall, events: Sequence[Json]) -> None:
+    """Read the connection itself: its session, what was spoken outside of responses, how it stands."""
+    spoken: dict[str, list[str]] = {}
+    for event in events:
+        kind = text(event, "type")
+        session = mapping(event, "session")
+        if known := text(session, "id"):
+            call.attributes[semconv.GEN_AI_CONVERSATION_ID] = known
+        if model := text(session, "model"):
+            call.response_model = model
+        seconds = mapping(event, "usage").get("seconds")
+        if isinstance(seconds, int | float):
+            call.attributes[semconv.AGENTOPS_AUDIO_SECONDS] = seconds
+        if kind.endswith("_transcript.delta"):
+            spoken.setdefault(kind, []).append(text(event, "delta"))
+        elif kind == "error":
+            read_error(call, event)
+    for kind, pieces in spoken.items():
+        said = [text_part("".join(pieces))]
+        if "input" in kind:
+            call.input_messages = [{"role": "user", "parts": said}]
+        else:
+            call.output_messages = [{"role": "assistant", "parts": said}]
 
 
 def _asked_model(turn: SocketTurn) -> str:
@@ -153,6 +282,13 @@ def _asked_model(turn: SocketTurn) -> str:
         if model := text(event, "model") or text(mapping(event, "response"), "model"):
             return model
     return text(mapping(next(_values([turn.session]), {}), "session"), "model")
+
+
+def _transcriber(turn: SocketTurn) -> str:
+    """Return the model that a session has the user's speech transcribed by."""
+    session = mapping(next(_values([turn.session]), {}), "session")
+    heard = mapping(mapping(mapping(session, "audio"), "input"), "transcription")
+    return text(heard or mapping(session, "input_audio_transcription"), "model")
 
 
 def _read_session(call: LLMCall, session: Json) -> None:
@@ -172,6 +308,7 @@ def _items(events: Sequence[Json]) -> list[Message]:
             "conversation.item.create",
             "conversation.item.added",
             "conversation.item.created",
+            "response.item.create",
         ):
             item = mapping(event, "item")
             items[item.get("id") or len(items)] = item
