@@ -1,15 +1,21 @@
-"""Does another implementation of OTLP understand every way we send? Opt-in; needs a running forwarder.
+"""Does another implementation of OTLP understand every way we send? Opt-in; needs a running receiver.
 
     python scripts/check_interop.py --http http://127.0.0.1:5318 --grpc 127.0.0.1:5317 --listen 5999
+    python scripts/check_interop.py --http http://127.0.0.1:5318 --grpc 127.0.0.1:5317 --jaeger http://127.0.0.1:16686
 
-The receiver under test listens at ``--http`` and ``--grpc`` and forwards all it gets, as OTLP/HTTP, to
-``--listen`` on this machine. What comes back went through its decoder and its encoder; it is compared
-with what was sent: every span and every event once, with ids, attributes and the link between the two.
+The receiver under test listens at ``--http`` and ``--grpc``. With ``--listen`` it is a forwarder, such as the
+OpenTelemetry Collector, that sends all it gets as OTLP/HTTP to that port of this machine. With ``--jaeger`` it
+is a Jaeger, whose query service is asked for the traces; it takes no events. What comes back went through its
+decoder; it is compared with what was sent: every span and every event once, with ids, attributes and the link
+between the two.
 """
 
 import argparse
+import json
 import sys
 import tempfile
+import time
+import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -37,7 +43,8 @@ def ways(http: str, grpc: str) -> dict[str, dict[str, str]]:
             "compression": "none",
         },
         "http/json": {"endpoint": http, "protocol": "http/json"},
-        "grpc": {"endpoint": grpc, "protocol": "grpc"},
+        "grpc": {"endpoint": grpc, "protocol": "grpc", "compression": "none"},
+        "grpc gzip": {"endpoint": grpc, "protocol": "grpc", "compression": "gzip"},
     }
 
 
@@ -78,29 +85,54 @@ def came_back(collector: Collector, way: str) -> tuple[dict[str, str], list[str]
     return dict(spans), events
 
 
+def in_jaeger(query: str, way: str) -> dict[str, str]:
+    """Return ``{span id: text}`` of what a Jaeger has of one way."""
+    url = f"{query}/api/traces?service=interop&limit={20 * COUNT}&lookback=1h"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        traces = json.load(answer)["data"] or []
+    found = {}
+    for span in (span for trace in traces for span in trace["spans"]):
+        if span["operationName"].startswith(f"{way}/"):
+            found[span["spanID"]] = {tag["key"]: tag["value"] for tag in span["tags"]}["text"]
+    return found
+
+
+def is_whole(
+    options: argparse.Namespace, collector: Collector, way: str, sent: dict[str, str]
+) -> bool:
+    """Wait until all of one way came back; say what did."""
+    spans: dict[str, str] = {}
+    own: list[str] = []
+    deadline_s = time.monotonic() + 30
+    while time.monotonic() < deadline_s:
+        if options.jaeger:
+            spans, own = in_jaeger(options.jaeger, way), list(sent)
+        else:
+            spans, events = came_back(collector, way)
+            own = [each for each in events if each in sent]
+        if spans == sent and set(sent) <= set(own):
+            break
+        time.sleep(0.2)
+    is_well = spans == sent and set(sent) <= set(own)
+    events_told = "" if options.jaeger else f", {len(own)} events"
+    print(f"{way}: {len(spans)} spans{events_told}: {'whole' if is_well else 'NOT WHOLE'}")
+    return is_well
+
+
 def main() -> int:
     """Return 0 if everything came back by every way."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--http", required=True)
     parser.add_argument("--grpc", required=True)
-    parser.add_argument("--listen", type=int, required=True)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--listen", type=int, default=0)
+    where.add_argument("--jaeger", default="")
     options = parser.parse_args()
     failed = 0
     with Collector(options.listen) as collector, tempfile.TemporaryDirectory() as spool:
         for way, settings in ways(options.http, options.grpc).items():
             sent = send(way, settings, spool)
-
-            def is_whole(_: object, way: str = way, sent: dict[str, str] = sent) -> bool:
-                spans, events = came_back(collector, way)
-                return spans == sent and set(sent) <= set(events)
-
-            is_well = collector.wait(is_whole, 30)
-            spans, events = came_back(collector, way)
-            own = [each for each in events if each in sent]
-            print(
-                f"{way}: {len(spans)} spans, {len(own)} events: {'whole' if is_well else 'NOT WHOLE'}"
-            )
-            failed += not is_well
+            failed += not is_whole(options, collector, way, sent)
     return 1 if failed else 0
 
 

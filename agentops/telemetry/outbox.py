@@ -17,6 +17,7 @@ from agentops.telemetry.stats import DestinationStats
 __all__ = ["Outbox", "Pending"]
 
 _RECORD_BYTES = 2048
+_CACHE_BYTES = 4 * 1024 * 1024  # of what is on disk as well
 
 
 @dataclass(slots=True, eq=False)
@@ -123,7 +124,7 @@ class Outbox:
     def _keep_bounds(self) -> None:
         """What is on disk leaves memory, what is not is dropped, the oldest first. The lock is held."""
         self._forget_evicted()
-        if self._memory_bytes <= self._memory_bytes_max:
+        if self._memory_bytes <= min(self._memory_bytes_max, _CACHE_BYTES):
             return
         for pending in self._queue:
             if pending.place is not None and pending.batch is not None and self._memory_bytes > 0:

@@ -20,7 +20,7 @@ from agentops.telemetry.config import BatchConfig
 from agentops.telemetry.destination import Destination
 from agentops.telemetry.exporters.base import Batch
 from agentops.telemetry.records import Record
-from agentops.telemetry.stats import UNOFFERED, LossReport, Stats
+from agentops.telemetry.stats import LATE, LossReport, Stats
 
 __all__ = ["ITEM_OVERHEAD_BYTES", "Pipeline", "Prepare", "Release"]
 
@@ -35,6 +35,9 @@ _EXIT_LOOK_S = 0.5
 _EXIT_IDLE_NS = 2_000_000
 _EXIT_SEND_S = 0.3  # what sending has at least after that
 _RELEASE_PAUSE_S = 1.0
+_GATHER_BYTES = (
+    1024 * 1024
+)  # what is worked on exists several times over; a destination joins what is small
 _AHEAD_ITEMS = 64
 _AHEAD_BYTES = 1024 * 1024
 _LINGER_SHARE = 0.8  # the rest of the delay is for encoding and for writing to disk
@@ -87,6 +90,7 @@ class Pipeline:
         self._narrow = narrow
         self._config = batch or BatchConfig()
         self._queue_bytes_max = self._config.queue_bytes_max * 3 // 4  # the rest: destinations
+        self._gather_bytes_max = min(self._config.bytes_max, _GATHER_BYTES)
         self._linger_s = self._config.delay_ms / 1e3 * _LINGER_SHARE
         self._reset()
         _watch_process(self)
@@ -133,7 +137,7 @@ class Pipeline:
         size = size_hint + ITEM_OVERHEAD_BYTES
         with self._entry:
             if self._is_closing:
-                self._dropped["after shutdown"] += 1
+                self._dropped[LATE] += 1
                 return False
             if self._queue and self._queued_bytes + size > self._queue_bytes_max:
                 self._dropped["queue full"] += 1
@@ -229,11 +233,7 @@ class Pipeline:
             unsent, spooled = unsent + in_memory, spooled + on_disk
         report = LossReport(dropped=self._all_drops(), unsent=unsent, spooled=spooled)
         if report.lost:
-            reasons = ", ".join(
-                f"{reason}: {count}"
-                for reason, count in report.dropped.items()
-                if not reason.endswith(UNOFFERED)
-            )
+            reasons = ", ".join(f"{reason}: {count}" for reason, count in report.losses().items())
             with guarded("logging"):
                 logger.warning(
                     "agentops: %d records were lost (%s)",
@@ -328,9 +328,8 @@ class Pipeline:
         """Make the records of at most ``left`` items, one batch; return them and how many items they were."""
         records: list[Record] = []
         taken = size = seen = 0
-        while (
-            taken < left and len(records) < self._config.items_max and size < self._config.bytes_max
-        ):
+        items_max, bytes_max = self._config.items_max, self._gather_bytes_max
+        while taken < left and len(records) < items_max and size < bytes_max:
             if seen == 0:
                 seen = self._look_ahead(left - taken)
             seen -= 1

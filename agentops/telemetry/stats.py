@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["UNOFFERED", "DestinationStats", "LossReport", "Stats"]
+__all__ = ["LATE", "UNOFFERED", "DestinationStats", "LossReport", "Stats"]
 
 UNOFFERED = "not taken here"
 """Reason for records of a kind that the receiver has no place for, such as logs at a store of traces."""
+
+LATE = "after shutdown"
+"""Reason for what ended when nothing was accepted any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,11 @@ class LossReport:
 
     @property
     def lost(self) -> int:
-        """Records that nobody will deliver, without those their receiver has no place for."""
-        counts = self.dropped.items()
-        return sum(n for why, n in counts if not why.endswith(UNOFFERED)) + self.unsent
+        """Accepted records that nobody will deliver though somebody takes such records."""
+        return sum(self.losses().values()) + self.unsent
+
+    def losses(self) -> Mapping[str, int]:
+        """Return those of ``dropped`` that are worth a line to the user."""
+        return {
+            why: n for why, n in self.dropped.items() if why != LATE and not why.endswith(UNOFFERED)
+        }

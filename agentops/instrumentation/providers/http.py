@@ -87,8 +87,9 @@ class HttpExchange:
     _fields: dict[str, str] | None = None
 
     def weight_bytes(self) -> int:
-        """Return how much memory the exchange keeps."""
-        return sum(map(len, self.parts)) + max(len(self.sent), self.sent_bytes)
+        """Return how much memory the exchange keeps; the values that the body was made of stay as well."""
+        made_of = 0 if self.request is None else max(len(self.sent), self.sent_bytes)
+        return sum(map(len, self.parts)) + len(self.sent) + made_of
 
     def body(self) -> bytes:
         """Return the decoded body, as far as it was received; ``b""`` when nothing was."""
