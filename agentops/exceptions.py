@@ -30,7 +30,7 @@ class InvalidApiKeyException(AgentOpsError):
 
 
 class ApiServerException(AgentOpsError):
-    """The backend refused; what is not delivered is counted now, and shown by ``agentops doctor``."""
+    """The backend refused; what is not delivered is counted now, and told at exit."""
 
 
 class AgentOpsClientNotInitializedException(AgentOpsError, RuntimeError):

@@ -1,10 +1,14 @@
 """What programs of the older releases import from inside the package is found there."""
 
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 import agentops
+from agentops.compat import options, reserved
+
+PAGE = Path(__file__).parents[3] / "docs/reference/older-agentops.md"
 
 
 @pytest.mark.parametrize(
@@ -32,6 +36,19 @@ def test_the_decorators_are_the_same_objects():
 
     assert agent is agentops.agent
     assert operation is agentops.task
+
+
+def test_the_page_on_older_programs_names_what_is_not_served():
+    text = PAGE.read_text(encoding="utf-8")
+
+    assert [] == [name for name in set(reserved.__all__) - {"NotServedError"} if name not in text]
+    assert [] == [
+        name for name, does in options._MEANINGS.items() if not _acts(does) and name not in text
+    ]
+
+
+def _acts(meaning):
+    return meaning not in (options._nothing, options._parent_key)
 
 
 def test_the_exceptions_are_ours():
