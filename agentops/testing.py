@@ -18,6 +18,8 @@ from agentops.telemetry.records import EventRecord, Record, SpanRecord
 
 __all__ = ["ExporterContract", "ProviderContract", "Recording", "recording"]
 
+_PATIENCE_MS = 30_000  # a busy machine takes its time; where it is not, nobody waits
+
 RecordT = TypeVar("RecordT", SpanRecord, EventRecord)
 
 
@@ -34,7 +36,7 @@ class Recording:
     @property
     def records(self) -> list[Record]:
         """Spans and events in the order they arrived; a fresh list."""
-        client.flush()
+        client.flush(_PATIENCE_MS)
         return self._exporter.records
 
     @property
@@ -65,7 +67,7 @@ class Recording:
 
     def clear(self) -> None:
         """Forget what was recorded so far."""
-        client.flush()
+        client.flush(_PATIENCE_MS)
         self._exporter.clear()
 
 
@@ -98,7 +100,7 @@ def recording(
     try:
         yield Recording(exporter)
     finally:
-        client.shutdown()
+        client.shutdown(_PATIENCE_MS)
 
 
 class ProviderContract(ABC):

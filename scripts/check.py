@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 LINES_MAX = 600
+SEED = "1"  # the order of the tests: random, and the same in every run
 # The newest of each older major version; docs/reference/supported-versions.md names them.
 OLDER = (
     ("openai==1.109.1", "anthropic==0.125.0"),
@@ -87,14 +88,14 @@ def tests() -> bool:
 
 def _workers() -> tuple[str, ...]:
     count = os.environ.get("PYTEST_WORKERS", str(os.cpu_count() or 1))
-    return ("-n", count, "--dist", "loadfile")
+    return ("-n", count, "--dist", "loadfile", "--randomly-seed", SEED)
 
 
 def pages() -> bool:
     """The pages in a real browser, alone: it keeps an event loop running and needs the processors."""
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         print("No Chromium found: the tests that drive a browser are skipped.")
-    return run(tool("pytest"), "-q", "tests/e2e")
+    return run(tool("pytest"), "-q", "--randomly-seed", SEED, "tests/e2e")
 
 
 def older() -> bool:

@@ -1,8 +1,15 @@
 """What every test stands on: errors of ours are not swallowed, and no state of the user is touched."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from agentops import guard
+
+# The same examples in every run, however slow the machine is: to look for new ones, --hypothesis-profile=default.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)

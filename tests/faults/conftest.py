@@ -47,7 +47,7 @@ class Host:
                 return
         raise AssertionError(f"ended without {word!r}: {self.process.stderr.read()}")
 
-    def end(self, timeout_s=45):
+    def end(self, timeout_s=100):
         """Wait for its end."""
         ended_s = time.monotonic()
         for line in self.process.stdout:
@@ -92,7 +92,7 @@ def host(models, collector, tmp_path):
 def calls(collector):
     """Return how often each call has arrived: ``{number: spans}``, after waiting for ``count`` of them."""
 
-    def read(count=0, timeout_s=20.0):
+    def read(count=0, timeout_s=30.0):
         def found():
             numbers = {}
             for request in collector.accepted:

@@ -2,7 +2,7 @@
 
     python host.py MODEL_URL COLLECTOR_URL BODY
 
-``BODY`` is Python; it has ``call(n)``, ``start()``, and common modules at hand. ``start()`` is ``agentops.init`` with one
+``BODY`` is Python; it has ``call(n)``, ``start()``, ``settle()``, and common modules at hand. ``start()`` is ``agentops.init`` with one
 OTLP destination, as a user would write it. Without a collector URL the program runs uninstrumented: the control.
 """
 
@@ -30,15 +30,38 @@ def start(**telemetry):
         import agentops
 
         exporter = {"type": "otlp", "endpoint": COLLECTOR_URL, "protocol": "http/protobuf"}
+        exporter["timeout_ms"] = int(os.environ.get("ATTEMPT_MS", "10000"))
         agentops.init(telemetry={"exporters": [exporter], "content": "full", **telemetry})
 
 
-def flush():
+def flush(timeout_ms=40_000):
     if COLLECTOR_URL:
         import agentops
 
-        return agentops.flush()
+        return agentops.flush(timeout_ms)
     return None
+
+
+def settle(field="sent", timeout_s=60):
+    """Wait, without hurrying anything, until all was sent; or ``spooled``, or ``handled`` by the worker at least."""
+    if not COLLECTOR_URL:
+        return
+    import agentops
+
+    until_s = time.monotonic() + timeout_s
+    while True:
+        stats = agentops.get_client().telemetry.stats()
+        [to] = stats.destinations.values()
+        is_there = {
+            "sent": not to.pending,
+            "spooled": to.retried and to.pending == to.spooled,
+            "handled": True,
+        }[field]
+        if stats.accepted and not stats.queued and is_there:
+            return
+        if time.monotonic() > until_s:
+            sys.exit(f"not {field}: {stats}")
+        time.sleep(0.02)
 
 
 def request(number, text="hello"):

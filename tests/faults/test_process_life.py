@@ -67,7 +67,7 @@ def test_s22_s23_multiprocessing_children_deliver(host, calls, tmp_path, method)
     ids=["SIGTERM", "handler", "SIGINT", "sys.exit", "os._exit", "exception", "daemon thread"],
 )
 def test_s26_to_s32_every_end_is_the_programs_own_and_loses_nothing(host, calls, how, status):
-    body = "start(); [call(n) for n in range(3)]; time.sleep(1)\n"
+    body = "start(); [call(n) for n in range(3)]; settle()\n"
     ours = host(body + how).end()
     bare = host(body + how, url="").end()
 
@@ -116,24 +116,26 @@ def test_s35_the_event_loop_is_never_blocked(host, collector):
     body = """
     async def main():
         start()
-        lags = []
+        lags, computed = [], []
         async def watch():
             while True:
-                began = time.perf_counter(); await asyncio.sleep(0.005); lags.append(time.perf_counter() - began - 0.005)
+                began, began_cpu = time.perf_counter(), time.thread_time()
+                await asyncio.sleep(0.005)
+                lags.append(time.perf_counter() - began - 0.005); computed.append(time.thread_time() - began_cpu)
         watching = asyncio.create_task(watch())
         await ASYNC_CLIENT.chat.completions.create(**request(0))  # the vendor's own first-call work
-        lags.clear()
+        lags.clear(); computed.clear()
         for n in range(30):
             await ASYNC_CLIENT.chat.completions.create(**request(n)); await asyncio.sleep(0.03)
-        watching.cancel(); say(sorted(lags)[-5] * 1000)
+        watching.cancel(); say(sorted(lags)[-5]); say(sorted(computed)[-5])
     asyncio.run(main())
     """
     ended = host(body).end()
 
     assert 0 == ended.status, ended.err
-    assert (
-        float(ended.out.split()[0]) < 500
-    )  # ten times the catalogue's figure: the machine of a test is shared
+    waited_s, computed_s = map(float, ended.out.split())
+    assert computed_s < 0.1  # what a busy machine does not change; twice the catalogue's figure
+    assert waited_s < 2  # the receiver never answers: whoever waited for it would wait much longer
 
 
 def test_s41_s42_threads_and_tasks_lose_and_cross_nothing(host, calls):

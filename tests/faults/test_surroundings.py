@@ -9,7 +9,7 @@ pytestmark = pytest.mark.timeout(150)  # several programs each; a busy machine t
 BROKEN = {
     "mask raises": "def broken(text): raise RuntimeError('no')",
     "mask returns garbage": "def broken(text): return 5",
-    "mask blocks": "def broken(text): time.sleep(10); return text",
+    "mask blocks": "def broken(text): time.sleep(60); return text",
     "processor raises": """
         from opentelemetry.sdk.trace import SpanProcessor
         class broken(SpanProcessor):
@@ -26,9 +26,9 @@ BROKEN = {
     """,
     "exporter blocks": """
         class broken:
-            def export(self, spans): time.sleep(10)
-            def shutdown(self): time.sleep(10)
-            def force_flush(self, timeout_millis=0): time.sleep(10)
+            def export(self, spans): time.sleep(60)
+            def shutdown(self): time.sleep(60)
+            def force_flush(self, timeout_millis=0): time.sleep(60)
     """,
 }
 
@@ -44,14 +44,14 @@ def test_s49_what_the_program_adds_may_fail_or_block(host, calls, collector, wha
     source = textwrap.dedent(BROKEN[what]) + textwrap.dedent(f"""
         start({settings})
         began = time.monotonic(); answer = call(0)
-        assert time.monotonic() - began < 5, "the call was held up"
+        assert time.monotonic() - began < 30, "the call was held up"
         say([answer.model, answer.choices[0].message.content]); say("END")
     """)
     ours, bare = host(source).end(), host(source, url="").end()
 
     assert (bare.status, bare.out) == (ours.status, ours.out), ours.err
     assert "Traceback" not in ours.err
-    assert ours.exit_s < 7.5  # the 10 seconds are not waited for
+    assert ours.exit_s < 30  # the minute is not waited for
     if what == "mask blocks":
         return
     if not collector.span_names:  # a busy machine: what the end left on disk is the next program's

@@ -5,7 +5,10 @@ import time
 import pytest
 from support.collector import Collector, Reply, free_port
 
-EXIT_S_MAX = 5.0  # the SDK gives itself 1.5 s; the rest is for a busy machine
+EXIT_S_MAX = (
+    20.0  # the SDK gives itself 1.5 s; on a busy machine everything takes ten times as long
+)
+A_MINUTE = {"ATTEMPT_MS": "60000"}  # what one attempt may take, were it waited for
 
 FIVE = "start(); [call(n) for n in range(5)]; say('END')"
 HANGS = {
@@ -46,7 +49,7 @@ def test_s02_s12_refused_connection_costs_nothing_and_the_next_program_delivers(
 @pytest.mark.parametrize("state", HANGS)
 def test_s03_s06_s17_exit_is_not_held(host, collector, state):
     collector.answer_always(HANGS[state])
-    ended = host(FIVE).end()
+    ended = host(FIVE, **A_MINUTE).end()
 
     assert 0 == ended.status
     assert ended.exit_s < EXIT_S_MAX
@@ -57,13 +60,13 @@ def test_a_flush_that_is_in_vain_gives_up_when_the_disk_has_everything(host, col
     collector.answer_always(HANGS[state])
     body = """
     import agentops
-    start(); call(0); began = time.monotonic(); assert not agentops.flush(30_000)
+    start(); call(0); began = time.monotonic(); assert not agentops.flush(60_000)
     say(time.monotonic() - began); agentops.shutdown(); say('END')
     """
-    ended = host(body).end()
+    ended = host(body, **A_MINUTE).end()
 
     assert 0 == ended.status, ended.err
-    assert float(ended.out.split()[0]) < 10
+    assert float(ended.out.split()[0]) < 30
 
 
 def test_s08_partial_success_is_not_resent(host, calls, collector):
@@ -91,20 +94,23 @@ def test_s09_garbage_after_200_is_sent(host, calls, collector, body):
 
 def test_s10_resets_are_retried(host, calls, collector):
     collector.answer(Reply(reset="body"), times=3)
-    host("start(); call(0); time.sleep(6); say('END')").end()
+    host("start(); call(0); settle(); say('END')").end()
 
     assert once(1) == calls(1)
 
 
 @pytest.mark.parametrize("when", ["healthy", "down"])
 def test_s13_s14_kill_loses_nothing_older_than_a_second(host, calls, collector, when):
+    reached = "sent"
     if when == "down":
-        collector.answer_always(Reply(status=503))
+        collector.answer_always(Reply(status=503, headers={"Retry-After": "3600"}))
+        reached = "spooled"
     first = host(
-        "start(); [call(n) for n in range(20)]; time.sleep(1); say('READY'); time.sleep(60)"
+        f"start(); [call(n) for n in range(20)]; settle('{reached}'); say('READY'); time.sleep(100)"
     )
     first.wait_for("READY")
     first.process.kill()
+    first.process.wait()
     collector.answer_always(Reply())
     host("start(); call(20); flush(); say('END')").end()
 
@@ -170,7 +176,7 @@ def test_s04_s05_retry_after_is_waited_for(host, calls, collector, form):
         return Reply(status=429, headers={"Retry-After": wait})
 
     collector.route(refuse_each_path_once)
-    host("start(); call(0); time.sleep(7); say('END')").end()
+    host("start(); call(0); settle(); say('END')").end()
 
     assert once(1) == calls(1)
     for request in collector.accepted:

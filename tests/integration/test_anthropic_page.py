@@ -62,7 +62,7 @@ def test_the_example_runs_and_each_call_is_a_span(models, capsys):
 def test_beside_a_provider_of_the_program_both_have_their_span(models, program):
     with recording(instrument=["anthropic"]) as recorded, agentops.session("s"):
         _ask()
-        agentops.flush()
+        assert agentops.flush(30_000)
         ours = [span.name for span in recorded.spans]
 
     theirs = [span.name for span in program.get_finished_spans()]
@@ -73,7 +73,7 @@ def test_beside_a_provider_of_the_program_both_have_their_span(models, program):
 def test_attached_to_the_programs_provider_a_call_is_one_span(models, program):
     with recording(instrument=["anthropic"], telemetry={"provider": "attach"}) as recorded:
         _ask()
-        agentops.flush()
+        assert agentops.flush(30_000)
         ours = [span.name for span in recorded.spans]
 
     theirs = [span.name for span in program.get_finished_spans()]

@@ -64,7 +64,7 @@ def _number(text):
 def test_200_calls_at_once_stay_in_their_sessions_below_their_agents(models):
     with recording(instrument=["openai", "anthropic"]) as recorded:
         asyncio.run(_ask_all(models))
-        agentops.flush()
+        assert agentops.flush(30_000)
         spans = {span.span_id: span for span in recorded.spans}
         events = [event for event in recorded.events if event.name == "agentops.llm"]
 

@@ -74,7 +74,7 @@ def backend(data_dir, sessions):
     )
     yield json.loads(process.stdout.readline())["url"]
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) in (0, -signal.SIGTERM)
+    assert process.wait(60) in (0, -signal.SIGTERM)
     process.stdout.close()
 
 
@@ -122,7 +122,7 @@ def test_tail_tells_a_session_that_comes_in(backend, data_dir):
             "with agentops.session('late'), agentops.tool('t'): pass\n"
             "agentops.flush()\n"
         )
-        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
         line = tail.stdout.readline()
     finally:
         tail.terminate()

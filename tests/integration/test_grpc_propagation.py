@@ -100,7 +100,7 @@ def sync_server(**options):
 def call(channel, kind, request=b"r", **options):
     requests = iter([request] * 3) if kind.startswith("stream") else request
     answer = getattr(channel, kind)(f"/demo.Service/{kind}")(
-        requests, metadata=SENT, timeout=10, **options
+        requests, metadata=SENT, timeout=60, **options
     )
     return list(answer) if kind.endswith("stream") else [answer]
 
@@ -111,7 +111,7 @@ async def aio_call(channel, kind, request=b"r"):
             yield request
 
     argument = requests() if kind.startswith("stream") else request
-    answer = getattr(channel, kind)(f"/demo.Service/{kind}")(argument, metadata=SENT, timeout=10)
+    answer = getattr(channel, kind)(f"/demo.Service/{kind}")(argument, metadata=SENT, timeout=60)
     if kind.endswith("stream"):
         return [each async for each in answer]
     return [await answer]

@@ -62,7 +62,7 @@ def test_each_way_to_join_opentelemetry_works(example):
         exec(compile(example, "use-your-own-opentelemetry.md", "exec"), {})
         with agentops.session("joined"):
             pass
-        assert agentops.flush()
+        assert agentops.flush(30_000)
 
         assert agentops.get_client().telemetry.stats().accepted > 0
     finally:

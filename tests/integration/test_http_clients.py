@@ -59,7 +59,7 @@ def by_requests(url):
 
     with requests.Session() as session:
         session.trust_env = False
-        return session.get(url, timeout=10).json()
+        return session.get(url, timeout=60).json()
 
 
 def by_aiohttp(url):
@@ -139,8 +139,8 @@ def test_our_own_deliveries_make_no_spans(tmp_path):
         )
         with agentops.session("one"):
             pass
-        agentops.flush()
-        agentops.flush()
+        assert agentops.flush(30_000)
+        assert agentops.flush(30_000)
         agentops.shutdown()
         assert collector.span_names == ["one"]
 

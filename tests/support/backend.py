@@ -59,7 +59,7 @@ class BackendProcess:
     def request(self, method, path, headers=None, body=None):
         request = urllib.request.Request(self.url + path, body, headers or {}, method=method)
         try:
-            answer = _opener.open(request, timeout=20)
+            answer = _opener.open(request, timeout=60)
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
@@ -85,7 +85,7 @@ class BackendProcess:
         headers = {"Content-Type": "application/json"}
         return self.request("POST", "/v1/traces", headers, json.dumps(body).encode())
 
-    def until(self, path, accept, timeout_s=20.0):
+    def until(self, path, accept, timeout_s=60.0):
         """Ask again until ``accept(body)`` holds; return that body."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -103,7 +103,7 @@ class BackendProcess:
         """End it as a user would; return the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=60)
 
     def __enter__(self):
         return self
@@ -113,7 +113,7 @@ class BackendProcess:
             self.stop()
 
     def _await(self):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(self.log.read_text())

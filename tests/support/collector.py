@@ -9,7 +9,9 @@ Requests are kept as they came, whatever is answered; only those answered 2xx co
 """
 
 import gzip
+import itertools
 import json
+import os
 import socket
 import threading
 import time
@@ -24,11 +26,24 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 __all__ = ["Collector", "Reply", "Request", "free_port"]
 
 
+# Below the ports that systems hand out by themselves (Linux: from 32768 on): whoever asks for "any free port" gets
+# none of these, and no connection starts from one. Processes that run side by side begin at different places.
+_PORTS = range(20_000, 32_000)
+_START = os.getpid() * 997 % len(_PORTS)
+_ports = itertools.cycle((*_PORTS[_START:], *_PORTS[:_START]))
+
+
 def free_port():
-    """Return a port of loopback that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port of loopback that nobody listens on, and that nobody is given unless he asks for it."""
+    for port in itertools.islice(_ports, len(_PORTS)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError(f"no port of {_PORTS} is free")
 
 
 @dataclass
@@ -136,6 +151,7 @@ class Collector:
         self._route = None
         self._tls = tls
         self._port = port
+        self._listener = None
         self._connections = set()
         self.requests = []
         self.connections_count = 0
@@ -164,10 +180,13 @@ class Collector:
 
     def stop(self):
         """Close the port and every connection: an outage. :meth:`start` ends it."""
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
         with self._changed:
+            listener, self._listener = self._listener, None
             connections, self._connections = self._connections, set()
+        if listener is None:
+            return
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
         for connection in connections:
             _reset(connection)
 
@@ -197,7 +216,7 @@ class Collector:
         """Names of all accepted spans, in order of arrival."""
         return [name for request in self.accepted for name in request.span_names]
 
-    def wait(self, claim, timeout_s=10.0):
+    def wait(self, claim, timeout_s=30.0):
         """Wait until ``claim(self)`` is true, looking after each request; return whether it became so."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
@@ -208,12 +227,12 @@ class Collector:
                 self._changed.wait(left)
             return True
 
-    def wait_for_spans(self, count, timeout_s=10.0):
+    def wait_for_spans(self, count, timeout_s=30.0):
         """Wait for ``count`` accepted spans; return all their names."""
         self.wait(lambda found: len(found.span_names) >= count, timeout_s)
         return self.span_names
 
-    def wait_for_requests(self, count, timeout_s=10.0):
+    def wait_for_requests(self, count, timeout_s=30.0):
         """Wait for ``count`` requests of any outcome; return all of them."""
         self.wait(lambda found: len(found.requests) >= count, timeout_s)
         return list(self.requests)
@@ -227,6 +246,9 @@ class Collector:
             except OSError:
                 return
             with self._changed:
+                if self._listener is not listener:  # it was stopped a moment ago
+                    _reset(connection)
+                    return
                 self._connections.add(connection)
                 self.connections_count += 1
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()

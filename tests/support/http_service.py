@@ -62,7 +62,7 @@ def ask(port, headers=(), path="/"):
     """GET ``path`` with exactly these header lines; return the status and the parsed body."""
     lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Connection: close"]
     lines += [f"{name}:{value}" for name, value in headers]
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
         with HTTPResponse(connection) as response:
             response.begin()

@@ -28,6 +28,18 @@ def start(endpoint={endpoint!r}, spool={spool!r}, **settings):
 def record(pipeline, *numbers):
     for number in numbers:
         pipeline.submit(span(number), 200)
+
+def wait_for(field, count=1):
+    # until the worker is done with everything and that counter of the destination says so
+    until_s = time.monotonic() + 40
+    while True:
+        stats = pipeline.stats()
+        [sent] = stats.destinations.values()
+        if not stats.queued and getattr(sent, field) >= count:
+            return
+        if time.monotonic() > until_s:
+            sys.exit(f"no {{count}} {{field}}: {{stats}}")
+        time.sleep(0.01)
 """
 
 
@@ -45,7 +57,8 @@ class Program:
     """A host program.
 
     Args:
-        source: Its body; has ``start()``, ``record(pipeline, *numbers)`` and common modules at hand.
+        source: Its body; has ``start()``, ``record(pipeline, *numbers)``, ``wait_for(field, count)`` for the
+            counters of its ``pipeline``, and common modules at hand.
         endpoint: Where ``start()`` sends to.
         spool: Folder for the spool; ``None``: memory only.
         delay_ms: Batch delay.
@@ -76,7 +89,7 @@ class Program:
                 return
         raise AssertionError(f"ended without {expected!r}: {self.process.stderr.read()}")
 
-    def end(self, timeout_s=30):
+    def end(self, timeout_s=60):
         """Wait for its end."""
         lines = []
         ended_s = time.monotonic()

@@ -16,7 +16,7 @@ def run_at_terminal(code):
             stdout=subprocess.PIPE,
             stderr=theirs,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         os.close(theirs)

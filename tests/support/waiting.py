@@ -5,7 +5,7 @@ import time
 __all__ = ["eventually"]
 
 
-def eventually(find, timeout_s=15.0):
+def eventually(find, timeout_s=30.0):
     """Call ``find`` until it returns something true; return that."""
     deadline = time.monotonic() + timeout_s
     while not (found := find()):

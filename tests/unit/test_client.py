@@ -35,7 +35,7 @@ def run(code, **environment):
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         env={**os.environ, **environment},
         check=False,
     )
@@ -123,7 +123,7 @@ def test_disabled_means_nothing_is_instrumented_and_the_program_runs(monkeypatch
     with agentops.session("s") as session:
         assert planner() == 1
         assert session.record(agentops.ActionEvent("note")).trace_id == ""
-    assert agentops.flush()
+    assert agentops.flush(30_000)
 
 
 def test_an_unusable_setting_fails_init_with_its_path_and_nothing_runs():
@@ -165,7 +165,7 @@ def test_after_shutdown_the_program_runs_on():
         session.record(agentops.ActionEvent("note"))
 
     assert agentops.get_client() is None
-    assert agentops.flush()
+    assert agentops.flush(30_000)
 
 
 def test_a_session_without_init_starts_agentops_by_configuration(monkeypatch, tmp_path):
@@ -308,10 +308,12 @@ def test_init_does_not_touch_the_process():
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "http://10.255.255.1:4320"])
 def test_an_unreachable_destination_delays_neither_start_nor_end(endpoint, tmp_path):
+    # One attempt to connect may take a minute, if it is waited for.
+    exporter = {"type": "agentops", "endpoint": endpoint, "timeout_ms": 60_000}
     code = (
         "import time, agentops\n"
         "started = time.monotonic()\n"
-        f"agentops.init(instrument=[], telemetry={{'exporters': [{{'type': 'agentops', 'endpoint': {endpoint!r}}}]}})\n"
+        f"agentops.init(instrument=[], telemetry={{'exporters': [{exporter!r}]}})\n"
         "with agentops.agent('planner'): pass\n"
         "print(time.monotonic() - started, time.monotonic())\n"
     )
@@ -320,8 +322,8 @@ def test_an_unreachable_destination_delays_neither_start_nor_end(endpoint, tmp_p
 
     assert done.returncode == 0, done.stderr
     start_s, last_seen = map(float, done.stdout.split())
-    assert start_s < 4.0  # imports on a busy machine; one attempt to connect may take 10 s
-    assert ended - last_seen < 4.0  # 2 s for the rest, and the interpreter's own end
+    assert start_s < 20.0  # imports on a busy machine
+    assert ended - last_seen < 20.0  # 2 s, and what a busy machine adds
 
 
 def test_recording_refuses_to_replace_a_running_client(recorded):

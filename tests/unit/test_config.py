@@ -530,7 +530,7 @@ def test_program_starts_whatever_the_environment_says():
         env={**os.environ, **garbage},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
     assert done.stdout == "['s']\n", done.stderr

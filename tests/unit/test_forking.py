@@ -17,12 +17,12 @@ def test_a_fork_waits_until_a_thread_has_imported():
     def work():
         with importing():
             started.set()
-            go_on.wait(5)
+            go_on.wait(30)
             done.append(True)
 
     thread = threading.Thread(target=work)
     thread.start()
-    started.wait(5)
+    started.wait(30)
     threading.Timer(0.2, go_on.set).start()
     child = os.fork()
     if child == 0:

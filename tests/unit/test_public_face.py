@@ -89,7 +89,7 @@ HEAVY = ["openai", "anthropic", "grpc", "yaml", "urllib3", "chdb", "starlette", 
 
 def in_subprocess(code):
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
     return done.stdout.strip()
 

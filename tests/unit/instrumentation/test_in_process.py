@@ -61,7 +61,7 @@ def test_a_process_pool_carries_the_session(recorded, method):
     context = multiprocessing.get_context(method)
     with agentops.propagate(ProcessPoolExecutor(1, mp_context=context)) as executor:
         with agentops.session("one") as session:
-            told = executor.submit(here).result(30)
+            told = executor.submit(here).result(100)
         assert told == of(session)
 
 
@@ -79,7 +79,7 @@ def test_a_wrapped_function_carries_it_into_a_process(recorded, method):
         work = agentops.TraceContext.current().wrap(tell)
         process = processes.Process(target=work, args=(sender,))
         process.start()
-        assert receiver.poll(30)
+        assert receiver.poll(100)
         assert receiver.recv() == of(session)
         process.join()
 
@@ -126,7 +126,7 @@ def test_a_generator_closed_elsewhere_makes_no_noise(recorded, caplog):
         closed.clear()
         del left
         gc.collect()
-        await asyncio.wait_for(closed.wait(), 10)
+        await asyncio.wait_for(closed.wait(), 60)
         return here()
 
     with caplog.at_level(logging.DEBUG, "opentelemetry"):
@@ -138,7 +138,8 @@ def test_a_generator_closed_elsewhere_makes_no_noise(recorded, caplog):
         thread.join()
         sync.close()
 
-    assert [record.getMessage() for record in caplog.records] == []
+    noise = [record for record in caplog.records if record.name.startswith("opentelemetry")]
+    assert [record.getMessage() for record in noise] == []
     assert [span.name for span in recorded.spans].count("inside") == 2
 
 
@@ -181,7 +182,7 @@ def test_threads_timers_and_executors_carry_it_by_themselves_where_asked_for(aut
 def test_process_pools_too(automatic):
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
         with agentops.session("one") as session:
-            told = executor.submit(here).result(30)
+            told = executor.submit(here).result(100)
         assert told == of(session)
 
 
@@ -213,7 +214,7 @@ def test_a_child_process_joins_what_the_environment_names_where_asked_for(record
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
 
@@ -253,7 +254,7 @@ print("fine")
 def test_greenlets_have_a_session_each_and_are_given_one_by_wrap():
     pytest.importorskip("gevent", reason="gevent is not installed")
     done = subprocess.run(
-        [sys.executable, "-c", GREENLETS], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", GREENLETS], capture_output=True, text=True, timeout=120, check=False
     )
 
     assert (done.stdout, done.stderr) == ("fine\n", "")

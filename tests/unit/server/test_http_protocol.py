@@ -25,7 +25,7 @@ def backend(tmp_path_factory):
 
 def connect(backend):
     parts = urllib.parse.urlsplit(backend.url)
-    return socket.create_connection((parts.hostname, parts.port), timeout=10)
+    return socket.create_connection((parts.hostname, parts.port), timeout=60)
 
 
 def is_closed(connection):
@@ -42,7 +42,7 @@ def test_client_that_does_not_say_what_it_wants_is_hung_up_on(backend, said):
         began = time.monotonic()
 
         assert is_closed(connection)
-        assert 0.5 < time.monotonic() - began < 8
+        assert 0.5 < time.monotonic() - began < 30
 
 
 def test_second_request_of_a_connection_has_the_same_deadline(backend):
@@ -95,7 +95,7 @@ def test_body_that_dribbles_is_refused_and_hung_up_on(backend):
             connection.sendall(b"\n")
 
         assert b"HTTP/1.1 408" == connection.recv(12)
-        assert 0.9 < time.monotonic() - began < 8
+        assert 0.9 < time.monotonic() - began < 30
         with contextlib.suppress(ConnectionResetError):
             while connection.recv(1 << 12):
                 pass
@@ -119,7 +119,7 @@ def test_client_that_never_reads_is_hung_up_on(backend):
         assert 200 == backend.send(otlp_span("6" * 32, "6" * 16))
         began = time.monotonic()
         while sockets(backend) > at_rest:
-            assert time.monotonic() < began + 20
+            assert time.monotonic() < began + 60
             time.sleep(0.05)
         received = b""
         with contextlib.suppress(ConnectionResetError):

@@ -31,7 +31,7 @@ class Shelf:
         self.refused = set()
 
     def write(self, spans, events, *, is_replay=False):
-        self.gate.wait(10)
+        self.gate.wait(60)
         self.calls.append((len(spans), is_replay))
         if self.failures:
             raise self.failures.pop(0)
@@ -67,9 +67,13 @@ def accept(pipeline, *rows):
     asyncio.run(pipeline.accept(rows))
 
 
-def accept_together(pipeline, *batches):
+def accept_together(pipeline, *batches, offered=lambda: None):
+    """Offer all batches at once, tell ``offered``, return what became of each."""
+
     async def main():
-        tasks = (pipeline.accept(batch) for batch in batches)
+        tasks = [asyncio.create_task(pipeline.accept(batch)) for batch in batches]
+        await asyncio.sleep(0)  # the turn in which each of them begins
+        offered()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
     return asyncio.run(main())
@@ -91,7 +95,7 @@ def test_accepted_rows_are_stored_and_their_segment_deleted(make, shelf, tmp_pat
     pipeline = make(seen.append)
     accept(pipeline, span(1), span(2))
 
-    assert pipeline.flush(5_000)
+    assert pipeline.flush(30_000)
     assert [f"{1:016x}", f"{2:016x}"] == shelf.spans
     assert [{"s": 2}] == [change.sessions for change in seen]
     assert [] == list((tmp_path / "wal").glob("*.wal"))
@@ -109,16 +113,16 @@ def test_requests_that_come_together_share_one_sync(make, monkeypatch, shelf):
 
     def slow(file):
         syncs.append(file)
-        held.wait(10)
+        held.wait(60)
         real(file)
 
     monkeypatch.setattr(wal, "_sync", slow)
     pipeline = make()
-    threading.Timer(0.3, held.set).start()
+    batches = [[span(number)] for number in range(20)]
 
-    assert [None] * 20 == accept_together(pipeline, *([span(n)] for n in range(20)))
+    assert [None] * 20 == accept_together(pipeline, *batches, offered=held.set)
     assert len(syncs) <= 3
-    assert pipeline.flush(5_000)
+    assert pipeline.flush(30_000)
     assert 20 == len(shelf.spans)
 
 
@@ -135,7 +139,7 @@ def test_disk_that_is_full_refuses_and_recovers(make, monkeypatch, shelf):
             accept(pipeline, span(2))
     accept(pipeline, span(3))
 
-    assert pipeline.flush(5_000)
+    assert pipeline.flush(30_000)
     assert [f"{1:016x}", f"{3:016x}"] == shelf.spans
 
 
@@ -144,7 +148,7 @@ def test_storage_that_is_busy_is_asked_again_as_a_replay(make, shelf):
     pipeline = make()
     accept(pipeline, span(1))
 
-    assert pipeline.flush(5_000)
+    assert pipeline.flush(30_000)
     assert [(1, False), (1, True), (1, True)] == shelf.calls
     assert [f"{1:016x}"] == shelf.spans
 
@@ -154,7 +158,7 @@ def test_row_that_can_never_be_stored_is_put_aside_and_the_others_go_on(make, sh
     pipeline = make()
     accept(pipeline, *(span(number) for number in range(1, 6)))
 
-    assert pipeline.flush(5_000)
+    assert pipeline.flush(30_000)
     assert [f"{n:016x}" for n in (1, 2, 4, 5)] == sorted(shelf.spans)
     assert 1 == pipeline.stats.refused
     kept = (tmp_path / "wal" / "refused.jsonl").read_bytes()
@@ -169,16 +173,16 @@ def test_too_much_on_disk_is_refused_until_it_is_stored(make, shelf):
     with pytest.raises(StorageBusyError, match="waiting to be stored"):
         accept(pipeline, span(2))
     shelf.gate.set()
-    assert pipeline.flush(5_000)
+    assert pipeline.flush(30_000)
     accept(pipeline, span(3))
 
 
 def test_too_much_in_memory_is_refused(make, monkeypatch):
     held = threading.Event()
-    monkeypatch.setattr(wal, "_sync", lambda file: held.wait(10))
+    monkeypatch.setattr(wal, "_sync", lambda file: held.wait(60))
     pipeline = make(waiting_bytes_max=2_000)
-    threading.Timer(0.3, held.set).start()
-    results = accept_together(pipeline, *([span(n)] for n in range(10)))
+    batches = [[span(number)] for number in range(10)]
+    results = accept_together(pipeline, *batches, offered=held.set)
 
     refused = [result for result in results if isinstance(result, StorageBusyError)]
     assert 0 < len(refused) < 10
@@ -202,7 +206,7 @@ def test_rows_left_in_the_log_are_stored_at_the_next_start(make, shelf):
     shelf.failures, shelf.calls = [], []
     second = make()
 
-    assert second.flush(5_000)
+    assert second.flush(30_000)
     assert ([f"{1:016x}"], [(1, True)]) == (shelf.spans, shelf.calls)
 
 
@@ -251,11 +255,11 @@ def test_rows_that_come_right_after_a_slow_insert_are_stored_together(make, shel
     accept(pipeline, span(1))
     slow = threading.Timer(1.0, shelf.gate.set)
     slow.start()
-    assert pipeline.flush(5_000)
+    assert pipeline.flush(30_000)
     for number in range(2, 7):
         accept(pipeline, span(number))
 
-    assert pipeline.flush(5_000)  # who waits for the rows ends the rest
+    assert pipeline.flush(30_000)  # who waits for the rows ends the rest
     assert [(1, False), (5, False)] == shelf.calls
 
 
@@ -269,4 +273,4 @@ def test_storer_does_not_rest_while_much_is_waiting(make, shelf):
     )
     accept(pipeline, span(1), span(2))
 
-    assert seen.wait(5)
+    assert seen.wait(30)

@@ -14,11 +14,15 @@ def collector():
 
 @pytest.fixture
 def pipeline_to(tmp_path):
-    """Make pipelines to exporters given as settings; records pass through as they are."""
+    """Make pipelines to exporters given as settings; records pass through as they are.
+
+    Nothing leaves before a flush, unless ``batch`` says so: what is recorded together is one batch, however long
+    the machine takes over it.
+    """
     made = []
 
     def make(*exporters, prepare=lambda item: [item], batch=None, spool=None, **options):
-        batch = batch or BatchConfig(delay_ms=250)
+        batch = batch or BatchConfig(delay_ms=60_000)
         configs = [ExporterConfig(**exporter) for exporter in exporters]
         disk = None if spool is None else SpoolConfig(directory=str(spool))
         made.append(

@@ -71,7 +71,7 @@ def filling_up(disk_is_full):
 
 
 def flush(destination):
-    return destination.flush(time.perf_counter() + 5)
+    return destination.flush(time.perf_counter() + 60)
 
 
 @settings(

@@ -9,13 +9,21 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from support.collector import Collector, Reply, free_port
 from support.records import event, span
+from support.waiting import eventually
 
 from agentops.telemetry.config import BatchConfig
+
+PATIENCE_MS = 30_000  # for what happens at once where the machine is not busy with others
 
 
 def record(pipeline, *numbers, **fields):
     for number in numbers:
         assert pipeline.submit(span(number, **fields))
+
+
+def said(caplog, collector):
+    """Return what was logged about this receiver; an earlier test's sender may still have something to say."""
+    return [text for text in caplog.messages if collector.url in text]
 
 
 def only(pipeline):
@@ -26,14 +34,24 @@ def only(pipeline):
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_retry_after_is_waited_for(status, form, collector, otlp, pipeline_to):
-    after = "1" if form == "seconds" else email.utils.formatdate(time.time() + 2, usegmt=True)
-    collector.answer(Reply(status=status, headers={"Retry-After": after}))
+    due = []
+
+    def refuse_once(request):
+        if due:
+            return None
+        date = int(time.time()) + 2
+        wait_s = 1 if form == "seconds" else date - time.time()
+        due.append(time.monotonic() + wait_s)
+        after = "1" if form == "seconds" else email.utils.formatdate(date, usegmt=True)
+        return Reply(status=status, headers={"Retry-After": after})
+
+    collector.route(refuse_once)
     pipeline = pipeline_to(otlp(collector))
     record(pipeline, 1)
 
-    assert pipeline.flush(8000)
-    first, second = collector.requests
-    assert second.at - first.at >= 0.95
+    assert pipeline.flush(PATIENCE_MS)
+    _, second = collector.requests
+    assert second.at >= due[0] - 0.05
     assert ["s1"] == collector.span_names
 
 
@@ -42,6 +60,8 @@ def test_a_flush_does_not_break_into_retry_after(collector, otlp, pipeline_to):
     pipeline = pipeline_to(otlp(collector))
     record(pipeline, 1)
 
+    assert not pipeline.flush(300)
+    assert collector.wait_for_requests(1)
     assert not pipeline.flush(300)
     assert not pipeline.flush(300)
     assert 1 == len(collector.requests)
@@ -53,7 +73,7 @@ def test_permanent_failure_is_not_repeated(status, collector, otlp, pipeline_to,
     pipeline = pipeline_to(otlp(collector))
     record(pipeline, 1)
 
-    assert pipeline.flush(5000)
+    assert pipeline.flush(PATIENCE_MS)
     assert 1 == len(collector.requests)
     assert {f"http {status}": 1} == only(pipeline).dropped
     assert "not like this" in caplog.text
@@ -63,10 +83,10 @@ def test_poisoned_batch_is_searched_once_and_later_batches_flow(collector, otlp,
     collector.route(lambda request: Reply(status=400) if "s3" in request.span_names else None)
     pipeline = pipeline_to(otlp(collector))
     record(pipeline, *range(8))
-    assert pipeline.flush(5000)
+    assert pipeline.flush(PATIENCE_MS)
     record(pipeline, 20)
 
-    assert pipeline.flush(5000)
+    assert pipeline.flush(PATIENCE_MS)
     assert 4 == len(collector.requests)
     assert sorted(["s4", "s5", "s6", "s7", "s20"]) == sorted(collector.span_names)
     assert {"http 400": 4} == only(pipeline).dropped
@@ -79,7 +99,7 @@ def test_receiver_that_refuses_everything_is_asked_once_for_each_batch(
     pipeline = pipeline_to(otlp(collector))
     for first in (0, 10, 20):
         record(pipeline, *range(first, first + 10))
-        assert pipeline.flush(5000)
+        assert pipeline.flush(PATIENCE_MS)
 
     assert len(collector.requests) <= 3 + 2  # the first batch is searched
 
@@ -128,7 +148,7 @@ def test_partial_success_is_counted_told_once_and_never_resent(
     pipeline = pipeline_to(otlp(collector, protocol=protocol))
     for first in (0, 3):
         record(pipeline, *range(first, first + 3))
-        assert pipeline.flush(5000)
+        assert pipeline.flush(PATIENCE_MS)
 
     assert 2 == len(collector.requests)
     assert (4, {"rejected": 2}) == (only(pipeline).sent, only(pipeline).dropped)
@@ -146,11 +166,11 @@ def test_success_with_a_body_nobody_can_read_is_success(
     pipeline = pipeline_to(otlp(collector, protocol=protocol))
     for number in (1, 2):
         record(pipeline, number)
-        assert pipeline.flush(5000)
+        assert pipeline.flush(PATIENCE_MS)
 
     assert ["s1", "s2"] == collector.span_names
     assert (2, {}) == (only(pipeline).sent, only(pipeline).dropped)
-    assert 1 == len(caplog.records)
+    assert 1 == len(said(caplog, collector))
 
 
 @pytest.mark.parametrize("moment", ["now", "body", "after"])
@@ -159,7 +179,7 @@ def test_reset_connections_are_retried(moment, collector, otlp, pipeline_to):
     pipeline = pipeline_to(otlp(collector))
     record(pipeline, *range(3), attributes={"text": "x" * 200_000})
 
-    assert pipeline.flush(20_000)
+    assert pipeline.flush(PATIENCE_MS)
     assert ["s0", "s1", "s2"] == collector.span_names
 
 
@@ -173,11 +193,11 @@ def test_outage_of_a_while_loses_nothing(otlp, pipeline_to, tmp_path, caplog):
     collector.start()
 
     try:
-        assert pipeline.flush(10_000)
+        assert pipeline.flush(PATIENCE_MS)
         assert sorted(f"s{number}" for number in range(200)) == sorted(collector.span_names)
     finally:
         collector.stop()
-    assert len(caplog.records) <= 3
+    assert len(said(caplog, collector)) <= 3
     assert not list(tmp_path.glob("*/*.seg")) or all(
         found.stat().st_size <= 8 for found in tmp_path.glob("*/*.seg")
     )
@@ -189,22 +209,22 @@ def test_flush_gives_up_early_where_nobody_listens_and_the_disk_has_it(otlp, pip
     record(pipeline, 1)
     started = time.monotonic()
 
-    assert not pipeline.flush(10_000)
-    assert time.monotonic() - started < 2
+    assert not pipeline.flush(PATIENCE_MS)
+    assert time.monotonic() - started < PATIENCE_MS / 1e3 / 2
     assert (1, 1) == (only(pipeline).pending, only(pipeline).spooled)
 
 
 def test_requests_are_few_while_the_receiver_fails(collector, otlp, pipeline_to, caplog):
     collector.answer_always(Reply(status=503))
-    pipeline = pipeline_to(otlp(collector))
+    pipeline = pipeline_to(otlp(collector), batch=BatchConfig(delay_ms=50))
     until = time.monotonic() + 3
     number = 0
     while time.monotonic() < until:
         record(pipeline, number := number + 1)
         time.sleep(0.05)
 
-    assert len(collector.requests) <= 8
-    assert len(caplog.records) <= 3
+    assert 1 <= len(collector.requests) <= 8
+    assert len(said(caplog, collector)) <= 3
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -214,7 +234,7 @@ def test_redirects_are_not_followed(status, collector, otlp, pipeline_to):
         pipeline = pipeline_to(otlp(collector, headers={"Authorization": "Bearer secret"}))
         record(pipeline, 1)
 
-        assert pipeline.flush(5000)
+        assert pipeline.flush(PATIENCE_MS)
         assert [] == elsewhere.requests
         assert 0 == elsewhere.connections_count
     assert {f"http {status}": 1} == only(pipeline).dropped
@@ -226,22 +246,22 @@ def test_endless_answers_are_cut(status, collector, otlp, pipeline_to):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     pipeline = pipeline_to(otlp(collector))
     record(pipeline, 1)
-    assert pipeline.flush(10_000)
+    assert pipeline.flush(PATIENCE_MS)
     record(pipeline, 2)
 
-    assert pipeline.flush(10_000)
+    assert pipeline.flush(PATIENCE_MS)
     assert "s2" in collector.span_names
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 50
 
 
-@pytest.mark.parametrize("how", [Reply(bytes_per_s=20), Reply(hang=True), Reply(delay_s=3)])
+@pytest.mark.parametrize("how", [Reply(bytes_per_s=5), Reply(hang=True), Reply(delay_s=6)])
 def test_an_attempt_ends_at_its_deadline(how, collector, otlp, pipeline_to):
     how.is_accepted = False
     collector.answer(how)
-    pipeline = pipeline_to(otlp(collector, timeout_ms=500))
+    pipeline = pipeline_to(otlp(collector, timeout_ms=1500))
     record(pipeline, 1)
 
-    assert pipeline.flush(8000)
+    assert pipeline.flush(PATIENCE_MS)
     assert ["s1"] == collector.span_names
     assert 1 == only(pipeline).retried
 
@@ -251,7 +271,7 @@ def test_too_large_batches_are_split_until_they_fit(collector, otlp, pipeline_to
     pipeline = pipeline_to(otlp(collector))
     record(pipeline, *range(40), attributes={"text": "x" * 100_000})
 
-    assert pipeline.flush(20_000)
+    assert pipeline.flush(PATIENCE_MS)
     assert sorted(f"s{number}" for number in range(40)) == sorted(collector.span_names)
 
 
@@ -262,7 +282,7 @@ def test_single_record_that_is_too_large_is_cut_and_marked(collector, otlp, pipe
     record(pipeline, 1, attributes=texts)
     pipeline.submit(event(1, body="z" * 300_000))
 
-    assert pipeline.flush(20_000)
+    assert pipeline.flush(PATIENCE_MS)
     by_path = {request.path: request.message() for request in collector.accepted}
     [found] = by_path["/v1/traces"].resource_spans[0].scope_spans[0].spans
     values = {each.key: each.value for each in found.attributes}
@@ -283,7 +303,7 @@ def test_answers_before_the_body_and_closed_connections_make_no_duplicates(
     pipeline = pipeline_to(otlp(collector))
     for number in range(5):
         record(pipeline, number)
-        assert pipeline.flush(5000)
+        assert pipeline.flush(PATIENCE_MS)
 
     collector.wait_for_requests(5)  # an early answer is sent before its request is noted
     assert [f"s{number}" for number in range(5)] == collector.span_names
@@ -296,7 +316,7 @@ def test_a_failing_signal_does_not_repeat_the_other(collector, otlp, pipeline_to
     pipeline.submit(span(1))
     pipeline.submit(event(1))
 
-    assert pipeline.flush(8000)
+    assert pipeline.flush(PATIENCE_MS)
     assert ["s1"] == collector.span_names
     assert 2 == len([request for request in collector.requests if request.path == "/v1/logs"])
 
@@ -320,6 +340,7 @@ def test_memory_is_bounded_without_a_disk_and_losses_are_counted(collector, otlp
     for number in range(20):
         pipeline.submit(span(number, attributes={"text": "x" * 500_000}), 500_000)
         pipeline.flush(20)
+    eventually(lambda: not pipeline.stats().queued)
 
     stats = pipeline.stats()
     [sent] = stats.destinations.values()
@@ -331,7 +352,7 @@ def test_compression_and_headers_are_sent_as_configured(collector, otlp, pipelin
     pipeline = pipeline_to(otlp(collector, headers={"x-tenant": "7"}, protocol="http/json"))
     record(pipeline, 1)
 
-    assert pipeline.flush(5000)
+    assert pipeline.flush(PATIENCE_MS)
     [request] = collector.requests
     assert "7" == request.headers["x-tenant"]
     assert "application/json" == request.headers["content-type"]
@@ -346,7 +367,7 @@ def test_bodies_are_compressed_for_other_machines_only(
     pipeline = pipeline_to(otlp(collector, compression=compression))
     record(pipeline, 1, attributes={"text": "x" * 10_000})
 
-    assert pipeline.flush(5000)
+    assert pipeline.flush(PATIENCE_MS)
     [request] = collector.requests
     assert compression == request.headers.get("content-encoding", "none")
     assert ["s1"] == request.span_names
@@ -363,7 +384,7 @@ def test_a_receiver_that_does_not_take_the_compression_gets_none(
     pipeline = pipeline_to(otlp(collector))
     for number in (1, 2):
         record(pipeline, number)
-        assert pipeline.flush(5000)
+        assert pipeline.flush(PATIENCE_MS)
 
     assert ["s1", "s2"] == collector.span_names
     assert 3 == len(collector.requests)

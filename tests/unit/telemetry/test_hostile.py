@@ -103,7 +103,7 @@ def test_flood_of_attributes_is_bounded_and_counted(manager):
     for number in range(100_000):
         span.set_attribute(f"k{number}", number)
     manager.end_span(span)
-    assert manager.flush()
+    assert manager.flush(30_000)
 
     (made,) = manager.exporters[0].spans
     assert len(made.attributes) == 1024
@@ -115,7 +115,7 @@ def test_flood_of_events_is_bounded_and_counted(manager):
     for number in range(5_000):
         span.add_event(f"e{number}")
     manager.end_span(span)
-    assert manager.flush()
+    assert manager.flush(30_000)
 
     (made,) = manager.exporters[0].spans
     assert len(made.events) == 128
@@ -129,7 +129,7 @@ def test_failing_completion_costs_only_itself(manager):
     guard.be_strict(False)
     span = manager.create_span("s", parent=Context(), attributes={"a": 1})
     manager.end_span(span, complete=complete)
-    assert manager.flush()
+    assert manager.flush(30_000)
 
     assert manager.exporters[0].spans[0].attributes == {"a": 1}
 
@@ -141,7 +141,7 @@ def test_clock_that_jumps_gives_true_durations(manager, monkeypatch):
         span = manager.create_span("s", parent=Context())
         wall[0] += jump * 10**9
         manager.end_span(span)
-    assert manager.flush()
+    assert manager.flush(30_000)
 
     durations = [span.end_ns - span.start_ns for span in manager.exporters[0].spans]
     assert all(0 <= each < 10**9 for each in durations)
@@ -167,7 +167,7 @@ def test_exception_is_described_without_keeping_its_frames(manager):
     gc.collect()
 
     assert held() is None
-    assert manager.flush()
+    assert manager.flush(30_000)
     exception = manager.exporters[0].spans[0].events[0].attributes
     assert 'raise ValueError("x")' in exception["exception.stacktrace"]
 
@@ -179,7 +179,7 @@ def test_exception_without_text_of_its_own_is_described(manager):
 
     span = manager.create_span("s", parent=Context())
     manager.end_span(span, error=Mute())
-    assert manager.flush()
+    assert manager.flush(30_000)
 
     (made,) = manager.exporters[0].spans
     assert made.status_code == 2
@@ -189,7 +189,7 @@ def test_exception_without_text_of_its_own_is_described(manager):
 def test_event_changed_after_it_was_delivered_keeps_what_was_sent(manager):
     event = ActionEvent(params={"a": [1]})
     manager.record(event)
-    assert manager.flush()
+    assert manager.flush(30_000)
 
     event.params["a"].append(2)
 
@@ -201,7 +201,7 @@ def test_event_class_of_the_program_is_recorded(manager):
         pass
 
     manager.record(Purchase("purchase", params={"sum": 3}))
-    assert manager.flush()
+    assert manager.flush(30_000)
 
     (record,) = manager.exporters[0].events
     assert record.name == "agentops.custom"
@@ -216,7 +216,7 @@ def test_ending_twice_and_setting_after_the_end_do_nothing(manager):
     span.update_name("late")
     span.end()
     manager.end_span(span, error=ValueError())
-    assert manager.flush()
+    assert manager.flush(30_000)
 
     (made,) = manager.exporters[0].spans
     assert (made.name, made.attributes, made.events, made.status_code) == ("s", {}, [], 0)
@@ -230,4 +230,4 @@ def test_everything_after_shutdown_is_harmless(manager):
     manager.emit("x")
 
     assert manager.shutdown().lost >= 0
-    assert manager.flush()
+    assert manager.flush(30_000)

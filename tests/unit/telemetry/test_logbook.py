@@ -36,7 +36,7 @@ def session():
 
 
 def events(manager):
-    assert manager.flush()
+    assert manager.flush(30_000)
     return manager.exporters[0].events
 
 

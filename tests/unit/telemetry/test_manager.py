@@ -35,7 +35,7 @@ def test_completion_adds_attributes_and_events_with_the_ids_of_the_span():
         span, complete=lambda: Completion(attributes={"a": [{"b": 1}]}, events=[event])
     )
 
-    assert manager.flush()
+    assert manager.flush(30_000)
     (made,) = manager.exporters[0].spans
     (noted,) = manager.exporters[0].events
     assert made.attributes == {"session.id": "s1", "a": '[{"b":1}]'}

@@ -59,7 +59,7 @@ def everything_about(text, **settings):
         complete=lambda: Completion(attributes=attributes, events=events),
         error=ValueError(f"refused: {text}"),
     )
-    assert manager.flush()
+    assert manager.flush(30_000)
     return sink.sent
 
 
@@ -160,7 +160,7 @@ def test_one_exporter_may_see_less():
     manager.end_span(
         span, complete=lambda: Completion(attributes={"gen_ai.input.messages": [SECRET]})
     )
-    assert manager.flush()
+    assert manager.flush(30_000)
 
     assert SECRET.encode() in wide.sent
     assert narrow.sent
@@ -181,7 +181,7 @@ def test_content_of_a_call_stands_where_it_is_wanted(place, sides, shared):
             attributes={"gen_ai.input.messages": [{"role": "user"}]}, events=[LLMEvent()]
         ),
     )
-    assert manager.flush()
+    assert manager.flush(30_000)
 
     memory = manager.exporters[0]
     on_span = memory.spans[0].attributes.get("gen_ai.input.messages")

@@ -55,7 +55,7 @@ def test_metrics_reach_the_receiver_whatever_sampling_does(collector, rate):
     measure(manager, **call)
     measure(manager, "execute_tool", **{"gen_ai.tool.name": "t"})
 
-    assert manager.flush()
+    assert manager.flush(30_000)
 
     metrics = received(collector)
     duration = metrics["gen_ai.client.inference.duration"]
@@ -115,7 +115,7 @@ def test_program_meter_provider_is_used(monkeypatch):
     manager = TelemetryManager(TelemetryConfig(exporters=[{"type": "memory"}]))
     measure(manager)
 
-    assert manager.flush()
+    assert manager.flush(30_000)
 
     found = reader.get_metrics_data().resource_metrics[0].scope_metrics[0]
     assert found.scope.name == "agentops"
@@ -127,7 +127,7 @@ def test_pipeline_tells_how_it_fares(collector):
     manager = TelemetryManager(TelemetryConfig(exporters=[exporter]))
     measure(manager)
 
-    assert manager.flush()
+    assert manager.flush(30_000)
 
     metrics = received(collector)
     (sent,) = metrics["agentops.records.sent"].sum.data_points
@@ -158,7 +158,7 @@ def test_an_agent_tells_how_many_calls_it_made_itself(collector):
     inside_task = below("", model, below("execute_tool", helper))
     run("invoke_agent", model, tool, inside_task, **{"gen_ai.agent.name": "lead"})
 
-    assert manager.flush()
+    assert manager.flush(30_000)
     metrics = received(collector)
     told = {
         name: {

@@ -8,7 +8,10 @@ import pytest
 from support.collector import Collector, Reply, free_port
 from support.programs import Program
 
+pytestmark = pytest.mark.timeout(240)  # several programs each; a busy machine takes its time
+
 HERE = "print('READY', flush=True)"
+EXIT_S_MAX = 20.0  # it gives itself 2 s; on a busy machine everything takes ten times as long
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def numbered(*numbers):
 def deliver_leftovers(collector, spool):
     """Run a program that records nothing itself."""
     return Program(
-        "pipeline = start()\nassert pipeline.flush(8000), pipeline.stats()",
+        "pipeline = start()\nassert pipeline.flush(40_000), pipeline.stats()",
         endpoint=collector.url,
         spool=spool,
     ).end()
@@ -39,7 +42,7 @@ def test_spans_arrive_when_the_program_just_ends(collector, tmp_path):
 
     assert (0, "") == (ended.status, ended.err)
     assert numbered(*range(5)) == collector.span_names
-    assert ended.exit_s <= 2
+    assert ended.exit_s <= EXIT_S_MAX
     assert not list(tmp_path.glob("*/*"))
 
 
@@ -56,18 +59,18 @@ def test_exit_is_not_held_up_and_the_next_program_delivers(state, collector, tmp
         away.answer_always(replies.get(state))
         if state == "refused":
             away.stop()
-        source = "pipeline = start()\nrecord(pipeline, *range(20))\nprint('END', flush=True)"
+        source = (  # an attempt that were waited for would take a minute
+            "pipeline = start(timeout_ms=60_000)\nrecord(pipeline, *range(20))\nprint('END', flush=True)"
+        )
         ended = Program(source, endpoint=away.url, spool=tmp_path).end()
         if state == "refused":
             away.start()
 
     with Collector(port) as back:
-        started = time.monotonic()
         again = deliver_leftovers(back, tmp_path)
 
         assert ended.status == again.status == 0, again.err
-        assert ended.exit_s <= 2
-        assert time.monotonic() - started < 8
+        assert ended.exit_s <= EXIT_S_MAX
         assert numbered(*range(20)) == back.span_names
         assert not list(tmp_path.glob("*/*.seg"))
 
@@ -75,9 +78,10 @@ def test_exit_is_not_held_up_and_the_next_program_delivers(state, collector, tmp
 @pytest.mark.parametrize("healthy", [True, False])
 def test_killed_process_loses_nothing_older_than_the_delay(healthy, collector, tmp_path):
     if not healthy:
-        collector.answer_always(Reply(status=503))
+        collector.answer_always(Reply(status=503, headers={"Retry-After": "3600"}))
+    reached = "wait_for('sent', 20)" if healthy else "wait_for('retried')"
     program = Program(
-        f"pipeline = start()\nrecord(pipeline, *range(20))\ntime.sleep(0.5)\n{HERE}\ntime.sleep(60)",
+        f"pipeline = start()\nrecord(pipeline, *range(20))\n{reached}\n{HERE}\ntime.sleep(60)",
         endpoint=collector.url,
         spool=tmp_path,
     )
@@ -92,7 +96,7 @@ def test_killed_process_loses_nothing_older_than_the_delay(healthy, collector, t
 
 def test_os_exit_loses_nothing_older_than_the_delay(collector, tmp_path):
     Program(
-        "pipeline = start()\nrecord(pipeline, 1, 2)\ntime.sleep(1.5)\nos._exit(0)",
+        "pipeline = start()\nrecord(pipeline, 1, 2)\nwait_for('spooled', 2)\nos._exit(0)",
         endpoint=f"http://127.0.0.1:{free_port()}",
         spool=tmp_path,
     ).end()
@@ -108,7 +112,7 @@ def test_os_exit_loses_nothing_older_than_the_delay(collector, tmp_path):
 
 def test_unknown_signal_disposition_is_kept_and_spans_survive(collector, tmp_path):
     program = Program(
-        f"pipeline = start()\nrecord(pipeline, 1)\ntime.sleep(0.5)\n{HERE}\ntime.sleep(60)",
+        f"pipeline = start()\nrecord(pipeline, 1)\nwait_for('sent')\n{HERE}\ntime.sleep(60)",
         endpoint=collector.url,
         spool=tmp_path,
     )
@@ -139,7 +143,7 @@ def test_forked_child_sends_its_own_and_not_the_parents(collector, tmp_path):
         """
         pipeline = start()
         record(pipeline, 1)
-        pipeline.flush()
+        assert pipeline.flush(40_000)
         record(pipeline, 2)
         child = os.fork()
         if child == 0:
@@ -212,16 +216,16 @@ def test_twenty_forks_under_load_do_not_hang(collector, tmp_path):
         for number in range(20):
             child = os.fork()
             if child == 0:
-                signal.alarm(8)
+                signal.alarm(45)
                 record(pipeline, number)
-                ok = pipeline.flush(5000)
+                ok = pipeline.flush(40_000)
                 os._exit(0 if ok else 1)
             assert os.waitpid(child, 0)[1] == 0, number
         stop.set()
         """,
         endpoint=collector.url,
         spool=tmp_path,
-    ).end(timeout_s=60)
+    ).end(timeout_s=200)
 
     assert (0, "") == (ended.status, ended.err)
     small = [name for name in collector.span_names if len(name) <= 3]
@@ -260,7 +264,7 @@ def test_signals_and_hooks_are_left_alone(collector, tmp_path):
         before, fds = state(), len(os.listdir("/proc/self/fd"))
         pipeline = start()
         record(pipeline, 1)
-        assert pipeline.flush()
+        assert pipeline.flush(40_000)
         assert state() == before
         assert threading.active_count() <= 3, threading.enumerate()
         assert len(os.listdir("/proc/self/fd")) - fds <= 4
@@ -277,7 +281,7 @@ def test_two_programs_share_a_spool(collector, tmp_path):
     programs = [
         Program(
             f"pipeline = start()\nrecord(pipeline, *range({first}, {first + 5}))\n"
-            f"{HERE}\ntime.sleep(1.5)",
+            f"wait_for('retried')\n{HERE}\nwait_for('sent', 5)",
             endpoint=collector.url,
             spool=tmp_path,
             delay_ms=100,
@@ -287,7 +291,7 @@ def test_two_programs_share_a_spool(collector, tmp_path):
     for program in programs:
         program.wait_for_line("READY")
     programs[0].process.send_signal(signal.SIGSTOP)
-    time.sleep(0.3)
+    time.sleep(0.5)
     programs[0].process.send_signal(signal.SIGKILL)
     collector.answer_always(None)
     for program in programs:
@@ -299,23 +303,22 @@ def test_two_programs_share_a_spool(collector, tmp_path):
     assert set(numbered(*range(5, 15))) <= set(names)
 
 
-def test_signal_handlers_may_flush_and_shut_down_in_the_midst_of_a_flush(collector, tmp_path):
+def test_signal_handlers_may_flush_and_shut_down_in_the_midst_of_a_flush(collector):
     collector.answer(Reply(delay_s=1), times=2)
     ended = Program(
         """
         pipeline = start()
         def on_alarm(*_):
             record(pipeline, 2)
-            pipeline.flush(3000)
-            pipeline.shutdown(1000)
+            pipeline.flush(40_000)
+            pipeline.shutdown(5000)
             sys.exit(7)
         signal.signal(signal.SIGALRM, on_alarm)
         record(pipeline, 1)
         signal.setitimer(signal.ITIMER_REAL, 0.3)
-        pipeline.flush(20000)
+        pipeline.flush(40_000)
         """,
         endpoint=collector.url,
-        spool=tmp_path,
     ).end()
 
     assert (7, "") == (ended.status, ended.err)
@@ -328,7 +331,7 @@ def test_a_frozen_process_delivers_after_the_thaw(collector, tmp_path):
         pipeline = start()
         record(pipeline, *range(5))
         {HERE}
-        time.sleep(1)
+        wait_for("sent", 5)
         """,
         endpoint=collector.url,
         spool=tmp_path,

@@ -38,7 +38,7 @@ def one_call(manager, context=None, error=None):
         ),
         error=error,
     )
-    assert manager.flush()
+    assert manager.flush(30_000)
     return span
 
 
@@ -87,7 +87,7 @@ def test_spans_of_an_attached_program_come_along(foreign):
     with foreign[0].get_tracer("program").start_as_current_span("request", context=Context()):
         pass
 
-    assert manager.flush()
+    assert manager.flush(30_000)
     assert [span.name for span in manager.exporters[0].spans] == ["request"]
 
 
@@ -115,11 +115,11 @@ def test_ours_becomes_global_when_there_is_none():
         "m = TelemetryManager(TelemetryConfig(provider='global', exporters=[{'type': 'memory'}]))\n"
         "assert trace.get_tracer_provider() is m.tracer_provider\n"
         "with trace.get_tracer('x').start_as_current_span('theirs'): pass\n"
-        "assert m.flush()\n"
+        "assert m.flush(30_000)\n"
         "print([span.name for span in m.exporters[0].spans])\n"
     )
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
 
     assert done.stdout == "['theirs']\n", done.stderr
 
@@ -259,6 +259,6 @@ def test_children_make_ids_of_their_own():
         "os.write(1, (new() + '\\n').encode())\n"
     )
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
 
     assert len(set(done.stdout.split())) == 4, done.stderr

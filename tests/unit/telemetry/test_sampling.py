@@ -31,7 +31,7 @@ def start_session(manager, session_id="s", name="session", **attributes):
 
 
 def delivered(manager):
-    assert manager.flush()
+    assert manager.flush(30_000)
     memory = manager.exporters[0]
     return memory.spans, memory.events
 

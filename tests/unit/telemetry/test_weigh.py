@@ -67,8 +67,8 @@ def test_cycles_and_depth_cost_little():
     for _ in range(10_000):
         deep = [deep]
     values = (loop, deep, list(range(MEGABYTE)), {n: [n] for n in range(10_000)})
-    started = time.process_time()
+    started = time.thread_time()
 
     for value in values:
         weigh(value)
-    assert time.process_time() - started < 0.05
+    assert time.thread_time() - started < 0.05

@@ -128,8 +128,8 @@ def test_hostile_headers_cost_little():
         [("baggage", "a=1")] * 1_000,
         {"baggage": "\0" * 100_000},
     ]
-    began = time.process_time()
+    began = time.thread_time()
     for carrier in hostile:
         assert not baggage.get_all(BaggagePropagator().extract(carrier, Context()))
 
-    assert time.process_time() - began < 0.1
+    assert time.thread_time() - began < 0.1

@@ -24,7 +24,7 @@ PATHS += [
 def send(backend, method, path, headers, body=None, url=None):
     """One request with exactly these headers, Host included; return status, headers and body."""
     netloc = urllib.parse.urlsplit(url or backend.url).netloc
-    connection = http.client.HTTPConnection(netloc, timeout=10)
+    connection = http.client.HTTPConnection(netloc, timeout=60)
     connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
     for name, value in {"Host": netloc, **headers}.items():
         connection.putheader(name, value)

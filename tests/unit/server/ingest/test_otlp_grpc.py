@@ -31,7 +31,7 @@ class Running:
         self.server = self.run(start(acceptor, settings(), "127.0.0.1:0"))
 
     def run(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
 
     def stop(self):
         self.run(self.server.stop(0))

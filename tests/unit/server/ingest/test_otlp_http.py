@@ -32,7 +32,7 @@ JSON = "application/json"
 
 
 def post(url: str, content: bytes | str, kind: str = PROTOBUF, **headers: str) -> httpx.Response:
-    return httpx.post(url, content=content, headers={"content-type": kind, **headers}, timeout=30)
+    return httpx.post(url, content=content, headers={"content-type": kind, **headers}, timeout=60)
 
 
 ENCODINGS = {

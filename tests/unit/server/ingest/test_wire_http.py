@@ -17,7 +17,7 @@ def exchange(url: str, *pieces: bytes, answers: int = 1) -> bytes:
     """Send pieces, each after something came back for the one before; return all that was answered."""
     parts = urlsplit(url)
     received = b""
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as connection:
         for piece in pieces[:-1]:
             connection.sendall(piece)
             received += connection.recv(65536)
@@ -77,7 +77,7 @@ def test_many_senders_at_once_are_all_served(url, acceptor):
         request.resource_spans[0].scope_spans[0].spans[0].span_id = (number + 1).to_bytes(8, "big")
         headers = {"content-type": "application/x-protobuf"}
         body = request.SerializeToString()
-        return httpx.post(f"{url}/v1/traces", content=body, headers=headers).status_code
+        return httpx.post(f"{url}/v1/traces", content=body, headers=headers, timeout=60).status_code
 
     with ThreadPoolExecutor(16) as pool:
         statuses = list(pool.map(send, range(64)))

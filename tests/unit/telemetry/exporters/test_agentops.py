@@ -59,7 +59,7 @@ def batches(exporter, *records):
 
 
 def send(exporter, *records):
-    return [exporter.export(batch, 5) for batch in batches(exporter, *records)]
+    return [exporter.export(batch, 30) for batch in batches(exporter, *records)]
 
 
 def test_token_is_fetched_once_and_sent_with_spans(backend):
@@ -148,8 +148,8 @@ def test_events_of_other_sessions_are_not_sent_again_when_one_fails(backend):
     usual = backend._reply
     backend.route(lambda request: next(plan, None) or usual(request))
 
-    assert exporter.export(batch, 5).outcome is Outcome.RETRY
-    assert exporter.export(batch, 5).outcome is Outcome.DELIVERED
+    assert exporter.export(batch, 30).outcome is Outcome.RETRY
+    assert exporter.export(batch, 30).outcome is Outcome.DELIVERED
     sent = [
         each["action_type"]
         for request in backend.accepted
