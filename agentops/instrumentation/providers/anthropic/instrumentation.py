@@ -6,7 +6,7 @@ What it is follows from its method and path.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 
@@ -14,9 +14,9 @@ from agentops import semconv
 from agentops.instrumentation.calls import LLMCall
 from agentops.instrumentation.providers.anthropic.blocks import field, read_parts
 from agentops.instrumentation.providers.anthropic.managed import (
+    SessionReader,
     read_batch,
     read_batch_results,
-    read_session_events,
     read_session_input,
 )
 from agentops.instrumentation.providers.anthropic.messages import (
@@ -43,6 +43,9 @@ from agentops.instrumentation.providers.stainless import StainlessInstrumentatio
 from agentops.instrumentation.tools import ToolRun
 from agentops.telemetry.ambient import get_ambient
 
+if TYPE_CHECKING:
+    from agentops.telemetry.manager import TelemetryManager
+
 __all__ = ["AnthropicInstrumentation"]
 
 _WITHHELD: Final = trace.NoOpTracer()
@@ -62,6 +65,7 @@ _RESULTS_PATH: Final = re.compile(r"^/v1/messages/batches/[^/]+/results$")
 _SESSION_STREAM_PATH: Final = re.compile(
     r"^/v1/sessions/([^/]+)(?:/threads/([^/]+))?/(?:events/)?stream$"
 )
+_SUMS: Final = ("session", "session_thread")  # their usage is the sum of all turns so far
 _ORIGIN: Final = re.compile(r"^https?://[^/]*")
 _IDENTIFIER: Final = re.compile(r"^(?=.*\d)[\w.:-]{12,}$")
 _LIMITS: Final = {
@@ -77,6 +81,10 @@ class AnthropicInstrumentation(StainlessInstrumentation):
     """Reads the calls of Anthropic's own SDK and of its Bedrock, Vertex, Foundry, AWS and Google clients."""
 
     module: str = "anthropic"
+
+    def __init__(self, telemetry_manager: "TelemetryManager") -> None:
+        super().__init__(telemetry_manager)
+        self._sessions = SessionReader()
 
     def targets(self) -> Sequence[Target]:
         """Return the choke points every call of the SDK goes through, and the functions that run tools."""
@@ -194,7 +202,11 @@ class AnthropicInstrumentation(StainlessInstrumentation):
             call.response_model = model
         if body.get("type") == "message_batch":
             read_batch(call, body)
-        elif isinstance(body.get("usage"), Mapping):
+        elif body.get("type") == "dream":
+            self._sessions.read_dream(call, body)
+        elif body.get("type") in _SUMS:
+            call.attributes[semconv.GEN_AI_CONVERSATION_ID] = identity
+        elif isinstance(body.get("usage"), Mapping) and not _is_look(call):
             read_usage(call, body["usage"])
 
     def read_events(self, call: LLMCall, exchange: HttpExchange) -> None:
@@ -213,7 +225,7 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         elif call.operation == "text_completion":
             read_completion(call, events)
         else:
-            read_session_events(call, events)
+            self._sessions.read_events(call, events)
 
     def read_error(self, call: LLMCall, error: BaseException) -> None:
         """Read the provider's code, the exchange that failed, and the request it was for."""
@@ -269,6 +281,11 @@ def _name_other(call: LLMCall, method: str, path: str, route: object) -> None:
 def _route(path: str) -> str:
     """Return a path without the ids in it, for SDK versions that do not tell the route."""
     return "/".join("{id}" if _IDENTIFIER.match(part) else part for part in path.split("/"))
+
+
+def _is_look(call: LLMCall) -> bool:
+    """Tell whether something is looked at again: what it used was told when it was made."""
+    return call.start_attributes.get(semconv.HTTP_REQUEST_METHOD) == "GET"
 
 
 def _is_path(call: LLMCall, path: str) -> bool:

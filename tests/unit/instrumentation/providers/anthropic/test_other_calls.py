@@ -1,14 +1,17 @@
 """Calls that are no messages: batches, managed sessions, counts, lists, and what no table names."""
 
+import itertools
+
 import pytest
 from support.anthropic_wire import MESSAGE, REQUEST, event_bytes, httpx2
 from support.versions import ANTHROPIC, skipping_what_is_missing
 
 pytestmark = pytest.mark.usefixtures("provider")
+NUMBERS = itertools.count()
 
 
 def _event(kind, **fields):
-    return kind, {"type": kind, "id": f"evt_{kind}", **fields}
+    return kind, {"type": kind, "id": f"evt_{next(NUMBERS)}", **fields}
 
 
 def _usage(inputs, outputs, read=0):
