@@ -405,7 +405,11 @@ async def _run(
     try:
         await backend.start()
         task = asyncio.create_task(server.serve(sockets))
-        await server.is_up.wait()
+        is_up = asyncio.create_task(server.is_up.wait())
+        await asyncio.wait((task, is_up), return_when=asyncio.FIRST_COMPLETED)
+        if not is_up.done():
+            is_up.cancel()
+            await task  # raises why it ended
         if config.otlp_grpc_port is not None:
             await backend.open_grpc(config.host, config.otlp_grpc_port)
         told = ServerFile(

@@ -15,6 +15,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from agentops.server.ingest.acceptor import Acceptor
+from agentops.server.ingest.budget import Budget
 from agentops.server.ingest.intake import SIGNALS, Intake
 from agentops.server.ingest.refusal import Refusal
 from agentops.server.ingest.settings import IngestSettings
@@ -73,8 +74,10 @@ async def start(acceptor: Acceptor, settings: IngestSettings, address: str) -> G
             ("grpc.max_concurrent_streams", _STREAMS_MAX),
         ),
     )
+    budget = Budget(settings.limits.held_bytes_max)
     for signal in SIGNALS:
-        method = grpc.unary_unary_rpc_method_handler(_export(Intake(signal, acceptor, settings)))
+        export = _export(Intake(signal, acceptor, settings), budget)
+        method = grpc.unary_unary_rpc_method_handler(export)
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(signal.service, {"Export": method}),)
         )
@@ -86,7 +89,7 @@ async def start(acceptor: Acceptor, settings: IngestSettings, address: str) -> G
     return GrpcServer(server, port)
 
 
-def _export(intake: Intake) -> Callable[[bytes, Wire], Awaitable[bytes]]:
+def _export(intake: Intake, budget: Budget) -> Callable[[bytes, Wire], Awaitable[bytes]]:
     """Return the handler of one ``Export`` method."""
 
     async def export(body: bytes, context: Wire) -> bytes:
@@ -95,7 +98,9 @@ def _export(intake: Intake) -> Callable[[bytes, Wire], Awaitable[bytes]]:
             project_id = intake.settings.access(
                 {key: value for key, value in metadata if isinstance(value, str)}
             )
-            answer = await intake.take(body, is_json=False, project_id=project_id)
+            with budget.hold() as held:
+                held.add(len(body))
+                answer = await intake.take(body, is_json=False, project_id=project_id)
         except Refusal as refusal:
             code = _CODES.get(refusal.status, grpc.StatusCode.UNKNOWN)
             await context.abort(code, refusal.message, _trailers(code, refusal))

@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+import uvicorn
 from support.backend import BackendProcess
 from support.storages import new_storage
 
@@ -36,4 +38,19 @@ def test_server_says_where_it_is_and_that_it_is_gone(tmp_path):
     assert all(r["is_listening"] for r in receivers)
     assert backend.told.otlp_grpc == receivers[2]["endpoint"]
     assert 0 == backend.stop()
+    assert not (tmp_path / "data" / "server.json").exists()
+
+
+def test_server_that_cannot_start_says_why_and_ends(tmp_path, monkeypatch):
+    async def startup(self, sockets=None):
+        raise OSError("no more files")
+
+    config = ServerConfig(
+        data_dir=tmp_path / "data", port=0, otlp_http_port=None, otlp_grpc_port=None
+    )
+    with new_storage("chdb") as storage:
+        monkeypatch.setattr(app, "_storage", lambda config: storage)
+        monkeypatch.setattr(uvicorn.Server, "startup", startup)
+        with pytest.raises(OSError, match="no more files"):
+            app.serve(config)
     assert not (tmp_path / "data" / "server.json").exists()

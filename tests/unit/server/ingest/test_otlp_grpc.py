@@ -14,21 +14,22 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
-from support.ingest_server import settings
+from support.ingest_server import CollectingAcceptor, settings
 from support.otlp import START_NS, trace_request
 
 from agentops.errors import StorageBusyError
+from agentops.server.ingest import IngestLimits
 from agentops.server.ingest.otlp_grpc import start
 
 
 class Running:
     """A gRPC receiver on a loop of its own thread."""
 
-    def __init__(self, acceptor):
+    def __init__(self, acceptor, **changes):
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        self.server = self.run(start(acceptor, settings(), "127.0.0.1:0"))
+        self.server = self.run(start(acceptor, settings(**changes), "127.0.0.1:0"))
 
     def run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
@@ -96,6 +97,31 @@ def test_overload_says_when_to_come_back(channel, acceptor):
     assert 1 <= retry.retry_delay.seconds <= 5
     (detail,) = Status.FromString(trailers["grpc-status-details-bin"]).details
     assert RetryInfo.FromString(detail.value) == retry
+
+
+def test_bodies_that_together_hold_too_much_are_to_be_sent_again():
+    began, go_on = threading.Event(), threading.Event()
+
+    class Slow(CollectingAcceptor):
+        async def accept(self, rows):
+            began.set()
+            await asyncio.to_thread(go_on.wait, 30)
+            await super().accept(rows)
+
+    acceptor = Slow()
+    running = Running(acceptor, limits=IngestLimits(held_bytes_max=1_000))
+    request = trace_request(1, note="x" * 600)
+    with grpc.insecure_channel(f"127.0.0.1:{running.server.port}") as channel:
+        first = TraceServiceStub(channel).Export.future(request)
+        assert began.wait(30)
+        with pytest.raises(grpc.RpcError) as caught:
+            TraceServiceStub(channel).Export(request)
+        go_on.set()
+
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert "google.rpc.retryinfo-bin" in dict(caught.value.trailing_metadata())
+        assert not first.result(30).HasField("partial_success")
+    running.stop()
 
 
 def test_bytes_that_are_no_request_are_an_invalid_argument(channel):
