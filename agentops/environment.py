@@ -8,6 +8,7 @@ where neither those nor the file say anything.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -357,4 +358,17 @@ def repairs(environment: Mapping[str, str]) -> dict[str, str | None]:
     kept = [pair for pair in pairs if pair.partition("=")[0].strip() and "=" in pair]
     if len(kept) < len(pairs):
         found["OTEL_RESOURCE_ATTRIBUTES"] = ",".join(kept) or None
+    for name, group in _LOADED.items():
+        named = _listed(environment.get(name, ""))
+        kept = [each for each in named if each == "*" or any(entry_points(group=group, name=each))]
+        if len(kept) < len(named):
+            found[name] = ",".join(kept) or None
     return {name: value for name, value in found.items() if name in environment}
+
+
+_LOADED: Final[Mapping[str, str]] = {
+    "OTEL_PYTHON_CONTEXT": "opentelemetry_context",
+    "OTEL_PYTHON_TRACER_PROVIDER": "opentelemetry_tracer_provider",
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "opentelemetry_resource_detector",
+}
+"""Variables that name entry points, and their group."""

@@ -25,6 +25,7 @@ from agentops.providers.sockets import follow_socket
 from agentops.providers.streams import AsyncStreamProxy, AsyncTap, StreamProxy, Tap
 from agentops.providers.tools import actions_wrapper, tool_wrapper
 from agentops.telemetry.completion import Completion, Measurement
+from agentops.telemetry.provider import global_provider
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -273,7 +274,7 @@ class InstrumentedProvider:
         there, the vendor's own tracing for one, would send their ids out into the world.
         """
         ours = self.instrumentation.telemetry_manager.tracer_provider
-        return ours is trace.get_tracer_provider()
+        return ours is global_provider()
 
     def _wrapper(self, target: Target) -> Wrapper:
         if target.role == "response":

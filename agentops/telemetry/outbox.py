@@ -200,15 +200,24 @@ class Outbox:
 
     def put_back(self, taken: list[Pending], *, recovered: bool) -> None:
         """Return what was not delivered to the head of its queue, and to the disk where it is not yet."""
-        for pending in taken:
-            if self._spool is not None and pending.place is None and pending.batch is not None:
-                pending.place = self._spool.append(pending.batch.parts()[0])
+        with self.changed:
+            waiting = [*taken, *self._queue]
+        self._write_again(waiting)
         with self.changed:
             self._counts["retried"] += 1
             (self._recovered if recovered else self._queue).extendleft(reversed(taken))
             self._flying = []
             self._keep_bounds()
             self.changed.notify_all()
+
+    def _write_again(self, waiting: Sequence[Pending]) -> None:
+        """Bring to disk what is in memory only: the disk did not take it, or somebody deleted it there."""
+        if self._spool is None:
+            return
+        for pending in waiting:
+            is_there = pending.place is not None and self._spool.holds(pending.place)
+            if not is_there and pending.batch is not None and pending.encoding is not None:
+                pending.place = self._spool.append(pending.batch.parts()[0])
 
     def replace(self, taken: list[Pending], parts: Sequence[Part], *, is_half: bool) -> None:
         """Put parts that hold the records of what was taken in its place: at the head of the queue.

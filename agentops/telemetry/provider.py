@@ -20,8 +20,16 @@ from agentops.telemetry.ambient import get_ambient
 from agentops.telemetry.config import LimitsConfig
 from agentops.telemetry.spans import OwnIds
 
-__all__ = ["Doorway", "OwnProvider", "StreetSampler", "foreign_provider", "own_resource"]
+__all__ = [
+    "Doorway",
+    "OwnProvider",
+    "StreetSampler",
+    "foreign_provider",
+    "global_provider",
+    "own_resource",
+]
 
+_NOTHING_SET: Final = trace.ProxyTracerProvider()
 _NAMELESS: Final = "unknown_service"
 
 Choose = Callable[[Context | None, int, str, Attributes], tuple[OtelDecision, TraceState | None]]
@@ -179,6 +187,16 @@ class Doorway(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Deliver what was let in."""
         return self._flush(timeout_millis)
+
+
+def global_provider() -> trace.TracerProvider:
+    """Return the global TracerProvider; the one that does nothing where there is none yet.
+
+    OpenTelemetry's own function would also load the provider that a variable names, and raises, each
+    time, where that does not exist.
+    """
+    found: trace.TracerProvider | None = getattr(trace, "_TRACER_PROVIDER", None)
+    return _NOTHING_SET if found is None else found
 
 
 def foreign_provider() -> TracerProvider:

@@ -169,6 +169,8 @@ class Spool:
             return place
 
     def _writable(self) -> _Segment:
+        if self._current is not None and os.fstat(self._current_fd).st_nlink == 0:
+            self._begin_anew()  # somebody has deleted our files
         if self._current is not None and self._current.size < self._segment_bytes:
             return self._current
         if not self._owner:
@@ -188,6 +190,17 @@ class Spool:
         self._segments[segment.name] = self._current = segment
         self._current_fd = descriptor
         return segment
+
+    def _begin_anew(self) -> None:
+        descriptors = [*self._locks.values(), self._current_fd]
+        self._locks, self._segments, self._owner = {}, {}, ""
+        self._current, self._current_fd = None, -1
+        for descriptor in descriptors:
+            _close(descriptor)
+
+    def holds(self, place: Place) -> bool:
+        """Return whether a part is still there, as far as this process knows."""
+        return place.segment in self._segments
 
     def _become_owner(self) -> None:
         if fcntl is None:

@@ -77,7 +77,8 @@ def host(models, collector, tmp_path):
 
     def start(body, *, url=None, **environment):
         target = collector.url if url is None else url
-        program = Host(models.url, target, body, tmp_path / "state", **environment)
+        state = environment.pop("state", tmp_path / "state")
+        program = Host(models.url, target, body, state, **environment)
         running.append(program)
         return program
 

@@ -84,6 +84,25 @@ def test_s52_thousands_of_spans_with_the_collector_down_stay_bounded(host, colle
     assert int(ended.out.split()[0]) <= 64
 
 
+def test_s53_large_prompts_are_bounded_by_bytes_while_the_collector_hangs(host, collector):
+    collector.answer_always(Reply(hang=True))
+    body = """
+    import resource, httpx2
+    told = b'{"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": []}'
+    answer = lambda _: httpx2.Response(200, content=told, headers={"content-type": "application/json"})
+    client = openai.OpenAI(api_key="x", http_client=httpx2.Client(transport=httpx2.MockTransport(answer)))
+    ask = lambda text: client.chat.completions.create(model="m", messages=[{"role": "user", "content": text}])
+    peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start(); [ask("x" * 1_000_000) for _ in range(3)]; time.sleep(1); before = peak()
+    for n in range(200): ask(str(n % 10) * 1_000_000)
+    say((peak() - before) // 1024); say("END")
+    """
+    ended = host(body).end(120)
+
+    assert 0 == ended.status
+    assert int(ended.out.split()[0]) <= 150
+
+
 def test_s54_spans_at_full_speed_with_a_slow_collector_arrive_or_are_counted(host, collector):
     collector.answer_always(Reply(delay_s=0.2))
     body = """
@@ -185,6 +204,8 @@ GARBAGE = {
     "AGENTOPS_TELEMETRY_BATCH_DELAY_MS": "later",
     "AGENTOPS_TELEMETRY_SAMPLING_RATE": "2",
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "some",
+    "OTEL_PYTHON_TRACER_PROVIDER": "pigeon",
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "pigeon",
 }
 
 

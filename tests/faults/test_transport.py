@@ -69,6 +69,23 @@ def test_a_flush_that_is_in_vain_gives_up_when_the_disk_has_everything(host, col
     assert float(ended.out.split()[0]) < 30
 
 
+def test_s07_a_receiver_that_refuses_everything_is_asked_few_times(host, collector):
+    collector.answer_always(Reply(status=400))
+    ended = host("start(); [call(n) for n in range(5)]; flush(); say('END')").end()
+
+    assert 0 == ended.status
+    assert len(collector.requests) <= 4  # traces and events, before the end and at the end
+    assert ended.err.count("\n") <= 2
+
+
+def test_a_store_of_traces_alone_gives_no_reason_for_a_line(host, calls, collector):
+    collector.route(lambda request: Reply(status=404) if "logs" in request.path else Reply())
+    ended = host("start(); [call(n) for n in range(5)]; flush(); call(5)").end()
+
+    assert (0, "") == (ended.status, ended.err)
+    assert once(6) == calls(6)
+
+
 def test_s08_partial_success_is_not_resent(host, calls, collector):
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 

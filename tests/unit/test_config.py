@@ -463,6 +463,9 @@ def test_variables_that_are_not_read_are_named_with_the_reason(monkeypatch, capl
         ("OTEL_METRICS_EXPORTER", "="),
         ("OTEL_RESOURCE_ATTRIBUTES", "====,,,"),
         ("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "many"),
+        ("OTEL_PYTHON_CONTEXT", "pigeon"),
+        ("OTEL_PYTHON_TRACER_PROVIDER", "pigeon"),
+        ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "pigeon"),
         ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "nowhere"),
     ],
 )

@@ -42,6 +42,7 @@ from agentops.instrumentation.providers.http import HttpExchange, header_fields
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation
 from agentops.instrumentation.tools import ToolRun
 from agentops.telemetry.ambient import get_ambient
+from agentops.telemetry.provider import global_provider
 
 if TYPE_CHECKING:
     from agentops.telemetry.manager import TelemetryManager
@@ -121,7 +122,7 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         if value is None:
             return None
         options = getattr(instance, "_open_telemetry", {})
-        provider = field(options, "tracer_provider") or trace.get_tracer_provider()
+        provider = field(options, "tracer_provider") or global_provider()
         if provider is self.telemetry_manager.tracer_provider:
             return _WITHHELD
         if isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider):
