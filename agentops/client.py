@@ -36,6 +36,8 @@ __all__ = [
     "flush",
     "get_client",
     "init",
+    "merged",
+    "prepare",
     "record",
     "required",
     "shutdown",

@@ -35,8 +35,11 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = [
+    "GuardrailKeywords",
     "SessionVerb",
+    "StepKeywords",
     "StepVerb",
+    "ToolKeywords",
     "agent",
     "guardrail",
     "operation",

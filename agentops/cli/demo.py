@@ -17,7 +17,7 @@ from agentops.cli.show import headline
 from agentops.cli.terminal import console
 from agentops.errors import AgentOpsError, ApiError, MissingExtraError
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["DemoError", "add_arguments", "run"]
 
 START_S = 60.0
 PROGRAM_S = 180.0

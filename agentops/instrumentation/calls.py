@@ -12,7 +12,7 @@ from operator import attrgetter
 from agentops import semconv
 from agentops.telemetry.records import AnyValue
 
-__all__ = ["LLMCall", "Message", "Part", "Usage"]
+__all__ = ["LLMCall", "Message", "Part", "Usage", "merge_usage"]
 
 Part = dict[str, AnyValue]
 """One part of a message in the JSON shape of the GenAI conventions: ``{"type": "text", ...}``."""
@@ -92,6 +92,8 @@ class LLMCall:
         system_instructions: ``gen_ai.system_instructions``; content.
         tool_definitions: ``gen_ai.tool.definitions``; content.
         content: More attributes that are content: left out unless content is captured in full.
+        response_id: ``gen_ai.response.id``; ``""`` when the provider told none.
+        response_model: ``gen_ai.response.model``: the model that answered; ``""`` likewise.
         finish_reasons: One for each choice, in the order of the choices.
         usage: Tokens as counted by the provider.
         priced_units: More that costs, by its name in ``genai-prices``: ``{"web_searches": 2}``.

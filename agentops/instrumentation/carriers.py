@@ -13,7 +13,7 @@ __all__ = ["ENVIRONMENT", "HEADERS", "HEADER_CHARACTERS_MAX", "VALUES_MAX", "Hea
 
 HEADER_CHARACTERS_MAX: Final = 8_192
 VALUES_MAX: Final = 64
-ITEMS_MAX: Final = 1_000
+_ITEMS_MAX: Final = 1_000
 
 
 class Headers(textmap.Getter[Any], textmap.Setter[Any]):
@@ -27,7 +27,7 @@ class Headers(textmap.Getter[Any], textmap.Setter[Any]):
 
     def get(self, carrier: Any, key: str) -> list[str] | None:  # noqa: ANN401 - any shape is the point
         """Return every value of a header, in order; ``None`` when there is none or it is out of bounds."""
-        raw = carrier.get(key.lower()) if type(carrier) is Indexed else self._values(carrier, key)
+        raw = carrier.get(key.lower()) if type(carrier) is _Indexed else self._values(carrier, key)
         if not raw or len(raw) > VALUES_MAX:
             return None
         values = [value if type(value) is str else _text(value) for value in raw]
@@ -41,7 +41,7 @@ class Headers(textmap.Getter[Any], textmap.Setter[Any]):
 
     def prepare(self, carrier: Any) -> Any:  # noqa: ANN401
         """Return what to read from when several headers are wanted: the carrier is then gone through once."""
-        return carrier if _reader(carrier) is not None else index(carrier)
+        return carrier if _reader(carrier) is not None else _index(carrier)
 
     def set(self, carrier: Any, key: str, value: str) -> None:  # noqa: ANN401
         """Write a header, over an earlier one of that name."""
@@ -67,10 +67,10 @@ class Headers(textmap.Getter[Any], textmap.Setter[Any]):
     def _values(self, carrier: Any, key: str) -> list[object]:  # noqa: ANN401
         name = key.lower()
         read = _reader(carrier)
-        return _multi(read, name) if read is not None else index(carrier).get(name, [])
+        return _multi(read, name) if read is not None else _index(carrier).get(name, [])
 
 
-class Indexed(dict[str, list[object]]):
+class _Indexed(dict[str, list[object]]):
     """Headers by name in lower case, each with all its values."""
 
 
@@ -78,7 +78,7 @@ HEADERS: Final = Headers()
 """The one reader and writer; it has no state."""
 
 
-class Environment(textmap.Getter[Any], textmap.Setter[Any]):
+class _Environment(textmap.Getter[Any], textmap.Setter[Any]):
     """Reads and writes environment variables: ``traceparent`` is ``TRACEPARENT``, ``x-b3-flags`` ``X_B3_FLAGS``.
 
     OpenTelemetry specification, environment variables as context propagation carriers (release candidate).
@@ -103,7 +103,7 @@ class Environment(textmap.Getter[Any], textmap.Setter[Any]):
         return key.upper().replace("-", "_")
 
 
-ENVIRONMENT: Final = Environment()
+ENVIRONMENT: Final = _Environment()
 """The one reader and writer of environments; it has no state."""
 
 
@@ -117,7 +117,7 @@ def _as_list(value: object) -> list[object]:
 
 def _reader(carrier: object) -> Callable[[str], Iterable[object] | None] | None:
     """Return the method of a multi-dict that gives every value of a name; ``None``: it is no multi-dict."""
-    if type(carrier) in (dict, list, tuple, Indexed):
+    if type(carrier) in (dict, list, tuple, _Indexed):
         return None
     for method in ("getlist", "getall", "get_all", "get_list"):
         read = getattr(carrier, method, None)
@@ -126,11 +126,11 @@ def _reader(carrier: object) -> Callable[[str], Iterable[object] | None] | None:
     return None
 
 
-def index(carrier: object) -> Indexed:
+def _index(carrier: object) -> _Indexed:
     """Return the headers of a carrier by name."""
-    if isinstance(carrier, Indexed):
+    if isinstance(carrier, _Indexed):
         return carrier
-    found = Indexed()
+    found = _Indexed()
     for name, value in _pairs(carrier):
         values = found.get(name)
         if values is None:
@@ -153,7 +153,7 @@ def _is_asgi_scope(carrier: Mapping[Any, Any]) -> bool:
 
 
 def _pairs(carrier: Any) -> Iterable[tuple[str, object]]:  # noqa: ANN401 - any shape is the point
-    """Yield the headers of a carrier with their names in lower case, at most ``ITEMS_MAX``."""
+    """Yield the headers of a carrier with their names in lower case, at most ``_ITEMS_MAX``."""
     if isinstance(carrier, Mapping):
         if "wsgi.version" in carrier:
             return [
@@ -170,7 +170,7 @@ def _pairs(carrier: Any) -> Iterable[tuple[str, object]]:  # noqa: ANN401 - any 
 def _from_list(items: Iterable[Any]) -> list[tuple[str, object]]:
     found: list[tuple[str, object]] = []
     for number, item in enumerate(items):
-        if number >= ITEMS_MAX:
+        if number >= _ITEMS_MAX:
             break
         name, value = item[0], item[1]
         if type(name) is str:

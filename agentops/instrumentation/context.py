@@ -26,6 +26,7 @@ from agentops.telemetry.config import ContextConfig
 __all__ = [
     "ConfiguredPropagator",
     "TraceContext",
+    "Within",
     "attach",
     "configure_propagation",
     "detach",

@@ -30,7 +30,7 @@ from agentops.telemetry.totals import SessionTotals
 if TYPE_CHECKING:
     from agentops.telemetry.manager import TelemetryManager
 
-__all__ = ["Session", "SessionOptions"]
+__all__ = ["Session", "SessionOptions", "is_orderly", "stable_agent_id", "tag_list"]
 
 logger = logging.getLogger("agentops")
 P = ParamSpec("P")

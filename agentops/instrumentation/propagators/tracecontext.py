@@ -47,7 +47,7 @@ class ReceivedTraceState(TraceState):
 
     def update(self, key: str, value: str) -> TraceState:
         """Return a state with the member in front, as 3.5 asks; the same state if it is not valid."""
-        if not is_valid_member(key, value):
+        if not _is_valid_member(key, value):
             return self
         others = [(k, v) for k, v in self.items() if k != key]
         return ReceivedTraceState([(key, value), *others[: MEMBERS_MAX - 1]])
@@ -57,7 +57,7 @@ class ReceivedTraceState(TraceState):
         return ReceivedTraceState([(k, v) for k, v in self.items() if k != key])
 
 
-def is_valid_member(key: str, value: str) -> bool:
+def _is_valid_member(key: str, value: str) -> bool:
     """Whether a list member follows the grammar of 3.3.1.3."""
     return _KEY.fullmatch(key) is not None and _VALUE.fullmatch(value) is not None
 
@@ -70,7 +70,7 @@ def parse_tracestate(values: Iterable[str]) -> TraceState:
         if not text:
             continue
         key, separator, value = text.partition("=")
-        if not separator or not is_valid_member(key, value):
+        if not separator or not _is_valid_member(key, value):
             return ReceivedTraceState()
         entries.append((key, value))
     return ReceivedTraceState(entries if len(entries) <= MEMBERS_MAX else ())

@@ -64,7 +64,7 @@ def routes(context: ApiContext) -> list[ScopedRoute]:
     return found
 
 
-class ParameterError(ValueError):
+class _ParameterError(ValueError):
     """A query parameter is not what the endpoint table says."""
 
 
@@ -78,9 +78,9 @@ class _Told:
         for name, value in self._query.multi_items():
             if name not in self._declared:
                 known = ", ".join(self._declared) or "none"
-                raise ParameterError(f"unknown parameter {name[:40]!r}; expected one of: {known}")
+                raise _ParameterError(f"unknown parameter {name[:40]!r}; expected one of: {known}")
             if len(value) > _TEXT_MAX:
-                raise ParameterError(f"{name} is longer than {_TEXT_MAX} characters")
+                raise _ParameterError(f"{name} is longer than {_TEXT_MAX} characters")
 
     def text(self, name: str) -> str:
         """A text, or its default."""
@@ -88,7 +88,7 @@ class _Told:
         value = self._query.get(name) or str(declared.default or "")
         if declared.choices and value not in declared.choices:
             known = ", ".join(declared.choices)
-            raise ParameterError(f"{name} {value[:40]!r}; expected one of: {known}")
+            raise _ParameterError(f"{name} {value[:40]!r}; expected one of: {known}")
         return value
 
     def limit(self, maximum: int) -> int:
@@ -102,7 +102,7 @@ class _Told:
             return None
         text = str(value)
         if not (text.isascii() and text.isdigit()) or not minimum <= int(text) <= maximum:
-            raise ParameterError(f"{name} {text[:40]!r}; expected {minimum} to {maximum}")
+            raise _ParameterError(f"{name} {text[:40]!r}; expected {minimum} to {maximum}")
         return int(text)
 
 
@@ -183,7 +183,7 @@ class _Question:
             return _json(200, self._handler(self._context, told), is_gzip_taken)
         except FilterError as error:
             return _failure(400, str(error), position=error.position)
-        except (ParameterError, sessions.CursorError) as error:
+        except (_ParameterError, sessions.CursorError) as error:
             return _failure(400, str(error))
         except sessions.UnknownIdError as error:
             return _failure(404, str(error))
@@ -214,7 +214,7 @@ def _followed(endpoint: Endpoint, live: Live, request: Request) -> Response:
         parse(q)
     except FilterError as error:
         return _failure(400, str(error), position=error.position)
-    except ParameterError as error:
+    except _ParameterError as error:
         return _failure(400, str(error))
     if live.is_full:
         response = _failure(503, "too many pages follow already")
