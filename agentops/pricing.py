@@ -7,12 +7,16 @@ is asked once for what one of each unit costs there, and the answers are kept.
 
 import threading
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from decimal import Decimal
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from ipaddress import ip_address
 from operator import mul
 from typing import Any, Final, NamedTuple
 
+from agentops import semconv
 from agentops.clock import now_ns
 from agentops.forking import importing
 
@@ -34,23 +38,36 @@ _PROVIDERS: Final = {
     "x_ai": "x-ai",
     "aws.bedrock": "aws",
 }
-_HERE: Final = frozenset({"localhost", "::1", "[::1]", "0.0.0.0", "host.docker.internal"})
+_OWN_ENDS: Final = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+_PROOFS: Final = (semconv.AGENTOPS_PROCESSING_MS, semconv.ANTHROPIC_ORGANIZATION_ID)
 
 
-def is_stand_in(provider: str, address: object, processing_ms: object) -> bool:
-    """Whether a call went to a server on this machine that only speaks the protocol of OpenAI.
+def is_stand_in(
+    address: object, told: Mapping[str, object], priced_hosts: Sequence[str] = ()
+) -> bool:
+    """Whether a call went to a server of one's own, which only speaks the protocol of a vendor.
 
-    Such a server takes any name of a model, often one of OpenAI's, and costs nothing that a price list
-    knows. A relay of the real service passes on the time that service told.
+    Such a server takes any name of a model, often a vendor's, and costs nothing that a price list
+    knows. A relay of the real service passes on what only that service tells.
 
     Args:
-        provider: ``gen_ai.provider.name``; everything that speaks the protocol is called ``openai``.
         address: ``server.address``.
-        processing_ms: ``agentops.response.processing_ms``; ``None`` when the answer told none.
+        told: The span's attributes.
+        priced_hosts: Patterns of hosts that are relays all the same.
     """
-    if provider != "openai" or processing_ms is not None or not isinstance(address, str):
+    if not isinstance(address, str) or not address or any(name in told for name in _PROOFS):
         return False
-    return address in _HERE or address.startswith("127.") or address.endswith(".localhost")
+    return _is_own(address) and not any(fnmatchcase(address, each) for each in priced_hosts)
+
+
+@lru_cache(maxsize=256)
+def _is_own(address: str) -> bool:
+    """Tell whether an address is of this machine or of a private network, by its looks alone."""
+    try:
+        return not ip_address(address.strip("[]")).is_global
+    except ValueError:
+        name = address.lower().rstrip(".")
+        return "." not in name or name.endswith(_OWN_ENDS)
 
 
 class _PriceList(NamedTuple):
@@ -234,12 +251,18 @@ def _price(prices: Any, counts: Mapping[str, int]) -> Decimal | None:  # noqa: A
 
 
 def _slopes(prices: Any, counts: Mapping[str, int], exact: Decimal) -> tuple[float, ...] | None:  # noqa: ANN401
-    """Return what one of each unit costs: totals are raised, their subsets lowered by one."""
+    """Return what one of each unit costs: totals are raised, their subsets lowered by one.
+
+    Where that would contradict a subset of the subset, which is as large, it is tried the other way.
+    """
     slopes = []
     for unit, count in counts.items():
-        step = 1 if unit in _TOTALS else -1
-        changed = _price(prices, {**counts, unit: count + step})
-        if changed is None:
+        first = 1 if unit in _TOTALS else -1
+        for step in (first, -first):
+            changed = _price(prices, {**counts, unit: count + step})
+            if changed is not None:
+                slopes.append(float((changed - exact) * step))
+                break
+        else:
             return None
-        slopes.append(float((changed - exact) * step))
     return tuple(slopes)

@@ -173,7 +173,9 @@ class _Handler(BaseHTTPRequestHandler):
         identity = f"req_{id(self):016x}"
         self.send_header("x-request-id", identity)
         self.send_header("request-id", identity)
-        self.send_header("openai-processing-ms", "1")  # as the real service: its calls have a price
+        # As the real services: calls to them have a price.
+        self.send_header("openai-processing-ms", "1")
+        self.send_header("anthropic-organization-id", "org_demo")
 
 
 def main() -> None:

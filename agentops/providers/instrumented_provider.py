@@ -214,8 +214,8 @@ class InstrumentedProvider:
 
     def _add_cost(self, call: LLMCall) -> None:
         counts = call.to_priced_units()
-        told_ms = call.attributes.get(semconv.AGENTOPS_PROCESSING_MS)
-        if not counts or is_stand_in(call.provider, call.server_address, told_ms):
+        hosts = self.instrumentation.telemetry_manager.priced_hosts
+        if not counts or is_stand_in(call.server_address, call.attributes, hosts):
             return
         with guarded("pricing a call"):
             for model in filter(None, (call.response_model, call.model)):

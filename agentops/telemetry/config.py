@@ -355,6 +355,8 @@ class TelemetryConfig:
         spool: What waits on disk.
         limits: How large a record may grow.
         mask: What is hidden before anything leaves the process, besides keys of known providers.
+        priced_hosts: Hosts of your own network that relay a vendor's service, and so cost what that costs;
+            ``*`` matches any text. Others of them have no price.
         context: How the trace travels to other processes.
         logging: Records of the ``logging`` module as events; ``None``: they are left alone.
         processors: Stock OpenTelemetry ``SpanProcessor`` objects that see every span; code only.
@@ -370,6 +372,7 @@ class TelemetryConfig:
     spool: SpoolConfig = field(default_factory=SpoolConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     mask: tuple[Mask, ...] = field(default=(), metadata={"raw": True})
+    priced_hosts: tuple[str, ...] = ()
     context: ContextConfig = field(default_factory=ContextConfig)
     logging: LoggingConfig | None = None
     processors: tuple[object, ...] = ()

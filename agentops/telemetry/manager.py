@@ -84,6 +84,7 @@ class TelemetryManager:
     Attributes:
         config: As given.
         content_mode: How much of prompts and answers is recorded.
+        priced_hosts: Patterns of private hosts that relay a vendor's service.
         tracer_provider: The OpenTelemetry TracerProvider in use.
         span_processor: Add it to a TracerProvider of your own to send its spans down the same street.
         exporters: The destinations' exporters, in the order of the configuration.
@@ -101,6 +102,7 @@ class TelemetryManager:
     ) -> None:
         self.config = config or TelemetryConfig()
         self.content_mode: ContentMode = self.config.content
+        self.priced_hosts = self.config.priced_hosts
         self.default_context: Context | None = None
         self.on_default_use: Callable[[], None] | None = None
         self._is_on = not self.config.disabled

@@ -94,7 +94,7 @@ class Preparation:
         self._wanted = wanted
         self._masks = Masks(config.mask)
         self._keeps = config.sampling.keep.is_active
-        self._price = Pricer()
+        self._price = Pricer(config.priced_hosts)
         self._finish = Finisher(
             config.limits, config.content, self._masks, keeps_events=wanted.events
         )

@@ -40,10 +40,14 @@ class Pricer:
     """Adds the cost of a model call to its record, where the call did not tell it; unknown stays absent.
 
     The price is that of the provider told: another one's price for a model of that name would be a guess.
+
+    Args:
+        priced_hosts: Patterns of private hosts that relay a vendor's service.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, priced_hosts: Sequence[str] = ()) -> None:
         self._prices = Prices()
+        self._hosts = priced_hosts
 
     def __call__(self, record: SpanRecord) -> None:
         """Price one span, in place."""
@@ -66,8 +70,7 @@ class Pricer:
             return
         provider = attributes.get(semconv.GEN_AI_PROVIDER_NAME)
         address = attributes.get(semconv.SERVER_ADDRESS)
-        told_ms = attributes.get(semconv.AGENTOPS_PROCESSING_MS)
-        if not isinstance(provider, str) or is_stand_in(provider, address, told_ms):
+        if not isinstance(provider, str) or is_stand_in(address, attributes, self._hosts):
             return
         with guarded("pricing a call"):
             cost = self._prices.cost_usd(provider, model, tokens, record.start_ns)

@@ -44,6 +44,7 @@ class DirectManager:
 
     def __init__(self, content_mode="full"):
         self.content_mode = content_mode
+        self.priced_hosts = ()
         self.exporter = InMemorySpanExporter()
         self.tracer_provider = TracerProvider()
         self.tracer_provider.add_span_processor(SimpleSpanProcessor(self.exporter))

@@ -64,18 +64,40 @@ def test_a_model_costs_what_the_provider_told_takes(provider, cost):
     assert found == (None if cost is None else pytest.approx(cost))
 
 
-@pytest.mark.parametrize("address", ["localhost", "127.0.0.1", "::1", "models.localhost"])
-def test_a_server_of_this_machine_is_a_stand_in_unless_it_relays(address):
-    assert is_stand_in("openai", address, None)
-    assert not is_stand_in("openai", address, 12)
-
-
 @pytest.mark.parametrize(
-    ("provider", "address"),
-    [("openai", "api.openai.com"), ("openai", None), ("anthropic", "127.0.0.1")],
-)
-def test_a_service_is_no_stand_in(provider, address):
-    assert not is_stand_in(provider, address, None)
+    "address",
+    [
+        "localhost", "127.0.0.1", "::1", "[::1]", "0.0.0.0", "models.localhost", "10.1.2.3",
+        "192.168.0.9", "172.16.0.1", "169.254.1.1", "fd00::1", "vllm", "box.local", "llm.internal",
+    ],
+)  # fmt: skip
+def test_a_server_of_ones_own_is_a_stand_in_unless_it_relays(address):
+    assert is_stand_in(address, {})
+    assert not is_stand_in(address, {"agentops.response.processing_ms": 12})
+    assert not is_stand_in(address, {"anthropic.organization.id": "org_1"})
+    assert not is_stand_in(address, {}, ["other", address.replace("[", "[[]")])
+
+
+@pytest.mark.parametrize("address", ["api.openai.com", "gateway.example.com", "8.8.8.8", None, ""])
+def test_a_service_is_no_stand_in(address):
+    assert not is_stand_in(address, {})
+
+
+def test_a_pattern_of_hosts_may_be_priced():
+    assert not is_stand_in("gateway.internal", {}, ["*.internal"])
+
+
+@pytest.mark.parametrize("fresh", [0, 50])
+@pytest.mark.parametrize("hour", [0, 100, 400, 1000])
+def test_what_is_cached_for_an_hour_costs_what_the_table_takes_for_it(fresh, hour):
+    prices = Prices()
+    counts = {"input_tokens": fresh + 1000, "output_tokens": 10, "cache_write_tokens": 1000}
+    if hour:
+        counts["cache_write_1h_tokens"] = hour
+    expected = (fresh * 5 + 10 * 25 + (1000 - hour) * 6.25 + hour * 10) / 1e6
+    for _ in range(2):  # learnt, then by the kept rates
+        found = prices.cost_of_units("anthropic", "claude-opus-4-5", counts)
+        assert found == pytest.approx(expected)
 
 
 def test_the_table_is_loaded_only_when_it_is_needed():

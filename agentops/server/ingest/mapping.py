@@ -354,8 +354,7 @@ def _fill_usage(row: SpanRow, columns: Mapping[str, Value]) -> None:
         return
     if row.input_tokens is None and row.output_tokens is None:
         return
-    told_ms = row.attributes.get(semconv.AGENTOPS_PROCESSING_MS)
-    if is_stand_in(row.provider, row.attributes.get(semconv.SERVER_ADDRESS), told_ms):
+    if is_stand_in(row.attributes.get(semconv.SERVER_ADDRESS), row.attributes):
         return
     tokens = (
         row.input_tokens or 0,
