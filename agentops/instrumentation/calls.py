@@ -102,11 +102,9 @@ class LLMCall:
         error_type: ``error.type``: the provider's own code, else the class of the exception.
         error_message: What the service said was wrong when nothing was raised.
         started_ns: Monotonic clock at the start.
-        ended_ns: Monotonic clock at the end; 0 until then.
         first_chunk_ns: Monotonic clock at the first chunk of a stream; 0 when nothing was streamed.
         last_chunk_ns: The same at the last chunk.
         chunk_count: Chunks of the answer, when it was streamed.
-        started_at_ns: Wall clock at the start.
     """
 
     operation: str
@@ -134,11 +132,9 @@ class LLMCall:
     cost_usd: float | None = None
     error_type: str = ""
     started_ns: int = 0
-    ended_ns: int = 0
     first_chunk_ns: int = 0
     last_chunk_ns: int = 0
     chunk_count: int = 0
-    started_at_ns: int = 0
 
     def name(self) -> str:
         """Return the name of the span."""

@@ -6,11 +6,13 @@ thread it takes references; reading them is left to the pipeline's worker.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from contextvars import ContextVar, Token
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from opentelemetry import trace
-from opentelemetry.context import attach, create_key, detach, get_current, get_value, set_value
+from opentelemetry.context import attach, detach, get_current
 from opentelemetry.trace import Span, SpanKind
 
 from agentops import clock, semconv
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ActiveCall", "InstrumentedProvider"]
 
-_CALL_KEY = create_key("agentops-call")
+# Of its own: it is set for each call, and a key in the OpenTelemetry context copies all that rides there.
+_ACTIVE: "ContextVar[ActiveCall | None]" = ContextVar("agentops-call", default=None)
 _MODEL_KINDS = ("llm", "agent")
 _BINARY_BYTES_MAX = 1024 * 1024  # files and videos larger than this are not held for the worker
 _SUPPRESS_KEY = "suppress_instrumentation"  # the key OpenTelemetry's instrumentations agree on
@@ -88,6 +91,27 @@ class ActiveCall:
     def weight_bytes(self) -> int | None:
         """Return how much memory the call keeps until it is read, ``None`` when that is not known."""
         return self.response.weight_bytes() if isinstance(self.response, HttpExchange) else None
+
+
+class _Entered(NamedTuple):
+    """A call that the program is in.
+
+    Attributes:
+        active: The call.
+        token: Takes it off again.
+        attached: The same for its span, where that was made the current one.
+    """
+
+    active: ActiveCall
+    token: "Token[ActiveCall | None]"
+    attached: "Token[Context] | None"
+
+    def leave(self) -> None:
+        """Leave it; in another context than it was entered in, that does nothing."""
+        if self.attached is not None:
+            detach(self.attached)
+        with suppress(ValueError):
+            _ACTIVE.reset(self.token)
 
 
 class InstrumentedProvider:
@@ -173,7 +197,6 @@ class InstrumentedProvider:
     def end(self, active: ActiveCall, error: BaseException | None, end: str) -> None:
         """End the span of ``active``; called by it, once."""
         call = active.call
-        call.ended_ns = clock.monotonic_ns()
         call.first_chunk_ns = active.first_chunk_ns
         call.last_chunk_ns = active.last_chunk_ns
         if error is not None:
@@ -235,7 +258,6 @@ class InstrumentedProvider:
 
     def begin(self, call: LLMCall, parent: "Context | None") -> ActiveCall:
         """Start the span of ``call`` below ``parent`` (``None``: the current context)."""
-        call.started_at_ns = clock.now_ns()
         call.started_ns = clock.monotonic_ns()
         span = self.instrumentation.create_span(
             call.name(),
@@ -249,22 +271,20 @@ class InstrumentedProvider:
 
     def _start(
         self, target: Target, args: tuple[object, ...], kwargs: Mapping[str, object]
-    ) -> "tuple[ActiveCall, Context] | None":
-        """Begin a call: return it with the context to attach, or ``None`` to let it pass."""
+    ) -> "_Entered | None":
+        """Begin a call and enter it, or return ``None`` to let it pass."""
         with guarded("starting a call"):
-            context = get_current()
-            if get_value(_CALL_KEY, context) is not None or get_value(_SUPPRESS_KEY, context):
+            if _ACTIVE.get() is not None or get_current().get(_SUPPRESS_KEY):
                 return None
             call = self.instrumentation.read_request(target, args, kwargs)
             if call is None:
                 return None
-            call.started_at_ns = clock.now_ns()
             call.started_ns = clock.monotonic_ns()
-            span = self.create_span(call)
-            active = ActiveCall(self, call, span)
+            active = ActiveCall(self, call, self.create_span(call))
+            attached = None
             if self._is_shared():
-                context = trace.set_span_in_context(span, context)
-            return active, set_value(_CALL_KEY, active, context)
+                attached = attach(trace.set_span_in_context(active.span))
+            return _Entered(active, _ACTIVE.set(active), attached)
         return None
 
     def _is_shared(self) -> bool:
@@ -299,15 +319,14 @@ class InstrumentedProvider:
             started = self._start(target, args if instance is None else (instance, *args), kwargs)
             if started is None:
                 return wrapped(*args, **kwargs)
-            active, context = started
-            token = attach(context)
+            active = started.active
             try:
                 result = wrapped(*args, **kwargs)
             except BaseException as error:
                 active.finish(error, "error")
                 raise
             finally:
-                detach(token)
+                started.leave()
             return self.handle_response(result, active)
 
         return wrapper
@@ -322,19 +341,18 @@ class InstrumentedProvider:
             started = self._start(target, all_args, kwargs)
             if started is None:
                 return await wrapped(*args, **kwargs)
-            active, context = started
-            token = attach(context)
+            active = started.active
             try:
                 result = await wrapped(*args, **kwargs)
             except GeneratorExit as error:
-                # The coroutine is thrown away, maybe in another context: there is nothing to detach.
+                # The coroutine is thrown away, maybe in another context: there is nothing to leave.
                 active.finish(error, "abandoned")
                 raise
             except BaseException as error:
-                detach(token)
+                started.leave()
                 active.finish(error, "error")
                 raise
-            detach(token)
+            started.leave()
             return self.handle_response(result, active)
 
         def wrapper(
@@ -355,7 +373,7 @@ class InstrumentedProvider:
             args: tuple[object, ...],
             kwargs: Mapping[str, object],
         ) -> object:
-            if not get_value(_SUPPRESS_KEY):
+            if not get_current().get(_SUPPRESS_KEY):
                 with guarded("following a connection"):
                     args, kwargs = follow_socket(self, target, args, kwargs)
             return wrapped(*args, **kwargs)
@@ -383,8 +401,8 @@ class InstrumentedProvider:
             args: tuple[object, ...],
             kwargs: Mapping[str, object],
         ) -> object:
-            active = get_value(_CALL_KEY)
-            if isinstance(active, ActiveCall):
+            active = _ACTIVE.get()
+            if active is not None:
                 with guarded("observing a response"):
                     self._observe(active, kwargs, AsyncTap if target.is_async else Tap)
             return wrapped(*args, **kwargs)
@@ -405,7 +423,6 @@ class InstrumentedProvider:
         active.response = exchange
         if response.is_closed:
             content = response.content
-            exchange.size_bytes = len(content)
             if len(content) <= _BINARY_BYTES_MAX or exchange.is_worth_keeping():
                 exchange.parts.append(content)
             return

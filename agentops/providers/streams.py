@@ -50,7 +50,6 @@ class _ByteTap:
         self._watcher = watcher
         self._module = module
         self._keeps = exchange.is_worth_keeping()
-        self._held_bytes = 0
 
     @property  # type: ignore[misc]  # isinstance() of the SDK and of httpx must see the stream's own class
     def __class__(self) -> type:
@@ -64,30 +63,39 @@ class _ByteTap:
         if watcher is not None:
             watcher.finish(end="abandoned")
 
-    def _keep(self, part: bytes) -> None:
-        watcher = self._watcher
-        watcher.last_chunk_ns = now = clock.monotonic_ns()
-        if not watcher.first_chunk_ns:
-            watcher.first_chunk_ns = now
-        exchange = self._exchange
-        exchange.size_bytes += len(part)
-        if self._keeps:
-            exchange.parts.append(part)
-            self._held_bytes += len(part)
-            if self._held_bytes > _BODY_BYTES_MAX:
-                self._let_go()
+    def _keeper(self) -> Callable[[bytes], None]:
+        """Return what keeps a part and its time; it is called for each, so it looks up nothing twice."""
+        watcher, now = self._watcher, clock.monotonic_ns
+        append = self._exchange.parts.append
+        left = _BODY_BYTES_MAX if self._keeps else -1
 
-    def _let_go(self) -> None:
-        """Drop the middle of a body that is too large to hold: its end tells the usage."""
+        def keep(part: bytes) -> None:
+            nonlocal left
+            watcher.last_chunk_ns = now()
+            if not watcher.first_chunk_ns:
+                watcher.first_chunk_ns = watcher.last_chunk_ns
+            if left >= 0:
+                append(part)
+                left -= len(part)
+                if left < 0:
+                    left = self._let_go()
+
+        return keep
+
+    def _let_go(self) -> int:
+        """Drop the middle of a body that is too large to hold: its end tells the usage.
+
+        Returns:
+            How many bytes more can be held, below 0 when none are wanted.
+        """
         exchange = self._exchange
         exchange.is_cut = True
         parts = exchange.parts
         if exchange.header("content-encoding") or len(parts) < 3:
-            self._keeps = False
-        else:
-            quarter = max(1, len(parts) // 4)
-            del parts[quarter:-quarter]
-        self._held_bytes = sum(map(len, parts))
+            return -1
+        quarter = max(1, len(parts) // 4)
+        del parts[quarter:-quarter]
+        return max(0, _BODY_BYTES_MAX - sum(map(len, parts)))
 
     def _failed(self, error: BaseException) -> None:
         """Hear that reading raised; after the last event that is only the vendor letting go."""
@@ -111,9 +119,10 @@ class Tap(_ByteTap):
     """Stands in for the byte stream of a sync HTTP response."""
 
     def __iter__(self) -> Iterator[bytes]:
+        keep = self._keeper()
         try:
             for part in self._stream:  # type: ignore[attr-defined]  # a SyncByteStream
-                self._keep(part)
+                keep(part)
                 yield part
         except BaseException as error:
             self._failed(error)
@@ -132,9 +141,10 @@ class AsyncTap(_ByteTap):
     """Stands in for the byte stream of an async HTTP response."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        keep = self._keeper()
         try:
             async for part in self._stream:  # type: ignore[attr-defined]  # an AsyncByteStream
-                self._keep(part)
+                keep(part)
                 yield part
         except BaseException as error:
             self._failed(error)

@@ -75,6 +75,8 @@ class Head:
         if above is None or sampling_is_deferred(context):
             if sampling_is_denied(context):
                 return _DENIED
+            if self.sampler.is_trivial:
+                return _KEPT
             return self._first(above, trace_id, name, {**ambient, **(attributes or {})})
         if self.sampler.is_trivial and above.trace_flags & _SAMPLED:
             return Verdict(True, above.trace_flags, above.trace_state, None, False)
@@ -134,8 +136,6 @@ class Head:
         name: str,
         attributes: Mapping[str, AnyValue],
     ) -> Verdict:
-        if self.sampler.is_trivial:
-            return _KEPT
         key = _key(attributes, trace_id)
         known = self.sampler.find(key)
         tags = attributes.get(semconv.AGENTOPS_TAGS)

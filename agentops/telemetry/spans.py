@@ -134,10 +134,16 @@ class DeferredSpan(Span):
         decision: About its session; ``None``: it is kept.
     """
 
-    completion: Callable[[], Completion] | None
+    completion: Callable[[], Completion] | None = None
     ambient: Mapping[str, AnyValue]
     raw: RawAttributes
-    decision: Decision | None
+    decision: Decision | None = None
+    _instrumentation_info = None
+    _status = _UNSET
+    _events: Sequence[SpanEvent] = ()
+    _links: Sequence[Link] = ()
+    _end_time: int | None = None
+    _dropped_events = 0
 
     def __init__(
         self,
@@ -153,16 +159,8 @@ class DeferredSpan(Span):
         self._context = context
         self._parent = parent
         self._instrumentation_scope = scope
-        self._instrumentation_info = None
         self._home = home
         self._resource = home.resource
-        self._status = _UNSET
-        self._events: Sequence[SpanEvent] = ()
-        self._links: Sequence[Link] = ()
-        self._end_time: int | None = None
-        self._dropped_events = 0
-        self.completion = None
-        self.decision = None
 
     def begin(
         self,

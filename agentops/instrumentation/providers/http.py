@@ -9,11 +9,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Protocol
 
 from agentops.guard import guarded
+from agentops.instrumentation.providers.events import merged_events, parse_events
 
-__all__ = ["HttpExchange", "HttpResponse", "header_fields", "parse_events"]
+__all__ = ["HttpExchange", "HttpResponse", "header_fields"]
 
 
 def header_fields(headers: Mapping[str, str]) -> dict[str, str]:
@@ -65,7 +66,6 @@ class HttpExchange:
         is_raw: Whether ``parts`` come straight off the wire.
         is_cut: Whether some of the body was let go because it was too large to hold.
         is_event_stream_asked: Whether the SDK reads the body as events, whatever its type says.
-        size_bytes: Length of a streamed body, as it was received.
         end: ``complete`` when the body came to its end, ``closed`` when the program stopped reading,
             ``abandoned`` when it let go of the stream without closing it, ``error`` otherwise.
     """
@@ -81,7 +81,6 @@ class HttpExchange:
     is_raw: bool = False
     is_cut: bool = False
     is_event_stream_asked: bool = False
-    size_bytes: int = 0
     end: str = ""
     _decoded: bytes | None = None
     _fields: dict[str, str] | None = None
@@ -158,53 +157,6 @@ class HttpExchange:
         """Yield ``(event name, JSON value)`` of each server-sent event; data that is no JSON is skipped."""
         return parse_events(self.body())
 
-
-def parse_events(body: bytes) -> Iterator[tuple[str, object]]:
-    """Yield ``(event name, JSON value)`` of each server-sent event in ``body``.
-
-    WHATWG HTML, 9.2.6. An event that was cut off is left out; ``[DONE]`` is yielded as the text.
-    """
-    text = body.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-    told = [(name, data) for name, data in map(_fields, text.split("\n\n")) if data]
-    # The parser is called once for all of them: that is half the cost of a call for each.
-    values = _values("[" + ",".join(data for _, data in told) + "]")
-    if len(values) != len(told):
-        return _parse_each(told)
-    return ((name, value) for (name, _), value in zip(told, values, strict=True))
-
-
-def _parse_each(told: list[tuple[str, str]]) -> Iterator[tuple[str, object]]:
-    """Yield the events whose data is JSON."""
-    for name, data in told:
-        values = _values(f"[{data}]")
-        if len(values) == 1:
-            yield name, values[0]
-
-
-def _values(text: str) -> list[object]:
-    """Return the values of a JSON array, none when it is none."""
-    try:
-        return cast("list[object]", json.loads(text))
-    except (ValueError, RecursionError):
-        return []
-
-
-def _fields(block: str) -> tuple[str, str]:
-    """Return the ``event`` and the joined ``data`` of one block of lines; ``[DONE]`` as JSON text."""
-    head, mark, rest = block.partition("data: ")
-    name = head[7:-1]
-    if not mark or "\n" in rest or (head and head != f"event: {name}\n") or "\n" in name:
-        name, rest = _lines(block)  # not as both services write them
-    return name, '"[DONE]"' if rest.startswith("[DONE]") else rest
-
-
-def _lines(block: str) -> tuple[str, str]:
-    """Return the same from any order and number of lines."""
-    name = ""
-    data: list[str] = []
-    for line in block.split("\n"):
-        if line.startswith("data:"):
-            data.append(line[6:] if line[5:6] == " " else line[5:])
-        elif line.startswith("event:"):
-            name = line[6:].strip()
-    return name, "\n".join(data)
+    def merged_events(self) -> tuple[Iterator[tuple[str, object]], int]:
+        """Return the same, pieces of one text joined, and how many events that were more."""
+        return merged_events(self.body())

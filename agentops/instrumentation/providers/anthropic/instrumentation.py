@@ -6,6 +6,7 @@ What it is follows from its method and path.
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
@@ -133,13 +134,14 @@ class AnthropicInstrumentation(StainlessInstrumentation):
     def client_call(self, client: object, options: object, stream: bool) -> LLMCall | None:
         """Read a request that is about to be sent."""
         method = str(getattr(options, "method", "")).lower()
-        path = _ORIGIN.sub("", str(getattr(options, "url", ""))).partition("?")[0]
+        url = str(getattr(options, "url", ""))
+        path = (url if url.startswith("/") else _ORIGIN.sub("", url)).partition("?")[0]
         body = getattr(options, "json_data", None)
         model = field(body, "model")
         base_url = getattr(client, "base_url", None)
         call = LLMCall(
             operation=_OPERATIONS.get((method, path), ""),
-            provider=_provider(client),
+            provider=_provider(type(client)),  # type: ignore[arg-type]  # mypy looks at its instances
             model=model if isinstance(model, str) else "",
             server_address=str(getattr(base_url, "host", "")),
             server_port=getattr(base_url, "port", None),
@@ -213,14 +215,15 @@ class AnthropicInstrumentation(StainlessInstrumentation):
     def read_events(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Read the answer of a streamed call."""
         events: list[object] = []
-        for name, event in stream_events(exchange):
+        told, joined = stream_events(exchange, joins_pieces=call.operation == "chat")
+        for name, event in told:
             if name == "error":
                 _read_fault(call, field(event, "error"))
             events.append(event)
         if call.operation == "chat":
             stream = MessageStream()
             stream.add(events)
-            call.chunk_count = stream.delta_count
+            call.chunk_count = stream.delta_count + joined
             if not stream.is_empty:
                 read_answer(call, stream.message(), complete=stream.complete)
         elif call.operation == "text_completion":
@@ -244,9 +247,10 @@ class AnthropicInstrumentation(StainlessInstrumentation):
             call.request = _sent(request, call.request)
 
 
-def _provider(client: object) -> str:
+@lru_cache(maxsize=64)
+def _provider(client_type: type) -> str:
     """Return whose service a client calls: the platforms are told apart by the names of their classes."""
-    for kind in type(client).__mro__:
+    for kind in client_type.__mro__:
         for name, provider in _PLATFORMS:
             if name in kind.__name__:
                 return provider

@@ -21,11 +21,23 @@ _STRING_HEADER = 7
 _FIXED_HEADER_BYTES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 
 
-def stream_events(exchange: HttpExchange) -> Iterator[tuple[str, object]]:
-    """Yield ``(event name, JSON value)`` of each event of a streamed answer, whichever way it came."""
+def stream_events(
+    exchange: HttpExchange, *, joins_pieces: bool
+) -> tuple[Iterator[tuple[str, object]], int]:
+    """Return ``(event name, JSON value)`` of each event of a streamed answer, whichever way it came.
+
+    Args:
+        exchange: The answer.
+        joins_pieces: Whether neighbours that differ in a piece of one text only may be joined.
+
+    Returns:
+        The events, and how many were joined to the one before them.
+    """
     if exchange.content_type() == AWS_EVENT_STREAM:
-        return _aws_events(exchange.body())
-    return exchange.events()
+        return _aws_events(exchange.body()), 0
+    if joins_pieces:
+        return exchange.merged_events()
+    return exchange.events(), 0
 
 
 def json_lines(body: bytes) -> Iterator[object]:

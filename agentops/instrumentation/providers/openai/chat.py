@@ -40,11 +40,15 @@ _MORE = frozenset(
         "name",
     }
 )
+_GROWING = ("content", "refusal", "reasoning_content", "reasoning")
+_ONLY_TEXT = frozenset(_GROWING)
 _FINISH = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
 
 class ChatReader(Reader):
     """Reads ``/chat/completions``."""
+
+    joins_pieces = True
 
     def read_input(self, call: LLMCall, request: Json) -> None:
         """Read parameters, messages and tools."""
@@ -83,7 +87,9 @@ class ChatReader(Reader):
             read_error(call, data)
             for choice in mappings(data, "choices"):
                 index = count(choice, "index") or 0
-                choices.setdefault(index, _Choice()).add(choice)
+                if index not in choices:
+                    choices[index] = _Choice()
+                choices[index].add(choice)
         for index in sorted(choices):
             _finish(call, _message(choices[index].message()), choices[index].finish_reason)
 
@@ -102,10 +108,12 @@ class _Choice:
         """Add what one chunk brings; pieces of tool calls are told apart by their index."""
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         delta = mapping(choice, "delta")
-        self._role = text(delta, "role") or self._role
-        for name in ("content", "refusal", "reasoning_content", "reasoning"):
-            if piece := text(delta, name):
+        for name, piece in delta.items():
+            if isinstance(piece, str) and piece and name in _GROWING:
                 self._texts.setdefault(name, []).append(piece)
+        if _ONLY_TEXT.issuperset(delta):
+            return
+        self._role = text(delta, "role") or self._role
         for name, value in mapping(delta, "audio").items():
             before = self._audio.get(name)
             joined = isinstance(before, str) and isinstance(value, str) and name != "id"
@@ -143,6 +151,8 @@ class _Choice:
 
 class CompletionReader(Reader):
     """Reads ``/completions``, the text completions of old."""
+
+    joins_pieces = True
 
     def read_input(self, call: LLMCall, request: Json) -> None:
         """Read parameters and prompts."""

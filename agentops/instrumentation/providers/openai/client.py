@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
-from weakref import WeakKeyDictionary
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall
@@ -59,6 +58,7 @@ _HOST_ENDS = {
     ".amazonaws.com": "aws.bedrock",
 }
 _CLASSES = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}
+_CLIENTS_MAX = 256
 _RATE_LIMITS = tuple(
     (f"x-ratelimit-{what}-{unit}", f"{semconv.AGENTOPS_RATE_LIMIT}.{what}_{unit}")
     for what in ("limit", "remaining", "reset")
@@ -68,7 +68,7 @@ _RATE_LIMITS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class _Client:
-    """What a client object tells; read again when its address was changed."""
+    """What clients of a class and an address tell."""
 
     base_url: object
     provider: str
@@ -95,7 +95,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
 
     def __init__(self, telemetry_manager: "TelemetryManager") -> None:
         super().__init__(telemetry_manager)
-        self._clients: WeakKeyDictionary[object, _Client] = WeakKeyDictionary()
+        self._clients: dict[tuple[type, int], _Client] = {}
         self._operations = Operations()
 
     def targets(self) -> Sequence[Target]:
@@ -212,7 +212,12 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         """Read the answer of a streamed call."""
         request = _request(call)
         operation = self._operations.find(request.method, request.path)
-        operation.reader.read_events(call, exchange.events())
+        if not operation.reader.joins_pieces:
+            operation.reader.read_events(call, exchange.events())
+            return
+        events, joined = exchange.merged_events()
+        operation.reader.read_events(call, events)
+        call.chunk_count += joined
 
     def read_headers(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Read status, request id, retries, rate limits and processing time."""
@@ -252,13 +257,17 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         return self.read_exchange({"response": response, "retries_taken": told})
 
     def _client(self, client: object) -> _Client:
-        base_url = getattr(client, "base_url", None)
-        known = self._clients.get(client)
-        if known is None or known.base_url is not base_url:
+        # What the property of that name returns after a look at how the client signs in.
+        base_url = getattr(client, "_base_url", None) or getattr(client, "base_url", None)
+        key = (type(client), id(base_url))
+        known = self._clients.get(key)
+        if known is None:
             host = str(getattr(base_url, "host", ""))
             port = getattr(base_url, "port", None)
-            known = _Client(base_url, _provider(client, host), host, port)
-            self._clients[client] = known
+            if len(self._clients) >= _CLIENTS_MAX:
+                self._clients.clear()
+            # The address is kept: nothing else gets its id meanwhile.
+            known = self._clients[key] = _Client(base_url, _provider(client, host), host, port)
         return known
 
 

@@ -26,7 +26,13 @@ _PARAMETER_NAMES = frozenset(name for name, _ in _PARAMETERS)
 
 
 class Reader:
-    """Reads one family of endpoints; this one reads what is common to all of them."""
+    """Reads one family of endpoints; this one reads what is common to all of them.
+
+    Attributes:
+        joins_pieces: Whether the texts in its events are pieces of one text that are put together.
+    """
+
+    joins_pieces = False
 
     def read_input(self, call: LLMCall, request: Json) -> None:
         """Read the body of the request."""

@@ -44,6 +44,8 @@ _SCALARS = (str, int, float, bool)
 class ResponseReader(Reader):
     """Reads ``/responses``: created, parsed and streamed ones."""
 
+    joins_pieces = True
+
     def read_input(self, call: LLMCall, request: Json) -> None:
         """Read parameters, instructions, input items and tools."""
         call.attributes[semconv.OPENAI_API_TYPE] = "responses"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentops.instrumentation.providers.http import parse_events
+from agentops.instrumentation.providers.events import parse_events
 
 
 def _parsed(text):
