@@ -129,6 +129,8 @@ class Preparation:
 
     def __call__(self, item: object) -> list[Record]:
         """Return the records of one item, and of others that waited for it; often none or one."""
+        if isinstance(item, DeferredSpan):
+            return self._span(item, None if item.completion is None else take_completion(item))
         if isinstance(item, PendingEvent):
             if item.event is not None:
                 self.totals.add_to_session(item.ambient.get(semconv.SESSION_ID), (item.event,))
@@ -142,7 +144,7 @@ class Preparation:
         if isinstance(item, CompletedSpan):
             return self._span(item.span, item.completion)
         assert isinstance(item, ReadableSpan)
-        return self._span(item, take_completion(item))
+        return self._span(item, None)
 
     def release(self, is_last: bool) -> list[Record]:
         """Return records held back that are due; ``True``: the pipeline ends, all that will ever be."""

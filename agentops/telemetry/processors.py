@@ -51,35 +51,33 @@ class Pricer:
 
     def __call__(self, record: SpanRecord) -> None:
         """Price one span, in place."""
-        attributes = record.attributes
-        if attributes.get(semconv.GEN_AI_OPERATION_NAME) not in _PRICED:
+        get = record.attributes.get
+        if get(semconv.GEN_AI_OPERATION_NAME) not in _PRICED or get(_COST) is not None:
             return
-        model = attributes.get(semconv.GEN_AI_RESPONSE_MODEL) or attributes.get(
-            semconv.GEN_AI_REQUEST_MODEL
-        )
-        if attributes.get(semconv.AGENTOPS_COST_USD) is not None or not isinstance(model, str):
+        counts: dict[str, int] = {}
+        for key, unit in _UNITS:
+            count = get(key)
+            if type(count) is int and count > 0:
+                counts[unit] = count
+        provider = get(semconv.GEN_AI_PROVIDER_NAME)
+        model = get(semconv.GEN_AI_RESPONSE_MODEL) or get(semconv.GEN_AI_REQUEST_MODEL)
+        if not counts or not isinstance(model, str) or not isinstance(provider, str):
             return
-        get = attributes.get
-        tokens = (
-            _count(get(semconv.GEN_AI_USAGE_INPUT_TOKENS)),
-            _count(get(semconv.GEN_AI_USAGE_OUTPUT_TOKENS)),
-            _count(get(semconv.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS)),
-            _count(get(semconv.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS)),
-        )
-        if not any(tokens):
-            return
-        provider = attributes.get(semconv.GEN_AI_PROVIDER_NAME)
-        address = attributes.get(semconv.SERVER_ADDRESS)
-        if not isinstance(provider, str) or is_stand_in(address, attributes, self._hosts):
+        if is_stand_in(get(semconv.SERVER_ADDRESS), record.attributes, self._hosts):
             return
         with guarded("pricing a call"):
-            cost = self._prices.cost_usd(provider, model, tokens, record.start_ns)
+            cost = self._prices.cost_of_units(provider, model, counts, start_ns=record.start_ns)
             if cost is not None:
-                attributes[semconv.AGENTOPS_COST_USD] = cost
+                record.attributes[_COST] = cost
 
 
-def _count(value: AnyValue) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+_COST: Final = semconv.AGENTOPS_COST_USD
+_UNITS: Final = (
+    (semconv.GEN_AI_USAGE_INPUT_TOKENS, "input_tokens"),
+    (semconv.GEN_AI_USAGE_OUTPUT_TOKENS, "output_tokens"),
+    (semconv.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, "cache_read_tokens"),
+    (semconv.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS, "cache_write_tokens"),
+)
 
 
 def stamp_weight(record: Record, weight: float | None) -> None:

@@ -78,7 +78,8 @@ class Totals:
             if span is None and isinstance(event, LLMEvent):
                 session.cost_usd += event.cost or 0.0
         if span is not None and span.attributes.get(semconv.AGENTOPS_SPAN_KIND) != "session":
-            session.events["errors"] += span.status_code == 2
+            if span.status_code == 2:
+                session.events["errors"] += 1
             cost = span.attributes.get(semconv.AGENTOPS_COST_USD)
             session.cost_usd += cost if isinstance(cost, (int, float)) else 0.0
 

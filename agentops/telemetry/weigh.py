@@ -15,6 +15,7 @@ _LOOKS_MAX = 96
 _SAMPLE = 12
 _DEPTH_MAX = 8
 _SMALL = 64
+_SCALARS = frozenset({int, float, bool})
 _HELD = ("call", "response", "chunks", "_run", "_inputs", "_output")  # of model calls, tools, steps
 _PRIVATE_CONTENT = ("_content", "_args", "_kwargs")  # a body of httpx, arguments of a step
 
@@ -35,7 +36,7 @@ def weigh_attributes(attributes: Mapping[str, object]) -> int:
         kind = type(value)
         if kind is str:
             total += len(value)  # type: ignore[arg-type]  # a str
-        elif kind is not int and kind is not float and kind is not bool:
+        elif kind not in _SCALARS:
             total += weigh(value)
     return total
 

@@ -26,6 +26,7 @@ _EVENT_TAG: Final = b"\x32"
 _SHORT_MAX: Final = 48
 _KEYS_MAX: Final = 1024
 _KEPT_MAX: Final = 64
+_VARIED_MIN: Final = 512
 _WORDS_MAX: Final = 16
 _ATTRIBUTES_MAX: Final = 64
 _SCALARS: Final = frozenset({str, int, float, bool})
@@ -40,16 +41,28 @@ class _Key:
         name: The key as it leaves.
         is_reduced: Whether the content mode keeps less than everything of its values.
         pairs: Encoded pairs with short values, by the value: a text, or a tuple of texts.
+        is_varied: Whether it had so many different short values that looking for them is of no use.
         text_heads: What stands before a text in a pair, by its size in bytes.
         heads: What stands before any other value in a pair, by the size of its encoding.
     """
 
-    __slots__ = ("_field", "heads", "is_reduced", "name", "pairs", "text_heads")
+    __slots__ = (
+        "_field",
+        "_kept",
+        "heads",
+        "is_reduced",
+        "is_varied",
+        "name",
+        "pairs",
+        "text_heads",
+    )
 
     def __init__(self, key: str, *, is_reduced: bool) -> None:
         self.name = key[:ATTRIBUTE_KEY_MAX]
         self.is_reduced = is_reduced
         self.pairs: dict[object, bytes] = {}
+        self.is_varied = False
+        self._kept = 0
         self.text_heads: dict[int, bytes] = {}
         self.heads: dict[int, bytes] = {}
         self._field = protobuf.key_field(self.name) + b"\x12"
@@ -72,6 +85,12 @@ class _Key:
             head = self._head(size)
             _keep(self.heads, size, head)
         return head + raw
+
+    def keep(self, value: object, pair: bytes) -> None:
+        """Remember the pair with a short value."""
+        self._kept += 1
+        self.is_varied = self._kept > _VARIED_MIN
+        _keep(self.pairs, value, pair)
 
     def _head(self, size: int) -> bytes:
         prefix = protobuf.varint(size)
@@ -114,8 +133,9 @@ class Writer:
         pairs = self._pairs(given, cut, is_span=True)
         if len(pairs) < len(given):
             record.dropped_attributes += len(given) - len(pairs) - self._finish.silent(given)
-        self._mark(cut, pairs)
-        self._finish.frame(record, self._error_type(given))
+        if cut:
+            _mark(cut, pairs)
+        self._finish.frame(record, None if self._mode == "full" else self._error_type(given))
         record.attributes = {}
         record.encoded = protobuf.span(record, _fields(_SPAN_TAG, pairs))
         return pairs
@@ -146,7 +166,8 @@ class Writer:
         pairs.update(self._pairs(others, cut, is_span=False))
         if len(pairs) < len(given):
             record.dropped_attributes += len(given) - len(pairs) - self._finish.silent(given)
-        self._mark(cut, pairs)
+        if cut:
+            _mark(cut, pairs)
         if record.body is not None:
             record.body = self._finish.body(record.body)
         record.attributes, record.event = {}, None
@@ -160,45 +181,42 @@ class Writer:
         return shown.get(semconv.ERROR_TYPE)
 
     def _pairs(self, given: Mapping[str, AnyValue], cut: list[str], *, is_span: bool) -> Pairs:
-        """Finish and encode attributes: what nearly all of them are on the spot, others by :meth:`_whole`."""
+        """Finish and encode attributes. The innermost loop of all: nearly every value is remembered or a small number."""
         pairs: Pairs = {}
-        keys, masks, short_max = self._keys, self._masks, self._short_max
+        keys = self._keys
         for key, value in given.items():
             known = keys.get(key) or self._learn(key)
             kind = type(value)
-            if kind is str and not known.is_reduced:
-                text = cast("str", value)
-                size = len(text)
-                if size <= _SHORT_MAX:
-                    pair = known.pairs.get(text)
-                    if pair is None:
-                        pair = self._short(known, text, cut)
-                elif size > short_max or not text.isascii() or masks.may_change(text):
-                    pair = self._whole(known, value, cut, is_span=is_span)
-                else:
-                    head = known.text_heads.get(size)
-                    raw = text.encode()
-                    pair = known.with_text(raw) if head is None else head + raw
+            if kind is str:
+                pair = known.pairs.get(value) if len(value) <= _SHORT_MAX else None  # type: ignore[arg-type] # a str
+                if pair is None:
+                    pair = self._text(known, value, cut)  # type: ignore[arg-type] # a str
             elif kind is int and 0 <= value < _INTS and not known.is_reduced:  # type: ignore[operator] # an int
-                pair = known.with_value(_SMALL_INTS[cast("int", value)])
-            elif value is None or (known.is_reduced and self._mode == "none"):
-                continue
+                pair = known.with_value(_SMALL_INTS[value])  # type: ignore[call-overload] # an int
+            elif value is not None:
+                pair = self._other(known, value, cut, is_span=is_span)
             else:
-                pair = self._pair(known, value, cut, is_span=is_span)
-            pairs[known.name] = pair
+                continue
+            if pair is not None:
+                pairs[known.name] = pair
         return pairs
 
-    def _short(self, known: _Key, text: str, cut: list[str]) -> bytes:
-        """Return a pair with a text of at most :data:`_SHORT_MAX` characters."""
-        before = len(cut)
-        if len(text) > self._short_max or not text.isascii():
+    def _text(self, known: _Key, text: str, cut: list[str]) -> bytes | None:
+        """Return the pair with a text that is not remembered; ``None`` where the mode leaves it out."""
+        if known.is_reduced:
+            return self._reduced(known, text, cut, is_span=True)
+        before, size = len(cut), len(text)
+        if size > self._short_max or not text.isascii() or self._masks.may_change(text):
             pair = self._whole(known, text, cut, is_span=True)
-        elif len(text) < self._masks.length_min:
-            pair = known.with_text(text.encode())
         else:
-            pair = known.with_text(protobuf.clean_text(self._masks(text)))
-        if self._masks.is_steady and len(cut) == before:
-            _keep(known.pairs, text, pair)
+            pair = known.with_text(text.encode())
+        if (
+            size <= _SHORT_MAX
+            and not known.is_varied
+            and self._masks.is_steady
+            and len(cut) == before
+        ):
+            known.keep(text, pair)
         return pair
 
     def _learn(self, key: str) -> _Key:
@@ -209,28 +227,38 @@ class Writer:
         known = self._keys[key] = _Key(key, is_reduced=is_reduced)
         return known
 
-    def _pair(self, known: _Key, value: AnyValue, cut: list[str], *, is_span: bool) -> bytes:
+    def _other(
+        self, known: _Key, value: AnyValue, cut: list[str], *, is_span: bool
+    ) -> bytes | None:
+        """Return the pair with a value that is no text; ``None`` where the mode leaves it out."""
         kind = type(value)
         if known.is_reduced:
-            cleaned = self._finish.value(known.name, value, cut, is_span=is_span)
-            return known.with_value(protobuf.any_value(reduced_value(cleaned, self._mode)))
+            return self._reduced(known, value, cut, is_span=is_span)
         if kind is float or kind is bool or (kind is int and self._finish.is_number(value)):
             return known.with_value(protobuf.any_value(value))
-        if kind is list and 0 < len(value) <= _WORDS_MAX and set(map(type, value)) == {str}:  # type: ignore[arg-type, call-overload] # a list
-            return self._words(known, cast("list[str]", value), cut, is_span=is_span)
+        if kind is list and 0 < len(value) <= _WORDS_MAX:  # type: ignore[arg-type] # a list
+            return self._words(known, cast("list[AnyValue]", value), cut, is_span=is_span)
         return self._whole(known, value, cut, is_span=is_span)
 
-    def _words(self, known: _Key, value: list[str], cut: list[str], *, is_span: bool) -> bytes:
-        """Return a pair with a short list of texts, remembered when they are short too."""
-        if max(map(len, value)) > _SHORT_MAX or not self._masks.is_steady:
+    def _reduced(
+        self, known: _Key, value: AnyValue, cut: list[str], *, is_span: bool
+    ) -> bytes | None:
+        if self._mode == "none":
+            return None
+        cleaned = self._finish.value(known.name, value, cut, is_span=is_span)
+        return known.with_value(protobuf.any_value(reduced_value(cleaned, self._mode)))
+
+    def _words(self, known: _Key, value: list[AnyValue], cut: list[str], *, is_span: bool) -> bytes:
+        """Return the pair with a short list, remembered when it holds nothing but short texts."""
+        words = tuple(value) if set(map(type, value)) == {str} else ()
+        if not words or not self._masks.is_steady or max(map(len, words)) > _SHORT_MAX:  # type: ignore[arg-type] # texts
             return self._whole(known, value, cut, is_span=is_span)
-        words = tuple(value)
         pair = known.pairs.get(words)
         if pair is None:
             before = len(cut)
             pair = self._whole(known, value, cut, is_span=is_span)
-            if len(cut) == before:
-                _keep(known.pairs, words, pair)
+            if len(cut) == before and not known.is_varied:
+                known.keep(words, pair)
         return pair
 
     def _whole(self, known: _Key, value: AnyValue, cut: list[str], *, is_span: bool) -> bytes:
@@ -239,10 +267,11 @@ class Writer:
             return known.with_text(protobuf.clean_text(cleaned))
         return known.with_value(protobuf.any_value(cleaned))
 
-    def _mark(self, cut: list[str], pairs: Pairs) -> None:
-        if cut:
-            known = _Key(semconv.AGENTOPS_TRUNCATED, is_reduced=False)
-            pairs[known.name] = known.with_value(protobuf.any_value(cut))
+
+def _mark(cut: list[str], pairs: Pairs) -> None:
+    """Tell which attributes were cut."""
+    known = _Key(semconv.AGENTOPS_TRUNCATED, is_reduced=False)
+    pairs[known.name] = known.with_value(protobuf.any_value(cut))
 
 
 def _fields(tag: bytes, pairs: Pairs) -> bytes:
