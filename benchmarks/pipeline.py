@@ -7,7 +7,8 @@ uncompressed, to a receiver in another process that reads and answers. Reported 
 (all threads) per span: making it, and everything after it. A provider without any processor is measured as
 well and subtracted, so that what remains is the pipeline alone. Minimum of the rounds.
 
-The last line is the whole of ours: spans of the manager, with sessions, masks and limits, the disk spool on.
+The first two of ours take the spans of the same provider, the last one makes its own; all of them mask, limit
+and price, which the stock pipeline does not.
 """
 
 import argparse
@@ -20,14 +21,11 @@ import threading
 import time
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from agentops.telemetry.config import BatchConfig, ExporterConfig, SpoolConfig, TelemetryConfig
-from agentops.telemetry.destination import connect
 from agentops.telemetry.manager import TelemetryManager
-from agentops.telemetry.pipeline import Pipeline
-from agentops.telemetry.recording import span_record
 
 MESSAGE = '[{"role":"user","parts":[{"type":"text","content":"%s"}]}]' % ("hello world " * 40)
 
@@ -72,32 +70,20 @@ def sink(port_pipe):
         threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
 
-class Doorway(SpanProcessor):
-    """Our pipeline behind a stock provider: the manager's own way in, without sessions and masks."""
-
-    def __init__(self, pipeline):
-        self.pipeline = pipeline
-
-    def on_end(self, span):
-        self.pipeline.submit(span, 1500)
-
-    def force_flush(self, timeout_millis=30000):
-        return self.pipeline.flush(timeout_millis)
-
-    def shutdown(self):
-        self.pipeline.shutdown()
-
-
 def stock(url):
     exporter = OTLPSpanExporter(f"{url}/v1/traces")
     return BatchSpanProcessor(exporter, max_queue_size=1 << 20, schedule_delay_millis=500)
 
 
-def ours(url, spool=None):
-    batch = BatchConfig(queue_bytes_max=1 << 30)
-    disk = SpoolConfig(directory=spool) if spool else None
-    destinations = connect([ExporterConfig(type="otlp", endpoint=url)], batch=batch, spool=disk)
-    return Doorway(Pipeline(destinations, lambda span: [span_record(span, None)], batch=batch))
+def manager(url, spool):
+    return TelemetryManager(
+        TelemetryConfig(
+            exporters=(ExporterConfig(type="otlp", endpoint=url),),
+            batch=BatchConfig(queue_bytes_max=1 << 30),
+            spool=SpoolConfig(directory=spool, enabled=bool(spool)),
+        ),
+        service_name="benchmark",
+    )
 
 
 class Stock:
@@ -122,16 +108,25 @@ class Stock:
         self.provider.shutdown()
 
 
+class Attached(Stock):
+    """The same spans, with our processor."""
+
+    def __init__(self, url, spool=None):
+        self.manager = manager(url, spool)
+        super().__init__(self.manager.span_processor)
+
+    def flush(self):
+        assert self.manager.flush(60_000), self.manager.stats()
+
+    def shutdown(self):
+        self.manager.shutdown()
+
+
 class Whole:
     """Spans of our manager, as the instrumentations make them."""
 
     def __init__(self, url, spool):
-        config = TelemetryConfig(
-            exporters=(ExporterConfig(type="otlp", endpoint=url),),
-            batch=BatchConfig(queue_bytes_max=1 << 30),
-            spool=SpoolConfig(directory=spool),
-        )
-        self.manager = TelemetryManager(config, service_name="benchmark")
+        self.manager = manager(url, spool)
         self.end = self.manager.end_span
 
     def start(self, told):
@@ -172,8 +167,8 @@ def main():
         contenders = {
             "provider alone": Stock,
             "opentelemetry": lambda: Stock(stock(url)),
-            "agentops, memory only": lambda: Stock(ours(url)),
-            "agentops, with spool": lambda: Stock(ours(url, folder)),
+            "agentops, memory only": lambda: Attached(url),
+            "agentops, with spool": lambda: Attached(url, folder),
             "agentops, whole": lambda: Whole(url, folder),
         }
         costs = {name: [] for name in contenders}

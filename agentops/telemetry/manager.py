@@ -47,6 +47,7 @@ from agentops.telemetry.provider import (
     foreign_provider,
     own_resource,
 )
+from agentops.telemetry.recording import copied_attributes
 from agentops.telemetry.records import AnyValue, Scope
 from agentops.telemetry.spans import DeferredSpan, OwnIds, SpanHome
 from agentops.telemetry.stats import LossReport, Stats
@@ -520,4 +521,4 @@ def _weigh_item(item: Item) -> int:
         return weigh(item.attributes) + weigh(item.body) + weigh(item.event)
     if isinstance(item, CompletedSpan):
         return weigh(item.completion.attributes)
-    return weigh(dict(item.attributes or {}))
+    return weigh_attributes(copied_attributes(item.attributes))

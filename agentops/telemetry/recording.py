@@ -32,6 +32,7 @@ from agentops.telemetry.spans import IS_REMOTE, IS_REMOTE_KNOWN, DeferredSpan, l
 
 __all__ = [
     "call_event_record",
+    "copied_attributes",
     "event_record",
     "pending_of_completion",
     "span_record",
@@ -90,9 +91,9 @@ def _stock_record(span: ReadableSpan) -> SpanRecord:
         kind=span.kind.value + 1,
         flags=flags,
         trace_state=context.trace_state.to_header() if context.trace_state else "",
-        attributes=dict(span.attributes or {}),
+        attributes=copied_attributes(span.attributes),
         events=[
-            SpanEventRecord(each.name, each.timestamp, dict(each.attributes or {}))
+            SpanEventRecord(each.name, each.timestamp, copied_attributes(each.attributes))
             for each in span.events
         ],
         links=[link_record(link) for link in span.links],
@@ -104,6 +105,12 @@ def _stock_record(span: ReadableSpan) -> SpanRecord:
         dropped_events=span.dropped_events,
         dropped_links=span.dropped_links,
     )
+
+
+def copied_attributes(attributes: Mapping[str, Any] | None) -> dict[str, AnyValue]:
+    """Return a copy of attributes; those of stock spans take a lock for each one, unless asked for all at once."""
+    copy = getattr(attributes, "copy", None)
+    return dict(attributes or {}) if copy is None else dict(copy())
 
 
 @lru_cache(maxsize=256)

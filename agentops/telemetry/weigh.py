@@ -37,8 +37,16 @@ def weigh_attributes(attributes: Mapping[str, object]) -> int:
         if kind is str:
             total += len(value)  # type: ignore[arg-type]  # a str
         elif kind not in _SCALARS:
-            total += weigh(value)
+            words = _weigh_words(value) if kind is list else None  # type: ignore[arg-type]  # a list
+            total += weigh(value) if words is None else words
     return total
+
+
+def _weigh_words(value: list[object]) -> int | None:
+    """Return what a short list of texts weighs, such as tags; ``None`` for any other list."""
+    if len(value) > _SAMPLE or set(map(type, value)) != {str}:
+        return None
+    return _SMALL * (len(value) + 1) + sum(map(len, value))  # type: ignore[arg-type]  # texts
 
 
 def weigh_call(complete: object) -> int:

@@ -5,7 +5,7 @@ once: what is short, plain and harmless, as nearly all values are, becomes bytes
 come again and again are remembered. Everything else goes through the :class:`Finisher` and the encoder's long way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from agentops import semconv
@@ -236,8 +236,8 @@ class Writer:
             return self._reduced(known, value, cut, is_span=is_span)
         if kind is float or kind is bool or (kind is int and self._finish.is_number(value)):
             return known.with_value(protobuf.any_value(value))
-        if kind is list and 0 < len(value) <= _WORDS_MAX:  # type: ignore[arg-type] # a list
-            return self._words(known, cast("list[AnyValue]", value), cut, is_span=is_span)
+        if (kind is list or kind is tuple) and 0 < len(value) <= _WORDS_MAX:  # type: ignore[arg-type] # see left
+            return self._words(known, cast("Sequence[AnyValue]", value), cut, is_span=is_span)
         return self._whole(known, value, cut, is_span=is_span)
 
     def _reduced(
@@ -248,7 +248,9 @@ class Writer:
         cleaned = self._finish.value(known.name, value, cut, is_span=is_span)
         return known.with_value(protobuf.any_value(reduced_value(cleaned, self._mode)))
 
-    def _words(self, known: _Key, value: list[AnyValue], cut: list[str], *, is_span: bool) -> bytes:
+    def _words(
+        self, known: _Key, value: Sequence[AnyValue], cut: list[str], *, is_span: bool
+    ) -> bytes:
         """Return the pair with a short list, remembered when it holds nothing but short texts."""
         words = tuple(value) if set(map(type, value)) == {str} else ()
         if not words or not self._masks.is_steady or max(map(len, words)) > _SHORT_MAX:  # type: ignore[arg-type] # texts
