@@ -33,6 +33,7 @@ class Host:
         self.process = subprocess.Popen(
             [sys.executable, str(HOST), model_url, collector_url, textwrap.dedent(body)],
             env={**os.environ, "XDG_STATE_HOME": str(state), **environment},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -46,6 +47,11 @@ class Host:
             if line.strip() == word:
                 return
         raise AssertionError(f"ended without {word!r}: {self.process.stderr.read()}")
+
+    def say(self, word):
+        """Write a line to its standard input."""
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
 
     def end(self, timeout_s=100):
         """Wait for its end."""

@@ -6,6 +6,7 @@ What each status means is in ``tests/unit/telemetry/exporters/test_otlp_grpc.py`
 import grpc
 import pytest
 from support.otlp_grpc import Receiver
+from support.raw_grpc import RawGrpc
 
 RETRY_IN_1_MS = b"\x0a\x04\x10\xc0\x84\x3d"
 FAULTS = {
@@ -49,3 +50,55 @@ def test_s65_what_grpc_asks_to_repeat_is_repeated(host, receiver, fault):
     assert len(ended.err) < 2_000
     assert not receiver.plan
     assert "chat m-0" == model_calls(receiver)[-1]
+
+
+@pytest.mark.parametrize("fault", ["goaway", "drop", "trailer"])
+def test_s65_connections_that_are_given_up_lose_nothing_and_take_no_memory(host, fault):
+    body = """
+    import agentops, resource
+    peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    agentops.init(telemetry={"exporters": [{"type": "otlp", "endpoint": "127.0.0.1:PORT", "protocol": "grpc"}]})
+    call(0); flush(); before = peak(); say("READY")
+    sys.stdin.readline()
+    for n in range(1, 4): call(n)
+    for _ in range(100):
+        if flush(): break
+        time.sleep(0.1)
+    say((peak() - before) // 1024)
+    [told] = agentops.get_client().telemetry.stats().destinations.values()
+    say([told.sent - told.accepted, told.retried > 0])
+    """
+    with RawGrpc() as receiver:
+        program = host(body.replace("PORT", str(receiver.port)))
+        program.wait_for("READY")
+        receiver.plan += [fault] * 2
+        program.say("go")
+        ended = program.end()
+
+    assert 0 == ended.status, ended.err
+    growth, told = ended.out.splitlines()[-2:]
+    assert "[0, True]" == told
+    assert int(growth) <= 16  # the catalogue says 8; a hundred were sent
+
+
+def test_each_side_of_a_fork_has_a_channel_of_its_own(host, receiver):
+    body = """
+    import agentops
+    agentops.init(telemetry={"exporters": [{"type": "otlp", "endpoint": "127.0.0.1:PORT", "protocol": "grpc"}]})
+    call(0); flush()
+    children = []
+    for n in (1, 2):
+        child = os.fork()
+        if not child:
+            mine = openai.OpenAI(api_key="x", base_url=f"{MODEL_URL}/v1", max_retries=0)
+            mine.chat.completions.create(**request(n)); sys.exit(0 if flush() else 1)
+        children.append(child)
+    call(3)
+    for _ in range(100):
+        if flush(): break
+    say([os.waitpid(child, 0)[1] for child in children])
+    """
+    ended = host(body.replace("PORT", str(receiver.port))).end()
+
+    assert (0, "[0, 0]") == (ended.status, ended.out.strip()), ended.err
+    assert [f"chat m-{n}" for n in range(4)] == sorted(model_calls(receiver))

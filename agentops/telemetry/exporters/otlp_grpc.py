@@ -33,6 +33,7 @@ _METHODS = {
     "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
 }
 _UNIMPLEMENTED = "grpc 12"
+_UNREADABLE = "received metadata size exceeds"
 _ENCODINGS: dict[str, EncodingName] = {"traces": "traces_protobuf", "logs": "logs_protobuf"}
 _OPTIONS = (
     ("grpc.max_send_message_length", 64 * 1024 * 1024),
@@ -101,8 +102,11 @@ class OtlpGrpcExporter(Exporter):
         code: int = error.code().value[0]
         details = " ".join((error.details() or "").split())[:300]
         wait_s = retry_info_s(dict(error.trailing_metadata() or ()))
+        if _UNREADABLE in details:  # what the receiver said of the batch was not read
+            code = grpc.StatusCode.UNAVAILABLE.value[0]
         if code == grpc.StatusCode.UNAVAILABLE.value[0]:
             # A channel that was refused waits by itself before it tries again: the destination does that.
+            # One whose answer is too long would read on.
             self.shutdown()
         gone = code == grpc.StatusCode.UNAVAILABLE.value[0] and "refused" in details
         return from_grpc_status(code, wait_s, details, is_unreachable=gone)
