@@ -17,8 +17,6 @@ from agentops.guard import guarded
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from typing_extensions import Unpack
-
     from agentops.config import Config
     from agentops.providers.instrumented_provider import InstrumentedProvider
     from agentops.providers.libraries import Libraries
@@ -35,7 +33,6 @@ __all__ = [
     "current_session",
     "flush",
     "get_client",
-    "init",
     "merged",
     "prepare",
     "record",
@@ -240,9 +237,8 @@ def active() -> Client | None:
     return _state.client
 
 
-def get_client() -> Client | None:
-    """Return the running client, for programs that need its parts; ``None`` when there is none."""
-    return _state.client
+get_client = active
+"""The name of :func:`active` for programs that need the parts of the client."""
 
 
 def required() -> Client:
@@ -280,30 +276,11 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def init(api_key: str | None = None, **options: "Unpack[InitOptions]") -> "Session | None":
-    """Start AgentOps: read the configuration, instrument the providers, start the automatic session.
-
-    Nothing is sent on the caller's thread. A second call changes nothing and returns the same; settings
-    that differ from those in use are warned about.
-
-    Args:
-        api_key: Key of the AgentOps destination; by default from file or environment.
-        **options: See :class:`InitOptions`.
-
-    Returns:
-        The automatic session, or ``None`` where it is switched off.
-
-    Raises:
-        ConfigurationError: A setting is not usable; the message names its path.
-    """
-    return begin({**options, "api_key": api_key}).sessions.automatic
-
-
 def begin(options: Mapping[str, Any], behaviour: Mapping[str, Any] | None = None) -> Client:
     """Return the running client, or make one.
 
     Args:
-        options: Keywords of :func:`init`; ``None`` as a value means not given.
+        options: ``api_key`` and the keys of :class:`InitOptions`; ``None`` as a value means not given.
         behaviour: Fields of :class:`Behaviour`.
 
     Raises:
