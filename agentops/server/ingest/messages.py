@@ -37,7 +37,6 @@ _ROLES: Final = {
     "function": "tool",
 }
 _DEPTH_MAX: Final = 16
-_INDEX_MAX: Final = 100_000
 _WRAPPERS: Final = frozenset(
     {"message", "message_content", "tool_call", "document", "prompt", "completion", "tool"}
 )
