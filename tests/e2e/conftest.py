@@ -11,6 +11,7 @@ from support.backend import BackendProcess
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "agentops/server/static"
 LONG = 10_000
+PATIENCE_MS = 60_000  # a busy machine takes its time
 
 
 def chromium_path():
@@ -25,8 +26,9 @@ def browser():
         pytest.skip("no Chromium on this machine: the tests that drive a browser need one")
     if not (STATIC / "index.html").exists():
         pytest.skip("the web UI is not built; run: make agentops/server/static/index.html")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox", "--disable-gpu"]
@@ -90,7 +92,7 @@ def visit(browser):
     def open_visitor(backend, **options):
         options = {"viewport": {"width": 1440, "height": 900}, **options}
         context = browser.new_context(**options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         visitors.append((Visitor(context, backend), context))
         return visitors[-1][0]
 

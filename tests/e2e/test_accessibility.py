@@ -47,6 +47,7 @@ def test_theme_follows_the_system_until_it_is_chosen(seeded, visit):
     page = visit(seeded, color_scheme="dark").open("/sessions?range=all")
     root = page.locator("html")
     expect(root).to_have_attribute("data-theme", "dark")
+    page.locator(".session-list .row").first.wait_for()  # the theme is there before the keys are
 
     page.keyboard.press("t")
     expect(root).to_have_attribute("data-theme", "light")

@@ -3,6 +3,9 @@
 A change wakes the publisher, which reads the new lines of the sessions concerned once for all pages.
 A page that was away asks with ``Last-Event-ID``; if what it missed is no longer kept, it is told
 ``reset`` and reads everything again. A page may follow only the sessions that match a filter.
+
+What changes after a page has read and before its stream stands reaches nobody: so each stream begins with
+``connected``, which says how long nothing has changed, and the page can tell whether to read anew.
 """
 
 import asyncio
@@ -13,6 +16,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from agentops import clock
 from agentops.errors import StorageError
 from agentops.guard import guarded
 from agentops.server.schemas import SessionRow, SpanBatch
@@ -53,6 +57,9 @@ class Live:
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=_KEPT)
         self._clients: set[_Client] = set()
         self._changed: dict[str, int] = {}
+        self._changed_ns = (
+            clock.monotonic_ns()
+        )  # what was before the start of the server is not known
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._is_closed = False
@@ -88,7 +95,9 @@ class Live:
         missed = self._missed(last_id, q)
         self._clients.add(client)
         try:
-            yield f"retry: 1000\nid: {self._id(self._number)}\n: connected\n\n".encode()
+            quiet_ms = (clock.monotonic_ns() - self._changed_ns) // 1_000_000
+            told = f'event: connected\ndata: {{"quiet_ms": {quiet_ms}}}'
+            yield f"retry: 1000\nid: {self._id(self._number)}\n{told}\n\n".encode()
             for message in missed:
                 yield message
             while not (self._is_closed and client.is_empty):
@@ -105,6 +114,7 @@ class Live:
             client.put(b": the server is stopping\n\n")
 
     def _note(self, sessions: dict[str, int]) -> None:
+        self._changed_ns = clock.monotonic_ns()
         for session, count in sessions.items():
             self._changed[session] = self._changed.get(session, 0) + count
         self._wake.set()

@@ -2,7 +2,8 @@
  * News from the server by one event stream for the whole page.
  *
  * Browsers allow six HTTP/1.1 connections to a host, so a page that is out of sight lets go of its
- * stream and, once it is seen again, tells its listeners to ask for everything anew (`reset`).
+ * stream and, once it is seen again, tells its listeners to ask for everything anew (`reset`). So it does
+ * when the server says, as the stream begins, that something has changed since the last one ended.
  */
 import { useEffect, useRef, useSyncExternalStore } from "react";
 import type { SessionRow } from "~/api/types";
@@ -23,6 +24,7 @@ class LiveFeed {
   #retry: ReturnType<typeof setTimeout> | null = null;
   #failures = 0;
   #hasStood = false;
+  #stoodUntilMs = 0; // on the page's clock, which begins with the page
   #state: LiveState = "connecting";
   readonly #listeners = new Set<Listener>();
   readonly #watchers = new Set<() => void>();
@@ -69,6 +71,11 @@ class LiveFeed {
       if (wasLost) this.#tell({ type: "reset" });
     };
     source.onerror = () => this.#onError(source);
+    source.addEventListener("connected", (event) => {
+      const { quiet_ms } = JSON.parse(event.data) as { quiet_ms: number };
+      if (quiet_ms < performance.now() - this.#stoodUntilMs) this.#tell({ type: "reset" });
+      this.#stoodUntilMs = Number.POSITIVE_INFINITY;
+    });
     source.addEventListener("session.upsert", (event) => {
       this.#tell({ type: "session", row: JSON.parse(event.data) as SessionRow });
     });
@@ -80,6 +87,7 @@ class LiveFeed {
   }
 
   #onError(source: EventSource): void {
+    this.#fall();
     this.#failures += 1;
     const isDown = this.#failures > 1 || source.readyState === EventSource.CLOSED;
     if (isDown && this.#hasStood) this.#set("lost"); // else the page itself says what is wrong
@@ -88,7 +96,12 @@ class LiveFeed {
     this.#retry = setTimeout(() => this.#connect(), wait);
   }
 
+  #fall(): void {
+    this.#stoodUntilMs = Math.min(this.#stoodUntilMs, performance.now());
+  }
+
   #close(): void {
+    this.#fall();
     if (this.#retry) clearTimeout(this.#retry);
     this.#retry = null;
     this.#source?.close();

@@ -31,8 +31,6 @@ class Stream:
             fields = dict(line.split(": ", 1) for line in text.strip().split("\n"))
             if "event" in fields:
                 return fields.get("id", ""), fields["event"], json.loads(fields["data"])
-            if "id" in fields:
-                return fields["id"], "connected", None
 
     async def close(self):
         await self._messages.aclose()
@@ -172,6 +170,22 @@ def test_page_with_a_filter_that_missed_something_reads_anew(live):
         back = Stream(live, last_id, q="name:b")
         await back.next()
         assert "reset" == (await back.next())[1]
+
+    live(test)
+
+
+def test_stream_begins_with_how_long_nothing_has_changed(live):
+    async def test(live):
+        quiet = (await Stream(live).next())[2]["quiet_ms"]
+        await asyncio.sleep(0.1)
+        stream = Stream(live)
+        assert quiet + 90 <= (await stream.next())[2]["quiet_ms"]
+        began = time.monotonic()
+        live.changed({"a": 1})
+        await stream.next()
+        quiet = (await Stream(live).next())[2]["quiet_ms"]
+
+        assert quiet <= (time.monotonic() - began) * 1e3
 
     live(test)
 

@@ -74,16 +74,16 @@ export function useLiveSessions(query: SessionQuery, isLive: boolean, isHeld: bo
   useNews((news) => {
     if (news.type === "spans") return;
     readSummary();
-    if (news.type === "reset") {
+    const pages = client.getQueryData(queryKey);
+    if (news.type === "reset" || !pages) {
       void client.invalidateQueries({ queryKey: ["sessions"] });
       return;
     }
     const { row } = news;
-    const pages = client.getQueryData(queryKey);
-    const isKnown = pages?.pages.some((page) =>
+    const isKnown = pages.pages.some((page) =>
       page.sessions.some((r) => r.session_id === row.session_id),
     );
-    if (pages && isKnown) {
+    if (isKnown) {
       client.setQueryData(queryKey, patchRows(pages, new Map([[row.session_id, row]])));
     } else readTop();
   }, isLive);
