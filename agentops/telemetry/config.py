@@ -346,7 +346,8 @@ class TelemetryConfig:
     Attributes:
         provider: ``private``: a TracerProvider of our own; ``attach``: our processor is added to the
             program's global TracerProvider; ``global``: ours becomes the global one if none is set.
-        content: How much of prompts and answers is recorded.
+        content: How much of prompts and answers is recorded: all of it, its shape (``metadata``), or nothing.
+            Texts of errors, which may quote it, are content too; types and codes of errors always stay.
         content_on: Where the content of an instrumented call stands: on its span, on its event, or both.
         sampling: Which sessions are recorded.
         exporters: Destinations. In code an exporter object may stand for a mapping, also a stock

@@ -2,7 +2,8 @@
 
 Content is what people and models say and what tools are given and return. ``full`` keeps it,
 ``metadata`` keeps its shape (roles, kinds of parts, names of tools, lengths), ``none`` keeps nothing
-of it, and nothing that may repeat it: texts of errors go too, their types stay.
+of it. Texts of errors are content, for they may repeat it: services quote what they refuse. Their types
+stay.
 """
 
 import json
@@ -22,6 +23,7 @@ __all__ = [
     "is_content",
     "is_content_field",
     "is_left_out",
+    "is_spoken",
     "narrow",
     "reduced_value",
 ]
@@ -63,6 +65,7 @@ _PLAIN_FIELDS: Final = frozenset(
 _CONTENT: Final = frozenset(
     {
         *CONTENT_FIELDS.values(),
+        semconv.EXCEPTION_STACKTRACE,
         semconv.GEN_AI_SYSTEM_INSTRUCTIONS,
         semconv.GEN_AI_TOOL_DEFINITIONS,
         semconv.GEN_AI_TOOL_CALL_ARGUMENTS,
@@ -98,10 +101,15 @@ _NODES_MAX: Final = 1_000
 
 
 def is_content(key: str) -> bool:
-    """Whether an attribute of this name is content, other than the text of an error."""
-    if key in _ERROR_TEXTS or key in _SAFE_PROMPT:
+    """Whether an attribute of this name is content."""
+    if key in _SAFE_PROMPT:
         return False
     return key in _CONTENT or key.startswith(_PREFIXES)
+
+
+def is_spoken(key: str) -> bool:
+    """Whether an attribute of this name is content, other than the text of an error."""
+    return key not in _ERROR_TEXTS and is_content(key)
 
 
 def narrow(record: Record, mode: str) -> Record:
@@ -113,7 +121,7 @@ def narrow(record: Record, mode: str) -> Record:
             for each in record.events
         ]
         message = record.status_message
-        if mode == "none":
+        if mode != "full":
             message = str(record.attributes.get(semconv.ERROR_TYPE) or "")
         return replace(record, attributes=attributes, events=events, status_message=message)
     reduced = replace(record, attributes=attributes)
@@ -136,7 +144,7 @@ def reduced_attributes(attributes: Mapping[str, AnyValue], mode: str) -> dict[st
 
 def is_left_out(key: str, mode: str) -> bool:
     """Whether an attribute of this name is not recorded at all."""
-    return mode == "none" and (key in _ERROR_TEXTS or is_content(key))
+    return mode == "none" and is_content(key)
 
 
 def reduced_value(value: AnyValue, mode: str) -> AnyValue:

@@ -14,7 +14,7 @@ from agentops import semconv
 from agentops.events import LLMEvent
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import TelemetryConfig
-from agentops.telemetry.content import is_content
+from agentops.telemetry.content import is_spoken
 from agentops.telemetry.destination import Destination
 from agentops.telemetry.head import Head
 from agentops.telemetry.masking import Masks
@@ -116,7 +116,7 @@ class Preparation:
         """Return attributes as others may see them: reduced, masked, limited. For any thread."""
         finish = Finisher(self._config.limits, self._config.content, self._masks)
         if self._config.content_on == "events":
-            attributes = {key: each for key, each in attributes.items() if not is_content(key)}
+            attributes = {key: each for key, each in attributes.items() if not is_spoken(key)}
         return finish.present(attributes)
 
     def complete(self, items: Sequence[object]) -> None:
@@ -206,7 +206,7 @@ class Preparation:
         place = self._config.content_on
         if place == "spans":
             return {}
-        content = {key: each for key, each in record.attributes.items() if is_content(key)}
+        content = {key: each for key, each in record.attributes.items() if is_spoken(key)}
         if place == "events":
             for key in content:
                 del record.attributes[key]

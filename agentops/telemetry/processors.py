@@ -140,7 +140,7 @@ class Finisher:
                 break
             if len(key) > ATTRIBUTE_KEY_MAX:
                 key = key[:ATTRIBUTE_KEY_MAX]
-            if mode != "full" and (is_left_out(key, mode) or is_content(key)):
+            if mode != "full" and is_content(key):
                 if mode == "metadata" and value is not None:
                     kept[key] = reduced_value(self.value(key, value, cut, is_span=is_span), mode)
                 continue
@@ -199,7 +199,7 @@ class Finisher:
         """
         limits = self._limits
         record.name = self._text(record.name)
-        if self._mode == "none":
+        if self._mode != "full":
             record.status_message = str(error_type or "")
         elif record.status_message:
             record.status_message = self._text(record.status_message)

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from agentops import semconv
 from agentops.telemetry import protobuf
 from agentops.telemetry.config import ContentMode, LimitsConfig
-from agentops.telemetry.content import is_content, is_left_out, reduced_value
+from agentops.telemetry.content import is_content, reduced_value
 from agentops.telemetry.masking import Masks
 from agentops.telemetry.processors import ATTRIBUTE_KEY_MAX, Finisher
 from agentops.telemetry.records import AnyValue, EventRecord, SpanRecord
@@ -175,7 +175,7 @@ class Writer:
 
     def _error_type(self, given: Mapping[str, AnyValue]) -> AnyValue:
         """Return the finished type of an error where it is all that may be told of it."""
-        if self._mode != "none" or semconv.ERROR_TYPE not in given:
+        if self._mode == "full" or semconv.ERROR_TYPE not in given:
             return None
         shown = self._finish.present({semconv.ERROR_TYPE: given[semconv.ERROR_TYPE]})
         return shown.get(semconv.ERROR_TYPE)
@@ -220,8 +220,7 @@ class Writer:
         return pair
 
     def _learn(self, key: str) -> _Key:
-        mode = self._mode
-        is_reduced = mode != "full" and (is_left_out(key, mode) or is_content(key))
+        is_reduced = self._mode != "full" and is_content(key)
         if len(self._keys) >= _KEYS_MAX:
             self._keys.clear()
         known = self._keys[key] = _Key(key, is_reduced=is_reduced)

@@ -1,10 +1,13 @@
 """How is a JSON value of unknown shape looked into? Instrumentation floor: typed looks that never fail."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-__all__ = ["Json", "count", "mapping", "mappings", "parsed", "text"]
+__all__ = ["Json", "code", "count", "mapping", "mappings", "parsed", "text"]
+
+_CODE = re.compile(r"[\w.:/-]{1,128}")
 
 Json: TypeAlias = Mapping[str, object]
 """A JSON object."""
@@ -16,6 +19,14 @@ def text(body: Json, name: str) -> str:
     """Return the text under ``name``, ``""`` when there is none."""
     value = body.get(name)
     return value if isinstance(value, str) else ""
+
+
+def code(*values: object) -> str:
+    """Return the first that is a code and no sentence, which might quote a prompt; ``""`` for none."""
+    for value in values:
+        if isinstance(value, (str, int)) and _CODE.fullmatch(told := str(value)):
+            return told
+    return ""
 
 
 def count(body: Json, name: str) -> int | None:

@@ -67,21 +67,19 @@ def test_content_full_carries_content():
     assert everything_about(SECRET).count(SECRET.encode()) > 20
 
 
-@pytest.mark.parametrize("settings", [{"content": "none"}])
-def test_content_none_leaves_no_byte_of_it(settings):
-    sent = everything_about(SECRET, **settings)
+@pytest.mark.parametrize("mode", ["none", "metadata"])
+def test_less_than_full_leaves_no_byte_of_it(mode):
+    sent = everything_about(SECRET, content=mode)
 
     assert SECRET.encode() not in sent
     assert b"ValueError" in sent
 
 
-def test_content_metadata_keeps_shapes_and_texts_of_errors_only():
+def test_content_metadata_keeps_shapes():
     sent = everything_about(SECRET, content="metadata")
 
     assert b"<26 characters>" in sent
-    assert b"refused: " + SECRET.encode() in sent
-    for line in sent.split(b"gen_ai.input.messages")[1:]:
-        assert SECRET.encode() not in line[:24]
+    assert b"<35 characters>" in sent  # of the error's text
 
 
 def test_keys_of_providers_never_leave():

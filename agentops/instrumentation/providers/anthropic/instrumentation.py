@@ -39,6 +39,7 @@ from agentops.instrumentation.providers.anthropic.wire import (
     stream_events,
 )
 from agentops.instrumentation.providers.base import Target
+from agentops.instrumentation.providers.fields import code
 from agentops.instrumentation.providers.http import HttpExchange, header_fields
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation
 from agentops.instrumentation.tools import ToolRun
@@ -234,8 +235,7 @@ class AnthropicInstrumentation(StainlessInstrumentation):
     def read_error(self, call: LLMCall, error: BaseException) -> None:
         """Read the provider's code, the exchange that failed, and the request it was for."""
         body = getattr(error, "body", None)
-        kind = field(field(body, "error"), "type")
-        call.error_type = kind if isinstance(kind, str) else type(error).__name__
+        call.error_type = code(field(field(body, "error"), "type")) or type(error).__name__
         response = getattr(error, "response", None)
         request = _told(error, "request")
         headers = getattr(response, "headers", None)
@@ -321,8 +321,8 @@ def _read_http(call: LLMCall, status: int, headers: Mapping[str, str], retries: 
 
 def _read_fault(call: LLMCall, fault: object) -> None:
     """Read an error that came in the middle of a stream."""
-    kind, message = field(fault, "type"), field(fault, "message")
-    call.error_type = kind if isinstance(kind, str) else "error"
+    message = field(fault, "message")
+    call.error_type = code(field(fault, "type")) or "error"
     call.error_message = message if isinstance(message, str) else ""
 
 

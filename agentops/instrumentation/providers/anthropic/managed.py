@@ -11,6 +11,7 @@ from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Message, Part, Usage
 from agentops.instrumentation.providers.anthropic.blocks import field, plain, read_parts
 from agentops.instrumentation.providers.anthropic.messages import read_usage
+from agentops.instrumentation.providers.fields import code
 
 __all__ = ["SessionReader", "read_batch", "read_batch_results", "read_session_input"]
 
@@ -87,8 +88,8 @@ def _read_error(call: LLMCall, error: object) -> None:
     """Read an error of the session; one after which it tries again by itself is none of the run."""
     if field(field(error, "retry_status"), "type") == "retrying":
         return
-    kind, message = field(error, "type"), field(error, "message")
-    call.error_type = kind if isinstance(kind, str) else "session_error"
+    message = field(error, "message")
+    call.error_type = code(field(error, "type")) or "session_error"
     call.error_message = message if isinstance(message, str) else ""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall
 from agentops.instrumentation.providers.base import Target
+from agentops.instrumentation.providers.fields import code
 from agentops.instrumentation.providers.http import HttpExchange
 from agentops.instrumentation.providers.openai.older import (
     closes_failed_streams,
@@ -244,8 +245,8 @@ class OpenAIInstrumentation(StainlessInstrumentation):
                 is_timeout = "Timeout" in type(error).__name__
                 call.error_type = "APITimeoutError" if is_timeout else "APIConnectionError"
             return None
-        code = getattr(error, "code", None) or getattr(error, "type", None)
-        call.error_type = code if isinstance(code, str) and code else type(error).__qualname__
+        told = code(getattr(error, "code", None), getattr(error, "type", None))
+        call.error_type = told or type(error).__qualname__
         request = getattr(error, "request", None)
         response = getattr(error, "response", None)
         if response is None:
@@ -253,8 +254,8 @@ class OpenAIInstrumentation(StainlessInstrumentation):
                 call.request.wire = sent_bytes(request)
             return None
         retries = getattr(request, "headers", {}).get("x-stainless-retry-count", "")
-        told = int(retries) if retries.isdigit() else 0
-        return self.read_exchange({"response": response, "retries_taken": told})
+        taken = int(retries) if retries.isdigit() else 0
+        return self.read_exchange({"response": response, "retries_taken": taken})
 
     def _client(self, client: object) -> _Client:
         # What the property of that name returns after a look at how the client signs in.

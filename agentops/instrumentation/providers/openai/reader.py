@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Usage, merge_usage
-from agentops.instrumentation.providers.fields import Json, count, mapping, text
+from agentops.instrumentation.providers.fields import Json, code, count, mapping, text
 
 __all__ = ["LookReader", "Reader", "read_error", "read_parameters", "read_usage"]
 
@@ -149,8 +149,7 @@ def read_error(call: LLMCall, body: Json) -> None:
     """Read an ``error`` object in an answer whose HTTP status says nothing of it."""
     if not body.get("error") or not (error := mapping(body, "error")):
         return
-    kind = error.get("code") or error.get("type") or "error"
-    call.error_type = call.error_type or str(kind)
+    call.error_type = call.error_type or code(error.get("code"), error.get("type")) or "error"
     call.error_message = call.error_message or text(error, "message")
 
 
