@@ -80,7 +80,7 @@ class Reply:
 
 @dataclass
 class Request:
-    """What came. ``at`` is ``time.monotonic()``."""
+    """What came. ``at`` is ``time.monotonic()``, ``connection`` the number of its connection."""
 
     method: str
     path: str
@@ -88,6 +88,7 @@ class Request:
     body: bytes
     at: float
     reply: Reply
+    connection: int = 0
 
     @property
     def data(self):
@@ -251,14 +252,15 @@ class Collector:
                     return
                 self._connections.add(connection)
                 self.connections_count += 1
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            arguments = (connection, self.connections_count)
+            threading.Thread(target=self._serve, args=arguments, daemon=True).start()
 
-    def _serve(self, connection):
+    def _serve(self, connection, number):
         try:
             if self._tls is not None:
                 connection = self._tls.wrap_socket(connection, server_side=True)
             reader = connection.makefile("rb")
-            while self._serve_one(connection, reader):
+            while self._serve_one(connection, reader, number):
                 pass
         except (OSError, ValueError):
             pass
@@ -267,7 +269,7 @@ class Collector:
                 self._connections.discard(connection)
             connection.close()
 
-    def _serve_one(self, connection, reader):
+    def _serve_one(self, connection, reader, number):
         line = reader.readline()
         if not line:
             return False
@@ -276,7 +278,7 @@ class Collector:
         while (line := reader.readline()) not in (b"\r\n", b""):
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.strip().lower()] = value.strip()
-        request = Request(method, path, headers, b"", time.monotonic(), Reply())
+        request = Request(method, path, headers, b"", time.monotonic(), Reply(), number)
         size = int(headers.get("content-length", 0))
         with self._changed:
             early = bool(self._planned) and self._planned[0].early

@@ -7,6 +7,12 @@ import time
 import pytest
 from support.collector import Collector, Reply, free_port
 from support.programs import Program
+from support.records import span
+
+from agentops.telemetry.config import ExporterConfig
+from agentops.telemetry.encoder import encode
+from agentops.telemetry.exporters import build
+from agentops.telemetry.spool import Spool, folder_name
 
 pytestmark = pytest.mark.timeout(240)  # several programs each; a busy machine takes its time
 
@@ -343,3 +349,76 @@ def test_a_frozen_process_delivers_after_the_thaw(collector, tmp_path):
 
     assert 0 == program.end().status
     assert numbered(*range(5)) == collector.span_names
+
+
+def test_programs_that_restart_together_drain_what_was_left_slowly(collector, tmp_path):
+    # Forty processes died in an outage; ten start at the same moment when it is over.
+    config = ExporterConfig(type="otlp", endpoint=collector.url)
+    exporter = build(config)
+    folder = tmp_path / folder_name(exporter.name, exporter.identity)
+    for number in range(40):
+        dead = Spool(folder, 1 << 28)
+        for each in range(5):
+            dead.append(encode("traces_protobuf", [span(10 * number + each)])[0])
+        dead.after_fork()  # files closed and locks gone, as by kill -9
+    # So large that no two of the parts go together.
+    source = """
+    pipeline = start()
+    pipeline.destinations[0]._limits = Limits(items_max=1)
+    print('READY', flush=True)
+    time.sleep(90)
+    """
+    source = source.replace(
+        "pipeline =", "from agentops.telemetry.destination import Limits\n    pipeline ="
+    )
+    programs = [Program(source, endpoint=collector.url, spool=tmp_path) for _ in range(10)]
+    for program in programs:
+        program.wait_for_line("READY")
+    collector.wait_for_spans(30, timeout_s=60)
+    by_sender = {}
+    for request in collector.requests:
+        by_sender.setdefault(request.connection, []).append(request.at)
+    for program in programs:
+        program.process.kill()
+        program.end()
+
+    assert len(collector.span_names) == len(set(collector.span_names))
+    for times in by_sender.values():
+        # Two a second: any three requests take half of that or longer, whatever the machine does.
+        assert all(later - first >= 0.9 for first, later in zip(times, times[2:], strict=False))
+    deliver_leftovers(collector, tmp_path)
+    assert 200 == len(set(collector.span_names))
+
+
+def test_a_program_that_runs_on_grows_in_nothing(collector, tmp_path):
+    # The short form of a day: ten thousand spans through failures of every kind, the disk in between.
+    kinds = [Reply(status=503), Reply(reset="after"), Reply(close=True), Reply(status=400)]
+
+    def sometimes_fail(_):
+        count = len(collector.requests)
+        return kinds[count // 8 % len(kinds)] if count % 8 == 7 else Reply()
+
+    collector.route(sometimes_fail)
+    ended = Program(
+        """
+        pipeline = start()
+        def look():
+            pages = int(open("/proc/self/statm").read().split()[1])
+            return pages * 4 // 1024, len(os.listdir("/proc/self/fd")), threading.active_count()
+        for turn in range(120):
+            record(pipeline, *range(80))
+            pipeline.flush(2000)
+            if turn in (40, 119): print(*look())
+        os._exit(0)
+        """,
+        endpoint=collector.url,
+        spool=tmp_path,
+    ).end(120)
+    (rss_mb, files, threads), later = (
+        tuple(map(int, line.split())) for line in ended.out.splitlines()
+    )
+
+    assert later[0] <= rss_mb + 4
+    assert later[1] <= files + 1  # the connection may be open or not
+    assert later[2] == threads
+    assert len(list(tmp_path.glob("*/*.seg"))) <= 2
