@@ -116,6 +116,15 @@ class Prices:
         """Whether the price table was needed before; loading it takes about a second."""
         return bool(self._rates)
 
+    @staticmethod
+    def load() -> Any:  # noqa: ANN401
+        """Return the price table; the first time this takes half a second of CPU."""
+        with importing():
+            # Imported here: only where a cost is wanted.
+            from genai_prices.data_snapshot import get_snapshot
+
+            return get_snapshot()
+
     def cost_usd(
         self, provider: str, model: str, tokens: tuple[int, int, int, int], start_ns: int
     ) -> float | None:
@@ -172,11 +181,7 @@ class Prices:
         """Return what a model costs at a time; kept for the minute, because lists change with the hour."""
         if (provider, model) in self._unknown:
             return None
-        with importing():
-            # Imported here: the price table takes half a second, and only where a cost is wanted.
-            from genai_prices.data_snapshot import get_snapshot
-
-            snapshot = get_snapshot()
+        snapshot = self.load()
         minute = at_ns // _MINUTE_NS
         key = (provider, model, str(context))
         kept = self._lists.get(key)

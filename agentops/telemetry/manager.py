@@ -128,6 +128,7 @@ class TelemetryManager:
         )
         metrics.watch(self._pipeline.stats)
         self._completions: dict[int, Completion] = {}
+        self._is_cold = True  # nothing has been priced yet
         self.span_processor: SpanProcessor = Doorway(self._take_stock, self.flush)
         self._own = OwnProvider(
             resource,
@@ -198,6 +199,9 @@ class TelemetryManager:
             if verdict.is_first:
                 verdict.decision.root_span_id = own.span_id
         span.begin(attributes, ambient, links, start_ns)
+        if self._is_cold and attributes and self._preparation.pricer.foresees(attributes):
+            self._is_cold = False
+            self._pipeline.do_ahead(self._preparation.pricer.load)
         return span
 
     def end_span(
@@ -477,6 +481,7 @@ class TelemetryManager:
         self._head.sampler.after_fork()
         self._preparation.after_fork()
         self._completions.clear()
+        self._is_cold = True
         if self._metering is not None:
             self._metering.after_fork()
             self._metrics.renew()

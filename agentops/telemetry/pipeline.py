@@ -110,6 +110,7 @@ class Pipeline:
         self._alarm = threading.Lock()
         self._alarm.acquire()
         self._is_idle = True
+        self._tasks: deque[Callable[[], None]] = deque()
         self._settled = threading.Condition(threading.RLock())
         self._handled = 0
         self._flushes_wanted = 0
@@ -153,6 +154,15 @@ class Pipeline:
             self._start()
         return True
 
+    def do_ahead(self, task: Callable[[], None]) -> None:
+        """Have the worker do something before there is work for it: what that work will need. Never blocks or raises."""
+        if self._is_closing:
+            return
+        self._tasks.append(task)
+        self._ring()
+        if self._worker is None:
+            self._start()
+
     def _is_batch_full(self) -> bool:
         full = len(self._queue) % self._config.items_max == 0
         return full or self._queued_bytes >= self._config.bytes_max
@@ -186,7 +196,7 @@ class Pipeline:
     def _hand_over(self, deadline_s: float) -> bool:
         """Wait until the worker has passed on all that was accepted; without a worker, do it here."""
         with self._entry:
-            if not self._accepted and self._worker is None:
+            if not self._accepted:
                 return True
             self._flushes_wanted += 1
             wanted = self._flushes_wanted
@@ -278,11 +288,12 @@ class Pipeline:
     def _run(self) -> None:
         while True:
             self._is_idle = True  # before the look at the queue: whoever submits after it rings
-            if not self._queue and not self._is_flush_wanted() and not self._is_closed:
+            if not (self._queue or self._tasks or self._is_flush_wanted() or self._is_closed):
                 self._alarm.acquire(timeout=-1 if self._release is None else _RELEASE_PAUSE_S)
             self._is_idle = False
             if self._is_closed:
                 return
+            self._do_tasks()
             if self._queue:
                 self._linger()
             if self._queue or self._is_flush_wanted() or self._release is not None:
@@ -296,6 +307,12 @@ class Pipeline:
             if left_s <= 0:
                 return
             self._alarm.acquire(timeout=left_s)
+            self._do_tasks()
+
+    def _do_tasks(self) -> None:
+        while self._tasks:
+            with guarded("preparing for work"):
+                self._tasks.popleft()()
 
     def _is_flush_wanted(self) -> bool:
         return self._flushes_done < self._flushes_wanted
@@ -392,11 +409,7 @@ class Pipeline:
         """End with the process, unless it has ended before."""
         if self._is_closed:
             return
-        if (
-            self._worker is None
-            and not self._accepted
-            and not any(d.is_started for d in self.destinations)
-        ):
+        if not self._accepted and not any(d.is_started for d in self.destinations):
             self._is_closing = self._is_closed = True
             return
         deadline_s = _now_s() + _EXIT_MS / 1e3

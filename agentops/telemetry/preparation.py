@@ -79,6 +79,7 @@ class Preparation:
 
     Attributes:
         totals: Sums over what was seen so far.
+        pricer: Prices model calls.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Preparation:
         self._wanted = wanted
         self._masks = Masks(config.mask)
         self._keeps = config.sampling.keep.is_active
-        self._price = Pricer(config.priced_hosts)
+        self.pricer = self._price = Pricer(config.priced_hosts)
         self._finish = Finisher(
             config.limits, config.content, self._masks, keeps_events=wanted.events
         )

@@ -49,6 +49,18 @@ class Pricer:
         self._prices = Prices()
         self._hosts = priced_hosts
 
+    def foresees(self, attributes: Mapping[str, AnyValue]) -> bool:
+        """Whether a call that starts with these attributes will have a price, most likely."""
+        if attributes.get(semconv.GEN_AI_OPERATION_NAME) not in _PRICED:
+            return False
+        if semconv.GEN_AI_PROVIDER_NAME not in attributes:
+            return False
+        return not is_stand_in(attributes.get(semconv.SERVER_ADDRESS), attributes, self._hosts)
+
+    def load(self) -> None:
+        """Load the price table: while a call is under way, and not when its span should already be on disk."""
+        self._prices.load()
+
     def __call__(self, record: SpanRecord) -> None:
         """Price one span, in place."""
         get = record.attributes.get

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 
@@ -129,3 +131,36 @@ def test_end_of_the_process_waits_for_nothing_after_a_shutdown(pipeline_to):
     pipeline.at_exit()
 
     assert time.monotonic() - began < 1  # a wait in vain takes 1.5 s
+
+
+def test_the_worker_does_what_work_will_need_before_there_is_any(pipeline_to):
+    pipeline = pipeline_to({"type": "memory"}, batch=BatchConfig(delay_ms=60_000))
+    done = threading.Event()
+    pipeline.do_ahead(done.set)
+    assert done.wait(30)
+
+    pipeline.submit(span(1))
+    done.clear()
+    pipeline.do_ahead(done.set)
+
+    assert done.wait(30)
+    assert pipeline.flush(30_000)
+
+
+def test_the_price_table_is_loaded_while_the_first_call_is_under_way():
+    program = """
+import sys, time
+from agentops.telemetry.manager import TelemetryManager
+manager = TelemetryManager()
+manager.create_span("chat", attributes={
+    "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "server.address": "api.openai.com"})
+until = time.monotonic() + 30
+while "genai_prices.data_snapshot" not in sys.modules and time.monotonic() < until:
+    time.sleep(0.01)
+print("genai_prices.data_snapshot" in sys.modules)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+
+    assert ("True\n", "") == (ended.stdout, ended.stderr)
