@@ -2,7 +2,9 @@
 
 import time
 
-__all__ = ["eventually"]
+import anyio
+
+__all__ = ["eventually", "run_until"]
 
 
 def eventually(find, timeout_s=30.0):
@@ -12,3 +14,12 @@ def eventually(find, timeout_s=30.0):
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.01)
     return found
+
+
+async def run_until(reached, function):
+    """Run a coroutine function until an event is set, then cancel it; return the class of the exception it got."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(function)
+        await reached.wait()
+        group.cancel_scope.cancel()
+    return anyio.get_cancelled_exc_class()

@@ -1,13 +1,15 @@
 """However a call or a stream ends, its span ends once, with what was known by then."""
 
-import asyncio
 import contextlib
 import gc
+from functools import partial
 
 import anthropic
+import anyio
 import pytest
 from support.anthropic_wire import MESSAGE, REQUEST, Pieces, event_bytes, events, httpx2
 from support.providers import DirectManager
+from support.waiting import run_until
 
 from agentops.instrumentation.providers.anthropic import AnthropicInstrumentation
 from agentops.providers.instrumented_provider import InstrumentedProvider
@@ -209,13 +211,13 @@ class _Waiting(Pieces):
 
     def __init__(self, pieces):
         super().__init__(pieces)
-        self.reached = asyncio.Event()
+        self.reached = anyio.Event()
 
     async def __aiter__(self):
         for piece in self.pieces:
             yield piece
         self.reached.set()
-        await asyncio.Event().wait()
+        await anyio.Event().wait()
 
 
 async def test_cancelling_a_task_that_reads_a_stream_ends_its_span(manager, wire):
@@ -227,34 +229,26 @@ async def test_cancelling_a_task_that_reads_a_stream_ends_its_span(manager, wire
         async with wire.async_client().messages.stream(**REQUEST) as stream:
             await stream.until_done()
 
-    task = asyncio.create_task(read())
-    await body.reached.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    cancelled = await run_until(body.reached, read)
 
     ended = _only(manager)
-    assert type(ended.error) is asyncio.CancelledError
+    assert type(ended.error) is cancelled
     assert ended["gen_ai.usage.input_tokens"] == 16
 
 
 async def test_cancelling_a_task_that_waits_for_an_answer_ends_its_span(manager, wire):
-    reached = asyncio.Event()
+    reached = anyio.Event()
 
     async def hang(request):
         reached.set()
-        await asyncio.Event().wait()
+        await anyio.Event().wait()
 
     http = httpx2.AsyncClient(transport=httpx2.MockTransport(hang))
     client = anthropic.AsyncAnthropic(api_key="x", http_client=http)
-    task = asyncio.create_task(client.messages.create(**REQUEST))
-    await reached.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    cancelled = await run_until(reached, partial(client.messages.create, **REQUEST))
 
     ended = _only(manager)
-    assert type(ended.error) is asyncio.CancelledError
+    assert type(ended.error) is cancelled
     assert ended["gen_ai.input.messages"][0]["parts"][0]["content"] == "Hi"
 
 
@@ -272,6 +266,6 @@ async def test_an_async_stream_that_is_dropped_ends_its_span(manager, wire):
     del stream
     gc.collect()
     for _ in range(100):  # turns in which the loop closes the generators that were dropped
-        await asyncio.sleep(0)
+        await anyio.lowlevel.checkpoint()
 
     assert _is_cut(_only(manager))

@@ -18,6 +18,13 @@ pytestmark = [
     ),  # 0.x
 ]
 
+
+@pytest.fixture
+def anyio_backend():
+    """Once is enough: how bodies are read does not depend on what carried them."""
+    return "asyncio"
+
+
 RECORDINGS = recording_params(
     "dev/anthropic",
     "synthetic/anthropic_messages_429_rate_limit.yaml",

@@ -78,6 +78,12 @@ def handle(socket):
                 socket.send(json.dumps({"event_id": "e", **each}))
 
 
+@pytest.fixture
+def anyio_backend():
+    """The websockets package knows asyncio only."""
+    return "asyncio"
+
+
 @pytest.fixture(scope="module")
 def address():
     with serve(handle, "127.0.0.1", 0) as server:

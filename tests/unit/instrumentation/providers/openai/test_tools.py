@@ -2,6 +2,7 @@
 
 import asyncio
 
+import anyio
 import pytest
 from opentelemetry import trace
 from opentelemetry.context import attach, detach
@@ -144,7 +145,7 @@ def test_a_function_that_raises_is_a_failed_span(manager):
 
 def test_an_async_function_is_a_tool_span(manager):
     async def add(given):
-        await asyncio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         return str(given["a"] + 1)
 
     ran = runner.AsyncResponsesToolRunner(functions=functions(runner.AsyncRegisteredFunction, add))
@@ -458,7 +459,7 @@ def test_a_handler_of_a_managed_agent_is_a_tool_span(manager):
 @pytest.mark.parametrize("is_failing", [False, True])
 async def test_an_async_handler_of_a_managed_agent_is_a_tool_span(manager, is_failing):
     async def add(given):
-        await asyncio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         if is_failing:
             raise LookupError("no sum")
         return str(given["a"] + 1)
