@@ -25,6 +25,7 @@ PROVIDERS = (
     "tests/unit/instrumentation/providers",
     "tests/unit/providers",
     "tests/contracts/test_providers.py",
+    "tests/integration/test_calls_over_sockets.py",
     "tests/integration/test_concurrent_calls.py",
 )
 COUNTED = ("*.py", "*.ts", "*.tsx", "*.css")

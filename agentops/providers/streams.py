@@ -63,7 +63,7 @@ class _ByteTap:
         if watcher is not None:
             watcher.finish(end="abandoned")
 
-    def _keeper(self) -> Callable[[bytes], None]:
+    def keeper(self) -> Callable[[bytes], None]:
         """Return what keeps a part and its time; it is called for each, so it looks up nothing twice."""
         watcher, now = self._watcher, clock.monotonic_ns
         append = self._exchange.parts.append
@@ -97,10 +97,18 @@ class _ByteTap:
         del parts[quarter:-quarter]
         return max(0, _BODY_BYTES_MAX - sum(map(len, parts)))
 
-    def _failed(self, error: BaseException) -> None:
+    def complete(self) -> None:
+        """Hear that the body came to its end."""
+        self._exchange.end = "complete"
+
+    def leave(self) -> None:
+        """Hear that nobody reads any more."""
+        self._watcher.leave()
+
+    def fail(self, error: BaseException) -> None:
         """Hear that reading raised; after the last event that is only the vendor letting go."""
         if isinstance(error, GeneratorExit):
-            self._watcher.leave()
+            self.leave()
             return
         if isinstance(error, Exception) or not self._exchange.has_end_mark():
             self._watcher.finish(error, "error")
@@ -119,15 +127,15 @@ class Tap(_ByteTap):
     """Stands in for the byte stream of a sync HTTP response."""
 
     def __iter__(self) -> Iterator[bytes]:
-        keep = self._keeper()
+        keep = self.keeper()
         try:
             for part in self._stream:  # type: ignore[attr-defined]  # a SyncByteStream
                 keep(part)
                 yield part
         except BaseException as error:
-            self._failed(error)
+            self.fail(error)
             raise
-        self._exchange.end = "complete"
+        self.complete()
 
     def close(self) -> None:
         """Close the stream and tell the watcher."""
@@ -140,16 +148,8 @@ class Tap(_ByteTap):
 class AsyncTap(_ByteTap):
     """Stands in for the byte stream of an async HTTP response."""
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        keep = self._keeper()
-        try:
-            async for part in self._stream:  # type: ignore[attr-defined]  # an AsyncByteStream
-                keep(part)
-                yield part
-        except BaseException as error:
-            self._failed(error)
-            raise
-        self._exchange.end = "complete"
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _AsyncParts(self, self._stream.__aiter__())  # type: ignore[attr-defined]  # as above
 
     async def aclose(self) -> None:
         """Close the stream and tell the watcher."""
@@ -157,6 +157,38 @@ class AsyncTap(_ByteTap):
             await self._stream.aclose()  # type: ignore[attr-defined]  # an AsyncByteStream
         finally:
             self._closed()
+
+
+class _AsyncParts:
+    """Reads through an :class:`AsyncTap`.
+
+    No generator: when one is dropped its event loop hears of it, and Trio's warns the program by our name.
+    """
+
+    __slots__ = ("_keep", "_parts", "_tap")
+
+    def __init__(self, tap: AsyncTap, parts: AsyncIterator[bytes]) -> None:
+        self._tap = tap
+        self._keep = tap.keeper()
+        self._parts = parts
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            part = await self._parts.__anext__()
+        except StopAsyncIteration:
+            self._tap.complete()
+            raise
+        except BaseException as error:
+            self._tap.fail(error)
+            raise
+        self._keep(part)
+        return part
+
+    def __del__(self) -> None:
+        self._tap.leave()
 
 
 def _raised_in(module: str, error: BaseException) -> bool:

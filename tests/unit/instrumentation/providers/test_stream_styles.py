@@ -6,8 +6,9 @@ import random
 import anthropic
 import openai
 import pytest
+from support import anthropic_wire, openai_wire
 from support.anthropic_wire import MESSAGE, TOOL_MESSAGE, event_bytes, events
-from support.openai_wire import chat_chunk, chat_events, httpx2, response_events, sse
+from support.openai_wire import chat_chunk, chat_events, response_events, sse
 from support.providers import DirectManager
 
 from agentops.instrumentation.providers.anthropic import AnthropicInstrumentation
@@ -108,12 +109,13 @@ def told(manager, name, pieces):
     """Stream the pieces through the vendor's SDK; return what the span says of the answer."""
     manager.ended.clear()
     headers = {"content-type": "text/event-stream"}
-    transport = httpx2.MockTransport(
-        lambda _: httpx2.Response(200, headers=headers, content=iter(pieces))
+    http = (openai_wire if name in PATHS else anthropic_wire).httpx2
+    transport = http.MockTransport(
+        lambda _: http.Response(200, headers=headers, content=iter(pieces))
     )
     sdk = openai if name in PATHS else anthropic
     client = (openai.OpenAI if name in PATHS else anthropic.Anthropic)(
-        api_key="x", max_retries=0, http_client=httpx2.Client(transport=transport)
+        api_key="x", max_retries=0, http_client=http.Client(transport=transport)
     )
     kind = sdk.Stream[object]
     options = {"cast_to": object, "body": {"model": "m", "stream": True}}

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 from support.anthropic_wire import event_bytes
+from support.versions import ANTHROPIC
 
 sessions = pytest.importorskip("anthropic.types.beta.sessions")
 stream_events = pytest.importorskip(
@@ -70,7 +71,8 @@ def told(manager, wire, *events):
     manager.ended.clear()
     wire.stream_pieces = event_bytes([(event["type"], event) for event in events])
     got = list(wire.client().beta.sessions.events.stream("sesn_1"))
-    assert [event.type for event in got] == [event["type"] for event in events]
+    if ANTHROPIC >= 1:  # 0.x passes over events that it does not know the names of
+        assert [event.type for event in got] == [event["type"] for event in events]
     [ended] = manager.ended
     return ended
 
