@@ -229,8 +229,18 @@ class AnthropicInstrumentation(StainlessInstrumentation):
                 read_answer(call, stream.message(), complete=stream.complete)
         elif call.operation == "text_completion":
             read_completion(call, events)
-        else:
+        elif call.operation == "invoke_agent":
             self._sessions.read_events(call, events)
+        else:
+            for event in events:
+                self._read_event(call, event)
+
+    def _read_event(self, call: LLMCall, event: object) -> None:
+        """Read an event of a stream that no table names: what an answer of it would tell, the last word counts."""
+        if isinstance(event, Mapping):
+            call.chunk_count += 1
+            inner = event.get("message")
+            self._read_other(call, inner if isinstance(inner, Mapping) else event)
 
     def read_error(self, call: LLMCall, error: BaseException) -> None:
         """Read the provider's code, the exchange that failed, and the request it was for."""
