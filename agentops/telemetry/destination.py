@@ -103,13 +103,14 @@ class Destination:
         self._is_hurried = (
             False  # a flush or the end allows one attempt before the back-off is over
         )
+        self._hurried_s = 0.0  # when; an attempt that was on its way by then is not the one
         self._is_asked_to_wait = False  # by the receiver itself: then not even they do
         self._unoffered: set[EncodingName] = set()
         self._refusals = 0  # whole batches refused since one was taken
         self._refused_with = _FAILED
         self._is_gone = False
         self._not_before_s = 0.0
-        self._failures = 0
+        self._failed_s = -1.0  # when the last attempt that failed began
         self._sending_since_s: float | None = None
         self._stop_at_s: float | None = None
         self._adoptions = 0
@@ -160,8 +161,8 @@ class Destination:
         """
         box = self._box
         with box.changed:
-            last, failures, adoptions = box.last_number, self._failures, self._adoptions
-            self._is_hurried = True
+            last, adoptions = box.last_number, self._adoptions
+            asked_s = self._hurry()
             self._next_adopt_s = 0.0
             box.changed.notify_all()
         if box.holds_up_to(last) or self.has_leftovers:
@@ -175,7 +176,7 @@ class Destination:
                 looks = self._spool is not None and self.is_started and adoptions < 1 << 62
                 if not looks and not box.holds_up_to(last):
                     break
-                if box.rest()[0] == 0 and self._is_in_vain(failures, deadline_s):
+                if box.rest()[0] == 0 and self._is_in_vain(asked_s, deadline_s):
                     return False
                 left_s = deadline_s - _now_s()
                 if left_s <= 0 or self._is_threadless:
@@ -185,11 +186,17 @@ class Destination:
             return self.exporter.flush(max(0, int((deadline_s - _now_s()) * 1000)))
         return False
 
-    def _is_in_vain(self, failures: int, deadline_s: float) -> bool:
+    def _hurry(self) -> float:
+        """Allow one attempt before the back-off is over; return when that was. The lock is held."""
+        self._is_hurried = True
+        self._hurried_s = _now_s()
+        return self._hurried_s
+
+    def _is_in_vain(self, asked_s: float, deadline_s: float) -> bool:
         """Whether nobody listens, the receiver wants to be left alone for longer, or it does not answer."""
-        if self._failures > failures and (self._is_gone or self._is_told_to_wait_until(deadline_s)):
+        if self._is_gone and self._failed_s >= asked_s:
             return True
-        return self._is_stalled(_STALL_FLUSH_S)
+        return self._is_told_to_wait_until(deadline_s) or self._is_stalled(_STALL_FLUSH_S)
 
     def _is_told_to_wait_until(self, deadline_s: float) -> bool:
         return self._is_asked_to_wait and self._not_before_s > deadline_s
@@ -203,7 +210,7 @@ class Destination:
         """Begin to end: one last attempt for what waits, given up at ``deadline_s``."""
         with self._box.changed:
             self._stop_at_s = deadline_s
-            self._is_hurried = True
+            self._hurry()
             self._box.changed.notify_all()
 
     def join(self, deadline_s: float) -> tuple[int, int]:
@@ -321,14 +328,14 @@ class Destination:
         if limit_s is not None:
             timeout_s = min(timeout_s, max(0.05, limit_s - _now_s()))
         result = _FAILED
-        self._sending_since_s = _now_s()
+        began_s = self._sending_since_s = _now_s()
         with guarded("exporting a batch"):
             result = self.exporter.export(batch, timeout_s)
         self._sending_since_s = None
         if result.outcome is Outcome.DELIVERED:
             self._on_delivered(taken, result)
         elif result.outcome is Outcome.RETRY:
-            self._on_retry(taken, result, is_recovered)
+            self._on_retry(taken, result, is_recovered, began_s)
         elif result.outcome is Outcome.UNOFFERED:
             self._on_unoffered(taken, batch, result)
         elif result.outcome is Outcome.TOO_LARGE:
@@ -347,12 +354,14 @@ class Destination:
         self._refusals = 0
         self._box.settle(taken, rejected=result.rejected)
 
-    def _on_retry(self, taken: list[Pending], result: ExportResult, is_recovered: bool) -> None:
+    def _on_retry(
+        self, taken: list[Pending], result: ExportResult, is_recovered: bool, began_s: float
+    ) -> None:
         wait_s = self._backoff.fail(result.retry_after_s)
         with self._box.changed:
-            self._failures += 1
+            self._failed_s = began_s
             self._is_gone = result.is_unreachable
-            self._is_hurried = False
+            self._is_hurried = self._is_hurried and began_s < self._hurried_s
             self._is_asked_to_wait = result.retry_after_s is not None
             self._not_before_s = _now_s() + wait_s
             self._box.put_back(taken, recovered=is_recovered)

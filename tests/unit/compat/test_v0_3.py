@@ -261,6 +261,7 @@ def test_a_session_tells_its_analytics(recorded):
         with pytest.raises(ValueError, match="boom"), agentops.task("failing"):
             raise ValueError("boom")
 
+        assert agentops.flush(30_000)
         told = session.get_analytics()
 
     assert told.pop("Duration").endswith("s")

@@ -1,0 +1,52 @@
+"""How patient a flush is; one exporter whose answers a test holds back."""
+
+import threading
+import time
+
+from support.records import span
+
+from agentops.telemetry.destination import Destination
+from agentops.telemetry.exporters.base import Batch, Exporter, ExportResult, Outcome
+from agentops.telemetry.spool import Spool
+
+GONE = ExportResult(outcome=Outcome.RETRY, reason="refused", is_unreachable=True)
+TAKEN = ExportResult(outcome=Outcome.DELIVERED)
+
+
+class Held(Exporter):
+    """Its first attempt ends when the test says so, in vain; all others succeed."""
+
+    name = "held"
+    encodings = ("traces_protobuf",)
+    is_remote = True
+
+    def __init__(self):
+        self.began, self.goes_on = threading.Event(), threading.Event()
+
+    def export(self, batch, timeout_s):
+        if self.began.is_set():
+            return TAKEN
+        self.began.set()
+        self.goes_on.wait(30)
+        return GONE
+
+
+def test_an_attempt_that_was_on_its_way_does_not_make_a_flush_give_up(tmp_path):
+    exporter = Held()
+    destination = Destination(exporter, spool=Spool(tmp_path / "spool", bytes_max=1 << 20))
+    destination.put(Batch([span(1)]))
+    assert exporter.began.wait(30)
+    delivered = []
+    flushing = threading.Thread(
+        target=lambda: delivered.append(destination.flush(time.perf_counter() + 30))
+    )
+    flushing.start()
+    while not destination._hurried_s:  # until the flush has begun
+        time.sleep(0.001)
+    exporter.goes_on.set()
+    flushing.join()
+
+    assert delivered == [True]
+    assert destination.stats().sent == 1
+    destination.stop(time.perf_counter() + 30)
+    destination.join(time.perf_counter() + 30)
