@@ -242,6 +242,28 @@ def test_s62_provider_keys_do_not_leave(host, collector):
     assert "SECRETSECRET" not in ended.err
 
 
+@pytest.mark.parametrize(
+    "key", ["sk-proj-AbCdEf0123456789AbCdEf0123456789", "key-of-a-gateway-of-ones-own"]
+)
+def test_s62_a_key_that_the_provider_repeats_in_its_answer_does_not_leave(host, collector, key):
+    body = f"""
+    import httpx2
+    def refuse(request):
+        told = "Incorrect API key provided: " + request.headers["authorization"].split()[-1]
+        return httpx2.Response(401, json={{"error": {{"message": told, "code": "invalid_api_key"}}}})
+    client = openai.OpenAI(api_key={key!r}, http_client=httpx2.Client(transport=httpx2.MockTransport(refuse)))
+    start()
+    try: client.chat.completions.create(**request(0))
+    except openai.AuthenticationError as error: say({key!r} in str(error))
+    flush()
+    """
+    ended = host(body).end()
+
+    assert (0, "True", "") == (ended.status, ended.out.strip(), ended.err)
+    assert b"Incorrect API key provided: ***" in received(collector)
+    assert key.encode() not in received(collector)
+
+
 def test_s63_without_content_no_byte_of_the_prompt_leaves(host, collector, calls):
     body = """
     start(content="none")
