@@ -6,10 +6,9 @@ thread it takes references; reading them is left to the pipeline's worker.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from contextvars import ContextVar, Token
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from opentelemetry import trace
 from opentelemetry.context import attach, detach, get_current
@@ -54,7 +53,7 @@ class ActiveCall:
     """
 
     __slots__ = (
-        "_open", "_provider", "call", "chunks", "context", "first_chunk_ns", "is_tapped", "last_chunk_ns",
+        "_attached", "_is_open", "_provider", "_token", "call", "chunks", "context", "first_chunk_ns", "is_tapped", "last_chunk_ns",
         "response", "span",
     )  # fmt: skip
 
@@ -67,17 +66,35 @@ class ActiveCall:
         self.first_chunk_ns = 0
         self.last_chunk_ns = 0
         self._provider = provider
-        self._open = [True]
+        self._is_open = True
+        self._attached: Token[Context] | None = None
+        self._token: Token[ActiveCall | None] | None = None
         self.context: Context | None = None
 
     def finish(self, error: BaseException | None = None, end: str = "complete") -> None:
         """End the span; the first of several calls counts. Safe from any thread and from finalisers."""
         try:
-            self._open.pop()
-        except IndexError:
+            del self._is_open  # only one thread can
+        except AttributeError:
             return
         with guarded("ending a call"):
             self._provider.end(self, error, end)
+
+    def enter(self, *, is_shared: bool) -> None:
+        """Make it the call that this context is in, and its span the current one where that is shared."""
+        self._attached = attach(trace.set_span_in_context(self.span)) if is_shared else None
+        self._token = _ACTIVE.set(self)
+
+    def exit(self) -> None:
+        """Undo :meth:`enter`; in another context that does nothing."""
+        if self._attached is not None:
+            detach(self._attached)
+        token, self._token = self._token, None
+        if token is not None:
+            try:
+                _ACTIVE.reset(token)
+            except ValueError:
+                return
 
     def leave(self) -> None:
         """End the span of a stream that nobody reads any more, where the SDK may not close it."""
@@ -91,27 +108,6 @@ class ActiveCall:
     def weight_bytes(self) -> int | None:
         """Return how much memory the call keeps until it is read, ``None`` when that is not known."""
         return self.response.weight_bytes() if isinstance(self.response, HttpExchange) else None
-
-
-class _Entered(NamedTuple):
-    """A call that the program is in.
-
-    Attributes:
-        active: The call.
-        token: Takes it off again.
-        attached: The same for its span, where that was made the current one.
-    """
-
-    active: ActiveCall
-    token: "Token[ActiveCall | None]"
-    attached: "Token[Context] | None"
-
-    def leave(self) -> None:
-        """Leave it; in another context than it was entered in, that does nothing."""
-        if self.attached is not None:
-            detach(self.attached)
-        with suppress(ValueError):
-            _ACTIVE.reset(self.token)
 
 
 class InstrumentedProvider:
@@ -241,12 +237,11 @@ class InstrumentedProvider:
         if not counts or is_stand_in(call.server_address, call.attributes, hosts):
             return
         with guarded("pricing a call"):
-            for model in filter(None, (call.response_model, call.model)):
-                call.cost_usd = self._prices.cost_of_units(
-                    call.provider, model, counts, context=call.price_context
-                )
-                if call.cost_usd is not None:
-                    return
+            for model in (call.response_model, call.model):
+                if model and call.cost_usd is None:
+                    call.cost_usd = self._prices.cost_of_units(
+                        call.provider, model, counts, context=call.price_context
+                    )
 
     def _follow(self, response: object, active: ActiveCall) -> object | None:
         """Return a proxy around ``response`` when it is a stream of objects, else ``None``."""
@@ -271,7 +266,7 @@ class InstrumentedProvider:
 
     def _start(
         self, target: Target, args: tuple[object, ...], kwargs: Mapping[str, object]
-    ) -> "_Entered | None":
+    ) -> ActiveCall | None:
         """Begin a call and enter it, or return ``None`` to let it pass."""
         with guarded("starting a call"):
             if _ACTIVE.get() is not None or get_current().get(_SUPPRESS_KEY):
@@ -281,10 +276,8 @@ class InstrumentedProvider:
                 return None
             call.started_ns = clock.monotonic_ns()
             active = ActiveCall(self, call, self.create_span(call))
-            attached = None
-            if self._is_shared():
-                attached = attach(trace.set_span_in_context(active.span))
-            return _Entered(active, _ACTIVE.set(active), attached)
+            active.enter(is_shared=self._is_shared())
+            return active
         return None
 
     def _is_shared(self) -> bool:
@@ -316,17 +309,16 @@ class InstrumentedProvider:
             args: tuple[object, ...],
             kwargs: Mapping[str, object],
         ) -> object:
-            started = self._start(target, args if instance is None else (instance, *args), kwargs)
-            if started is None:
+            active = self._start(target, args if instance is None else (instance, *args), kwargs)
+            if active is None:
                 return wrapped(*args, **kwargs)
-            active = started.active
             try:
                 result = wrapped(*args, **kwargs)
             except BaseException as error:
                 active.finish(error, "error")
                 raise
             finally:
-                started.leave()
+                active.exit()
             return self.handle_response(result, active)
 
         return wrapper
@@ -338,10 +330,9 @@ class InstrumentedProvider:
             args: tuple[object, ...],
             kwargs: Mapping[str, object],
         ) -> object:
-            started = self._start(target, all_args, kwargs)
-            if started is None:
+            active = self._start(target, all_args, kwargs)
+            if active is None:
                 return await wrapped(*args, **kwargs)
-            active = started.active
             try:
                 result = await wrapped(*args, **kwargs)
             except GeneratorExit as error:
@@ -349,10 +340,10 @@ class InstrumentedProvider:
                 active.finish(error, "abandoned")
                 raise
             except BaseException as error:
-                started.leave()
+                active.exit()
                 active.finish(error, "error")
                 raise
-            started.leave()
+            active.exit()
             return self.handle_response(result, active)
 
         def wrapper(

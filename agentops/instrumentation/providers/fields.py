@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-__all__ = ["Json", "code", "count", "mapping", "mappings", "parsed", "text"]
+__all__ = ["Json", "code", "count", "json_value", "mapping", "mappings", "parsed", "text"]
 
 _CODE = re.compile(r"[\w.:/-]{1,128}")
 
@@ -13,6 +13,21 @@ Json: TypeAlias = Mapping[str, object]
 """A JSON object."""
 
 _NOTHING: Json = {}
+# What json.loads ends in, by a longer way.
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # typeshed does not know it
+
+
+def json_value(spelled: str) -> object:
+    """Return the value that a JSON text spells.
+
+    Raises:
+        ValueError: It spells none.
+    """
+    try:
+        value, end = _scan(spelled, 0)
+    except StopIteration:  # space before it, or no JSON
+        return json.loads(spelled)
+    return value if end == len(spelled) else json.loads(spelled)
 
 
 def text(body: Json, name: str) -> str:

@@ -5,7 +5,6 @@ read, or the pieces of a stream as they passed by. Nothing is decoded on the cal
 worker asks for :meth:`HttpExchange.json` or :meth:`HttpExchange.events`.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Protocol
 
 from agentops.guard import guarded
 from agentops.instrumentation.providers.events import merged_events, parse_events
+from agentops.instrumentation.providers.fields import json_value
 
 __all__ = ["HttpExchange", "HttpResponse", "header_fields"]
 
@@ -149,7 +149,7 @@ class HttpExchange:
     def json(self) -> object:
         """Return the body as a JSON value, or ``None`` when it is none."""
         try:
-            return json.loads(self.body().decode())
+            return json_value(self.body().decode())
         except (ValueError, RecursionError):
             return None
 

@@ -309,7 +309,7 @@ def _read_path(call: LLMCall, operation: Operation, path: str) -> None:
     elif operation.name == "retrieval":
         call.attributes[semconv.GEN_AI_DATA_SOURCE_ID] = _segment(path, "vector_stores")
     for name in ("threads", "conversations"):
-        known = _segment(path, name)
+        known = _segment(path, name) if name in path else ""
         if known and known != "runs":
             call.attributes[semconv.GEN_AI_CONVERSATION_ID] = known
 

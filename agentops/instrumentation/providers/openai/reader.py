@@ -102,23 +102,20 @@ def read_usage(usage: Usage, told: Json) -> None:
     if not told:
         return
     given = told.get
-    merge_usage(
-        usage,
-        {
-            "input_tokens": given("input_tokens", given("prompt_tokens")),
-            "output_tokens": given("output_tokens", given("completion_tokens")),
-        },
-    )
+    counts = {
+        "input_tokens": given("input_tokens", given("prompt_tokens")),
+        "output_tokens": given("output_tokens", given("completion_tokens")),
+    }
     taken = _first(told, "input_tokens_details", "prompt_tokens_details", "input_token_details")
     if taken:
-        merge_usage(usage, _renamed(taken, _TAKEN))
-        if cached := mapping(taken, "cached_tokens_details"):
-            merge_usage(usage, _renamed(cached, _CACHED))
+        _rename(taken, _TAKEN, counts)
+        _rename(mapping(taken, "cached_tokens_details"), _CACHED, counts)
     made = _first(
         told, "output_tokens_details", "completion_tokens_details", "output_token_details"
     )
     if made:
-        merge_usage(usage, _renamed(made, _MADE))
+        _rename(made, _MADE, counts)
+    merge_usage(usage, counts)
 
 
 _TAKEN = {
@@ -141,8 +138,11 @@ _MADE = {
 }
 
 
-def _renamed(told: Json, names: Mapping[str, str]) -> dict[str, object]:
-    return {names[name]: value for name, value in told.items() if name in names}
+def _rename(told: Json, names: Mapping[str, str], counts: dict[str, object]) -> None:
+    """Put what was told into ``counts``, under our names for it."""
+    for name, value in told.items():
+        if name in names:
+            counts[names[name]] = value
 
 
 def read_error(call: LLMCall, body: Json) -> None:

@@ -1,12 +1,11 @@
 """What was the client told to send? Part of what is known of the openai package."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
 from agentops.guard import guarded
-from agentops.instrumentation.providers.fields import Json
+from agentops.instrumentation.providers.fields import Json, json_value
 
 __all__ = ["ClientRequest"]
 
@@ -47,7 +46,7 @@ class ClientRequest:
         """Return the body that was sent; it is read from the wire, which nobody can change."""
         if self.wire:
             with guarded("reading a request body"):
-                sent = json.loads(self.wire.decode())
+                sent = json_value(self.wire.decode())
                 if isinstance(sent, dict):
                     return sent
         return self.body
