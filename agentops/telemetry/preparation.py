@@ -23,8 +23,8 @@ from agentops.telemetry.pending import CompletedSpan, PendingEvent
 from agentops.telemetry.processors import Finisher, Pricer, stamp_weight
 from agentops.telemetry.recording import (
     call_event_record,
+    completed_event_record,
     event_record,
-    pending_of_completion,
     span_record,
     take_completion,
 )
@@ -180,26 +180,24 @@ class Preparation:
             if isinstance(event, LLMEvent) and event.cost is None:
                 cost = record.attributes.get(semconv.AGENTOPS_COST_USD)
                 event.cost = cost if isinstance(cost, float) else None
-            pending = pending_of_completion(event, record, content)
-            made.append(event_record(pending, keeps_event=self._wanted.events))
+            keeps = self._wanted.events
+            made.append(completed_event_record(event, record, content, keeps_event=keeps))
         is_plain = decision is None and not record.trace_state and self._writer.takes(record)
         if is_plain and not self._wanted.span_records:
-            return self._written(record, made, is_call=is_call)
+            return self._written(record, made)
         records: list[Record] = [record, *made]
         if decision is not None:
             records.reverse()  # the end of a session's first span closes it: its events go before
         return self._pass(records, decision, record.trace_state)
 
-    def _written(
-        self, record: SpanRecord, events: list[EventRecord], *, is_call: bool
-    ) -> list[Record]:
-        """Finish and encode a span whose bytes are all that is needed, and its events; the first may be the call's."""
-        pairs = self._writer.span(record)
+    def _written(self, record: SpanRecord, events: list[EventRecord]) -> list[Record]:
+        """Finish and encode a span whose bytes are all that is needed, and its events."""
+        repeated = self._writer.span(record)
         for event in events:
             if self._wanted.event_records:
                 self._finish(event)
             else:
-                self._writer.event(event, pairs if is_call and event is events[0] else None)
+                self._writer.event(event, repeated)
         return [record, *events]
 
     def _content_for_events(self, record: SpanRecord) -> dict[str, AnyValue]:

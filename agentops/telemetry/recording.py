@@ -32,9 +32,9 @@ from agentops.telemetry.spans import IS_REMOTE, IS_REMOTE_KNOWN, DeferredSpan, l
 
 __all__ = [
     "call_event_record",
+    "completed_event_record",
     "copied_attributes",
     "event_record",
-    "pending_of_completion",
     "span_record",
     "take_completion",
 ]
@@ -47,6 +47,8 @@ _EVENT_NAMES: Final = {
 }
 _SCOPE: Final = Scope("agentops", __version__, semconv.SCHEMA_URL)
 _ERROR: Final = 2
+_SEVERITY_INFO: Final = 9
+_SEVERITY_ERROR: Final = 17
 
 
 def take_completion(span: ReadableSpan) -> Completion | None:
@@ -130,9 +132,8 @@ def event_record(pending: PendingEvent, *, keeps_event: bool = True) -> EventRec
     name, severity = pending.name, pending.severity
     if event is not None:
         name = _EVENT_NAMES.get(str(event.event_type), semconv.EVENT_AGENTOPS_CUSTOM)
-        severity = 17 if event.event_type == EventType.ERROR.value else severity
-        told = event_attributes(event, pending.is_full)
-        attributes.update({key: value for key, value in told.items() if value is not None})
+        severity = _SEVERITY_ERROR if event.event_type == EventType.ERROR.value else severity
+        attributes.update(event_attributes(event, pending.is_full))
         if event.session_id is not None:
             attributes[semconv.SESSION_ID] = str(event.session_id)
         if not keeps_event:
@@ -228,25 +229,37 @@ def event_attributes(event: Event, is_full: bool) -> dict[str, AnyValue]:
         is_full: Whether its content (parameters, results, prompt, completion, logs) is included;
             the text of an error always is.
     """
-    values = event.to_fields()
     attributes: dict[str, AnyValue] = {
         semconv.AGENTOPS_EVENT_ID: str(event.id),
         semconv.AGENTOPS_EVENT_TYPE: str(event.event_type),
     }
-    for field_name, attribute in _PLAIN_FIELDS.items():
-        attributes[attribute] = values.get(field_name)
-    for field_name, attribute in CONTENT_FIELDS.items():
-        if is_full or field_name == "details":
-            attributes[attribute] = values.get(field_name)
+    plain, content = _told_by(type(event))  # type: ignore[arg-type] # a class has a hash
+    for field_name, attribute in plain:
+        if (value := getattr(event, field_name)) is not None:
+            attributes[attribute] = value
+    for field_name, attribute in content:
+        value = getattr(event, field_name) if is_full or field_name == "details" else None
+        if value is not None:
+            attributes[attribute] = value
     if event.agent_id is not None:
         attributes[semconv.AGENTOPS_AGENT_ID] = str(event.agent_id)
     seconds = _seconds_between(event.init_timestamp, event.end_timestamp)
     if seconds is not None:
         attributes[_EVENT_DURATION] = seconds
-    trigger = values.get("trigger_event")
+    trigger = getattr(event, "trigger_event", None)
     if isinstance(trigger, Event):
         attributes["agentops.event.trigger_id"] = str(trigger.id)
     return attributes
+
+
+@lru_cache(maxsize=256)
+def _told_by(kind: type[Event]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return the fields that a type of events has, with the attributes they become: plain ones, and content."""
+    fields = kind.__dataclass_fields__
+    plain = [(name, attribute) for name, attribute in _PLAIN_FIELDS.items() if name in fields]
+    return plain, [
+        (name, attribute) for name, attribute in CONTENT_FIELDS.items() if name in fields
+    ]
 
 
 _EVENT_START: Final = "agentops.event.start"
@@ -271,42 +284,54 @@ def _seconds_between(start: str | None, end: str | None) -> float | None:
     if not start or not end:
         return None
     try:
-        return max(
-            0.0,
-            (
-                datetime.fromisoformat(end.replace("Z", "+00:00"))
-                - datetime.fromisoformat(start.replace("Z", "+00:00"))
-            ).total_seconds(),
-        )
+        return max(0.0, (_time(end) - _time(start)).total_seconds())
     except (ValueError, TypeError):  # not a time, or one with and one without a zone
         return None
 
 
-def pending_of_completion(
-    event: Event, span: SpanRecord, content: Mapping[str, AnyValue]
-) -> PendingEvent:
-    """Return an event of a completion, stamped with its span's ids, with this of the span's content."""
-    event.trace_id = f"{span.trace_id:032x}"
-    event.span_id = f"{span.span_id:016x}"
-    if event.session_id is None and span.session_id:
-        event.session_id = span.session_id
-    return PendingEvent(
-        name="",
+def _time(text: str) -> datetime:
+    # Python 3.10 does not know the Z.
+    return datetime.fromisoformat(f"{text[:-1]}+00:00" if text[-1] == "Z" else text)
+
+
+def completed_event_record(
+    event: Event, span: SpanRecord, content: Mapping[str, AnyValue], *, keeps_event: bool
+) -> EventRecord:
+    """Return the record of an event of a completion.
+
+    Args:
+        event: The event.
+        span: The record of its span, whose ids and session it gets.
+        content: What of the span's content goes on the event too.
+        keeps_event: Whether a destination wants the AgentOps event itself, and not only its attributes.
+    """
+    given = span.attributes
+    attributes = {name: value for name in _SHARED if (value := given.get(name)) is not None}
+    attributes.update(event_attributes(event, is_full=False))
+    session_id = span.session_id
+    if event.session_id is not None:
+        session_id = attributes[semconv.SESSION_ID] = str(event.session_id)
+    elif session_id:
+        event.session_id = session_id
+    attributes.update(content)
+    kept = None
+    if keeps_event:
+        event.trace_id, event.span_id = f"{span.trace_id:032x}", f"{span.span_id:016x}"
+        kept = event_with(event, _without_content)
+    kind = str(event.event_type)
+    return EventRecord(
+        name=_EVENT_NAMES.get(kind, semconv.EVENT_AGENTOPS_CUSTOM),
         time_ns=span.end_ns or now_ns(),
         trace_id=span.trace_id,
         span_id=span.span_id,
         flags=span.flags & 0xFF,
-        trace_state=span.trace_state,
-        event=event,
-        is_full=False,
+        severity=_SEVERITY_ERROR if kind == EventType.ERROR.value else _SEVERITY_INFO,
+        attributes=attributes,
+        event=kept,
         resource=span.resource,
-        attributes=content,
-        ambient=_shared(span.attributes),
+        scope=_SCOPE,
+        session_id=session_id,
     )
-
-
-def _shared(attributes: Mapping[str, AnyValue]) -> dict[str, AnyValue]:
-    return {name: attributes[name] for name in _SHARED if name in attributes}
 
 
 _SHARED: Final = (

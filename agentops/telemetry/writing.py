@@ -6,7 +6,7 @@ come again and again are remembered. Everything else goes through the :class:`Fi
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from agentops import semconv
 from agentops.telemetry import protobuf
@@ -16,7 +16,7 @@ from agentops.telemetry.masking import Masks
 from agentops.telemetry.processors import ATTRIBUTE_KEY_MAX, Finisher
 from agentops.telemetry.records import AnyValue, EventRecord, SpanRecord
 
-__all__ = ["Pairs", "Writer"]
+__all__ = ["Pairs", "Repeated", "Writer"]
 
 Pairs = dict[str, bytes]
 """Attributes as encoded ``KeyValue`` messages by their keys, each with its length in front."""
@@ -105,6 +105,13 @@ def _keep(kept: dict[Any, bytes], key: object, value: bytes) -> None:
     kept[key] = value
 
 
+class Repeated(NamedTuple):
+    """Attributes of a span, as given and as written."""
+
+    given: Mapping[str, AnyValue]
+    pairs: Pairs
+
+
 class Writer:
     """Finishes records and encodes them, as :class:`Finisher` and the encoder do one after the other. For one thread.
 
@@ -126,8 +133,8 @@ class Writer:
         """Whether a record has no more attributes than may be kept; others take the long way."""
         return max(len(record.attributes), _ATTRIBUTES_MAX) <= self._limits.attributes_max
 
-    def span(self, record: SpanRecord) -> Pairs:
-        """Finish and encode a span that :meth:`takes` allows; return its attributes."""
+    def span(self, record: SpanRecord) -> Repeated:
+        """Finish and encode a span that :meth:`takes` allows; return its attributes for its events to repeat."""
         given = record.attributes
         cut: list[str] = []
         pairs = self._pairs(given, cut, is_span=True)
@@ -138,15 +145,14 @@ class Writer:
         self._finish.frame(record, None if self._mode == "full" else self._error_type(given))
         record.attributes = {}
         record.encoded = protobuf.span(record, _fields(_SPAN_TAG, pairs))
-        return pairs
+        return Repeated(given, pairs)
 
-    def event(self, record: EventRecord, repeated: Pairs | None = None) -> None:
+    def event(self, record: EventRecord, repeated: Repeated | None = None) -> None:
         """Finish and encode an event.
 
         Args:
             record: The event.
-            repeated: Encoded attributes of the span that the event repeats: a text or number under the same key is
-                the same one. ``None``: it repeats none.
+            repeated: Attributes of the span it belongs to, many of which it repeats.
         """
         given = record.attributes
         if len(given) + _ATTRIBUTES_MAX > self._limits.attributes_max:
@@ -155,14 +161,18 @@ class Writer:
         cut: list[str] = []
         others = given
         pairs: Pairs = {}
-        if repeated:
+        if repeated is not None:
             others = {}
             for key, value in given.items():
-                pair = repeated.get(key) if type(value) in _SCALARS else None
-                if pair is None:
-                    others[key] = value
+                # What is nested looks different on a span and on an event.
+                if (
+                    repeated.given.get(key) is value
+                    and type(value) in _SCALARS
+                    and key in repeated.pairs
+                ):
+                    pairs[key] = repeated.pairs[key]
                 else:
-                    pairs[key] = pair
+                    others[key] = value
         pairs.update(self._pairs(others, cut, is_span=False))
         if len(pairs) < len(given):
             record.dropped_attributes += len(given) - len(pairs) - self._finish.silent(given)

@@ -4,10 +4,18 @@ from copy import deepcopy
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.context import Context
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from support.records import event, span
 
+from agentops.events import ErrorEvent, LLMEvent, ToolEvent
 from agentops.telemetry import protobuf
-from agentops.telemetry.config import LimitsConfig
+from agentops.telemetry.ambient import set_ambient
+from agentops.telemetry.completion import Completion
+from agentops.telemetry.config import ExporterConfig, LimitsConfig, TelemetryConfig
+from agentops.telemetry.exporters.base import DELIVERED, Exporter
+from agentops.telemetry.manager import TelemetryManager
 from agentops.telemetry.masking import Masks
 from agentops.telemetry.processors import Finisher
 from agentops.telemetry.records import LinkRecord, SpanEventRecord
@@ -122,6 +130,80 @@ def test_a_written_event_is_the_finished_event_encoded(limits, mode, masks, reco
         writer.event(record)
 
         assert protobuf.event(expected) == (record.encoded or protobuf.event(record))
+
+
+class Keeping(Exporter):
+    """Keeps the bodies it is given."""
+
+    name = "keeping"
+    encodings = ("traces_protobuf", "logs_protobuf")
+
+    def __init__(self):
+        self.bodies = {}
+
+    def export(self, batch, timeout_s):
+        (part,) = batch.parts()
+        self.bodies[part.encoding] = part.body()
+        return DELIVERED
+
+
+def told_by(**settings):
+    """Return what arrives of a call, a failed tool with an event and an event, but for ids and times."""
+    keeping = Keeping()
+    exporter = ExporterConfig(type="instance", instance=keeping, **settings)
+    manager = TelemetryManager(TelemetryConfig(exporters=(exporter,), content_on="both"))
+    context = set_ambient(Context(), {"session.id": "5e55", "agentops.tags": ["a", "b"]})
+    start = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "server.address": "localhost",
+    }
+    call = manager.create_span("chat m", attributes=start, parent=context)
+    told = {
+        "gen_ai.request.model": "m" * 60,
+        "gen_ai.usage.input_tokens": 70_000,
+        "gen_ai.response.finish_reasons": ["stop"],
+        "gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": KEY}]}],
+        "agentops.cost.usd": 0.5,
+    }
+    manager.end_span(call, complete=lambda: Completion(attributes=told, is_model_call=True))
+    step = manager.create_span("tool", attributes={"gen_ai.tool.name": "t"}, parent=context)
+    made = Completion(events=[ToolEvent(name="t", params={"x": 1}), ErrorEvent(details="no")])
+    manager.end_span(step, complete=lambda: made, error=ValueError("no"))
+    manager.record(LLMEvent(prompt=[{"role": "user"}], completion="x", cost=0.1), context=context)
+    assert manager.flush(30_000)
+    manager.shutdown()
+    spans = ExportTraceServiceRequest.FromString(keeping.bodies["traces_protobuf"]).resource_spans
+    logs = ExportLogsServiceRequest.FromString(keeping.bodies["logs_protobuf"]).resource_logs
+    return [
+        (each.name, each.attributes, each.status, [event.name for event in each.events])
+        for group in spans[0].scope_spans
+        for each in group.spans
+    ] + [
+        (each.event_name, each.attributes, each.severity_number, each.body)
+        for group in logs[0].scope_logs
+        for each in group.log_records
+    ]
+
+
+def plain(records):
+    varying = (
+        "agentops.event.id",
+        "agentops.event.start",
+        "agentops.event.end",
+        "agentops.event.duration_s",
+    )
+    return [
+        (name, {a.key: str(a.value) for a in found if a.key not in varying}, *rest)
+        for name, found, *rest in records
+    ]
+
+
+def test_spans_and_events_say_the_same_whichever_way_they_are_made():
+    short, long = plain(told_by()), plain(told_by(content="full"))
+
+    assert 6 == len(short)
+    assert long == short
 
 
 def test_what_is_remembered_is_bounded():
