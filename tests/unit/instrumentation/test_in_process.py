@@ -252,7 +252,6 @@ print("fine")
 
 
 def test_greenlets_have_a_session_each_and_are_given_one_by_wrap():
-    pytest.importorskip("gevent", reason="gevent is not installed")
     done = subprocess.run(
         [sys.executable, "-c", GREENLETS], capture_output=True, text=True, timeout=120, check=False
     )
