@@ -21,7 +21,7 @@ from agentops.instrumentation.providers.base import ProviderInstrumentation, Tar
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation
 from agentops.pricing import Prices, is_stand_in
-from agentops.providers.patching import Patch, Wrapper, when_imported
+from agentops.providers.patching import Patch, Wrapper, hide_frames, when_imported
 from agentops.providers.sockets import follow_socket
 from agentops.providers.streams import AsyncStreamProxy, AsyncTap, StreamProxy, Tap
 from agentops.providers.tools import actions_wrapper, tool_wrapper
@@ -315,6 +315,7 @@ class InstrumentedProvider:
             try:
                 result = wrapped(*args, **kwargs)
             except BaseException as error:
+                hide_frames(error)
                 active.finish(error, "error")
                 raise
             finally:
@@ -332,14 +333,16 @@ class InstrumentedProvider:
         ) -> object:
             active = self._start(target, all_args, kwargs)
             if active is None:
-                return await wrapped(*args, **kwargs)
+                return await _passed(wrapped, args, kwargs)
             try:
                 result = await wrapped(*args, **kwargs)
             except GeneratorExit as error:
                 # The coroutine is thrown away, maybe in another context: there is nothing to leave.
+                hide_frames(error)
                 active.finish(error, "abandoned")
                 raise
             except BaseException as error:
+                hide_frames(error)
                 active.exit()
                 active.finish(error, "error")
                 raise
@@ -422,6 +425,19 @@ class InstrumentedProvider:
         exchange.is_raw = True
         active.is_tapped = True
         response.stream = tap(response.stream, exchange, active, instrumentation.module)
+
+
+async def _passed(
+    wrapped: Callable[..., Awaitable[object]],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+) -> object:
+    """Let a call pass that is no span."""
+    try:
+        return await wrapped(*args, **kwargs)
+    except BaseException as error:
+        hide_frames(error)
+        raise
 
 
 def _measurements(call: LLMCall) -> list[Measurement]:

@@ -15,7 +15,7 @@ import wrapt
 
 from agentops.guard import guarded
 
-__all__ = ["ObjectProxy", "Patch", "Wrapper", "when_imported", "wrapped_function"]
+__all__ = ["ObjectProxy", "Patch", "Wrapper", "hide_frames", "when_imported", "wrapped_function"]
 
 if TYPE_CHECKING:
     ObjectProxy = wrapt.ObjectProxy[Any]
@@ -130,13 +130,29 @@ class Patch:
         args: tuple[object, ...],
         kwargs: Mapping[str, object],
     ) -> object:
-        if not self.is_active:
-            return wrapped(*args, **kwargs)
-        return self._wrapper(wrapped, instance, args, kwargs)
+        try:
+            if not self.is_active:
+                return wrapped(*args, **kwargs)
+            return self._wrapper(wrapped, instance, args, kwargs)
+        except BaseException as error:
+            hide_frames(error)
+            raise
 
 
 class _Wrapped(FunctionWrapper):
     """A wrapped function; its own class so that ours can be told from others'."""
+
+
+def hide_frames(error: BaseException) -> None:
+    """Take frames of this package off the top of the traceback, where one of them has just caught ``error``.
+
+    A bare ``raise`` does not add its frame again: the traceback is what it would be without us. Python
+    3.10 keeps the frame that raises.
+    """
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_frame.f_globals.get("__package__") == __package__:
+        traceback = traceback.tb_next
+    error.__traceback__ = traceback
 
 
 def wrapped_function(function: Callable[..., object], wrapper: Wrapper) -> Callable[..., object]:

@@ -12,7 +12,7 @@ from opentelemetry import trace
 
 from agentops import clock, semconv
 from agentops.guard import guarded
-from agentops.providers.patching import ObjectProxy
+from agentops.providers.patching import ObjectProxy, hide_frames
 
 if TYPE_CHECKING:
     from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
@@ -200,6 +200,7 @@ class SocketProxy(ObjectProxy):
         try:
             message = self.__wrapped__.recv(*args, **kwargs)
         except Exception as error:
+            hide_frames(error)
             _lose(self._self_session, error)
             raise
         self._self_session.hear(message)
@@ -211,6 +212,7 @@ class SocketProxy(ObjectProxy):
         try:
             return self.__wrapped__.send(message, *args, **kwargs)
         except Exception as error:
+            hide_frames(error)
             _lose(self._self_session, error)
             raise
 
@@ -238,6 +240,7 @@ class AsyncSocketProxy(ObjectProxy):
         try:
             message = await self.__wrapped__.recv(*args, **kwargs)
         except Exception as error:
+            hide_frames(error)
             _lose(self._self_session, error)
             raise
         self._self_session.hear(message)
@@ -249,6 +252,7 @@ class AsyncSocketProxy(ObjectProxy):
         try:
             return await self.__wrapped__.send(message, *args, **kwargs)
         except Exception as error:
+            hide_frames(error)
             _lose(self._self_session, error)
             raise
 

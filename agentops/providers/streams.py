@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 
 from agentops import clock
 from agentops.instrumentation.providers.http import HttpExchange
-from agentops.providers.patching import ObjectProxy
+from agentops.providers.patching import ObjectProxy, hide_frames
 
 __all__ = ["AsyncStreamProxy", "AsyncTap", "StreamProxy", "Tap", "Watcher"]
 
@@ -133,6 +133,7 @@ class Tap(_ByteTap):
                 keep(part)
                 yield part
         except BaseException as error:
+            hide_frames(error)
             self.fail(error)
             raise
         self.complete()
@@ -182,6 +183,7 @@ class _AsyncParts:
             self._tap.complete()
             raise
         except BaseException as error:
+            hide_frames(error)
             self._tap.fail(error)
             raise
         self._keep(part)
@@ -224,6 +226,7 @@ class StreamProxy(ObjectProxy):
             self._self_watcher.finish()
             raise
         except BaseException as error:
+            hide_frames(error)
             self._self_watcher.finish(error, "error")
             raise
         self._self_note(chunk)
@@ -268,6 +271,7 @@ class AsyncStreamProxy(ObjectProxy):
             self._self_watcher.finish()
             raise
         except BaseException as error:
+            hide_frames(error)
             self._self_watcher.finish(error, "error")
             raise
         self._self_note(chunk)

@@ -15,7 +15,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from agentops.guard import guarded
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.tools import ToolRun, bind_tool
-from agentops.providers.patching import Wrapper, wrapped_function
+from agentops.providers.patching import Wrapper, hide_frames, wrapped_function
 from agentops.telemetry.completion import Completion
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def _follow(
     try:
         result = function(*args, **kwargs)
     except BaseException as error:
+        hide_frames(error)
         running.leave()
         running.end(None, error)
         raise
@@ -138,6 +139,7 @@ class _Awaited:
             running.end(None, error)
             raise
         except BaseException as error:
+            hide_frames(error)
             running.leave()
             running.end(None, error)
             raise
