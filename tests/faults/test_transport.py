@@ -71,7 +71,9 @@ def test_a_flush_that_is_in_vain_gives_up_when_the_disk_has_everything(host, col
 
 def test_s07_a_receiver_that_refuses_everything_is_asked_few_times(host, collector):
     collector.answer_always(Reply(status=400))
-    ended = host("start(); [call(n) for n in range(5)]; flush(); say('END')").end()
+    # One batch of each kind, however long the calls take.
+    start = "start(batch={'delay_ms': 60_000})"
+    ended = host(f"{start}; [call(n) for n in range(5)]; flush(); say('END')").end()
 
     assert 0 == ended.status
     assert len(collector.requests) <= 4  # traces and events, before the end and at the end

