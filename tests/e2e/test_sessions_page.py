@@ -192,3 +192,20 @@ def test_narrow_window_shows_cards_without_sideways_scrolling(seeded, visit):
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate("document.querySelector('.session-list').scrollWidth") <= 390
+
+
+def test_long_names_and_tags_stay_in_their_place(empty, visit):
+    trace, span = random_ids()
+    long = "Supercalifragilistic" * 12
+    told = {"agentops__span__kind": "session", "agentops__tags": f'["{long}"]'}
+    empty.send(otlp_span(trace, span, long, session__id=trace, **told))
+    empty.until("/api/v1/status", lambda status: status["span_count"] == 1)
+
+    for width in (1440, 390):
+        page = visit(empty, viewport={"width": width, "height": 844}).open("/sessions")
+        expect(page.locator(".row .tag")).to_be_visible()
+        cell = page.locator(".cell-session").bounding_box()
+        line = page.locator(".line-1")
+        assert line.evaluate("line => getComputedStyle(line).overflowX") == "hidden"
+        assert line.bounding_box()["width"] <= cell["width"]
+        assert page.locator(".row .tag").bounding_box()["width"] < 250

@@ -10,6 +10,7 @@ def test_a_trace_is_a_session(recorded):
     handle = agentops.start_trace("mine", tags=["a"])
     assert handle.span.is_recording()
     assert handle.token is not None
+    assert not handle.is_init_trace
     agentops.end_trace(handle, agentops.SUCCESS)
 
     span = recorded.span("mine")

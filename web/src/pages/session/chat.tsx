@@ -130,7 +130,7 @@ function TurnHeader({ turn, onSelect }: { turn: TranscriptTurn; onSelect: () => 
   return (
     <header className="turn-head">
       <KindBadge type={turn.type} />
-      {turn.agent_name && <strong>{visible(turn.agent_name)}</strong>}
+      {turn.agent_name && <strong className="truncate">{visible(turn.agent_name)}</strong>}
       <button type="button" className="turn-link truncate" title="Show the span" onClick={onSelect}>
         {visible(turn.span_name)}
       </button>

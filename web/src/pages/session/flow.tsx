@@ -124,15 +124,16 @@ export function Flow({ tree, skeleton, search, wholeUs, isRunning, onChange }: F
           Duration
         </span>
         <div className="axis" ref={axis} role="columnheader" aria-label="Timeline">
-          {tickTimes.map((at) => (
-            <span
-              key={at}
-              className={`num${axisWidth - (at - from) * scale < TICK_LABEL ? " axis-last" : ""}`}
-              style={{ left: (at - from) * scale }}
-            >
-              {formatTick(at)}
-            </span>
-          ))}
+          {tickTimes.map((at) => {
+            const left = (at - from) * scale;
+            const isLast = axisWidth - left < TICK_LABEL;
+            if (isLast && tickWidth < TICK_WIDTH) return null; // it would stand on the one before
+            return (
+              <span key={at} className={`num${isLast ? " axis-last" : ""}`} style={{ left }}>
+                {formatTick(at)}
+              </span>
+            );
+          })}
         </div>
       </div>
       <div className="flow-rows" style={{ height: virtualizer.getTotalSize() }}>

@@ -58,7 +58,7 @@ export const Row = memo(
               {visible(name)}
             </Link>
             {row.tags.slice(0, TAGS_MAX).map((tag) => (
-              <span key={tag} className="tag">
+              <span key={tag} className="tag" title={visible(tag)}>
                 {visible(tag)}
               </span>
             ))}
