@@ -135,7 +135,7 @@ class SessionManager:
     def get(self, session_id: UUID | str) -> Session | None:
         """Return the live session with this id, or ``None``."""
         try:
-            key = session_id if isinstance(session_id, UUID) else UUID(session_id)
+            key = session_id if isinstance(session_id, UUID) else UUID(str(session_id))
         except ValueError:
             return None
         with self._lock:

@@ -33,6 +33,7 @@ def test_a_session_is_found_by_id_in_any_form(recorded):
     assert sessions.get(session.id) is session
     assert sessions.get(str(session.id)) is session
     assert sessions.get("nothing") is None
+    assert sessions.get(None) is None
 
 
 def test_end_without_a_session_ends_the_current_one(recorded):
