@@ -58,7 +58,7 @@ class ChdbEngine(Engine):
     Every thread gets a handle of its own, because a handle serialises its calls.
 
     Args:
-        path: Directory of the engine's files; made when missing.
+        path: Directory of the engine's files; made when missing, for this user alone.
         memory_bytes_max: What the engine may use for all its work.
         dialect: Names to use.
 
@@ -72,6 +72,11 @@ class ChdbEngine(Engine):
     ) -> None:
         self.capabilities = Capabilities(name="chdb", is_durable=True, is_shared=False)
         self.dialect = dialect or Dialect()
+        try:
+            # The engine would make it readable for everybody, and the data directory may be.
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"the directory {path} cannot be used: {error.strerror}") from error
         settings = {"max_server_memory_usage": memory_bytes_max, **_ENGINE_SETTINGS}
         self._target = f"{path}?" + "&".join(f"{k}={v}" for k, v in settings.items())
         self._local = threading.local()

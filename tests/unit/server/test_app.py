@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 import uvicorn
-from support.backend import BackendProcess
+from support.backend import BackendProcess, otlp_span, random_ids
 from support.storages import new_storage
 
 from agentops.server import app
@@ -28,6 +28,18 @@ def test_every_route_declares_who_may_use_it(tmp_path, monkeypatch):
     assert all(isinstance(route, ScopedRoute) for route in routes)
     assert {"public", "page", "read", "ingest"} == {route.declared_scope for route in routes}
     assert ["/{path:path}"] == [r.path for r in routes if r.declared_scope == "page"]
+
+
+def test_what_is_kept_can_be_read_by_its_user_alone(tmp_path):
+    directory = tmp_path / "data"
+    directory.mkdir(mode=0o755)
+    with BackendProcess(directory) as backend:
+        backend.send(otlp_span(*random_ids()))
+        modes = {path.name: path.stat().st_mode & 0o077 for path in directory.iterdir()}
+
+    assert dict.fromkeys(("db", "wal", "token", "lock"), 0) == {
+        name: mode for name, mode in modes.items() if name != "server.json"
+    }
 
 
 def test_server_says_where_it_is_and_that_it_is_gone(tmp_path):
