@@ -1,4 +1,4 @@
-"""CPU time that instrumentations add to calls of the openai package.
+"""CPU time that instrumentations add to calls of the openai and anthropic packages.
 
 Each variant runs in a process of its own, so that none is patched by two of them. The parent asks all of
 them in turn for a round of calls, again and again; a round answers with the CPU time of the calling
@@ -9,8 +9,8 @@ less the bare SDK's. Answers come from a transport in the same process: no socke
     python benchmarks/overhead.py                              # bare SDK, stock OpenTelemetry span, AgentOps
     python benchmarks/overhead.py --peer genai=VENV/bin/python --peer openinference=VENV/bin/python ...
 
-A peer is named after its instrumentation and runs in the Python given, where openai, the OpenTelemetry
-SDK, opentelemetry-exporter-otlp-proto-common and the instrumentation are installed.
+A peer is named after its instrumentation and runs in the Python given, where openai, anthropic, the
+OpenTelemetry SDK, opentelemetry-exporter-otlp-proto-common and the instrumentations of both are installed.
 """
 
 import argparse
@@ -50,15 +50,35 @@ TOOL = {
     "type": "function",
     "function": {"name": "f", "parameters": {"type": "object", "properties": {}}},
 }
+MESSAGE = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-opus-5",
+    "content": [{"type": "text", "text": "Paris is the capital of France."}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "usage": {"input_tokens": 21, "output_tokens": 8},
+}
 CHUNKS = 200
-CALLS = {"small": 300, "large": 150, "stream": 10, "concurrent": 2, "agent": 60}
-UNITS = {"stream": CHUNKS, "concurrent": 200}
+CALLS = {
+    "small": 300,
+    "large": 150,
+    "stream": 10,
+    "concurrent": 2,
+    "agent": 60,
+    "message": 300,
+    "message_stream": 10,
+}
+UNITS = {"stream": CHUNKS, "message_stream": CHUNKS, "concurrent": 200}
 LABELS = {
     "small": "small chat call",
     "large": "30 KB prompt",
     "stream": "stream, per chunk",
     "concurrent": "200 concurrent async calls, per call",
     "agent": "agent run: 3 calls, 2 tools",
+    "message": "anthropic: small message",
+    "message_stream": "anthropic: stream, per chunk",
 }
 
 
@@ -78,14 +98,40 @@ def body_of_stream():
     return [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks] + [b"data: [DONE]\n\n"]
 
 
+def body_of_message_stream():
+    delta = {"type": "content_block_delta", "index": 0}
+    events = [
+        {"type": "message_start", "message": {**MESSAGE, "content": [], "stop_reason": None}},
+        {
+            "type": "content_block_start",
+            "index": 0,
+            "content_block": {"type": "text", "text": ""},
+        },
+        *(
+            {**delta, "delta": {"type": "text_delta", "text": f"word{n} "}}
+            for n in range(CHUNKS - 5)
+        ),
+        {"type": "content_block_stop", "index": 0},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+            "usage": {"output_tokens": 195},
+        },
+        {"type": "message_stop"},
+    ]
+    return [f"event: {e['type']}\ndata: {json.dumps(e)}\n\n".encode() for e in events]
+
+
 class Workloads:
     """The calls, on real clients above an answering transport."""
 
     def __init__(self):
+        import anthropic
         import httpx2
         import openai
 
-        pieces = body_of_stream()
+        pieces, message_pieces = body_of_stream(), body_of_message_stream()
+        answered = json.dumps(MESSAGE).encode()
         plain = json.dumps(CHAT).encode()
         message = {**CHAT["choices"][0]["message"], "tool_calls": [TOOL_CALL]}
         tool = json.dumps(
@@ -93,20 +139,31 @@ class Workloads:
         ).encode()
 
         class Stream(httpx2.SyncByteStream):
+            def __init__(self, pieces):
+                self.pieces = pieces
+
             def __iter__(self):
-                yield from pieces
+                yield from self.pieces
 
         def answer(request):
+            is_message = request.url.path == "/v1/messages"
             if b'"stream":true' in request.content:
                 headers = {"content-type": "text/event-stream"}
-                return httpx2.Response(200, headers=headers, stream=Stream())
+                stream = Stream(message_pieces if is_message else pieces)
+                return httpx2.Response(200, headers=headers, stream=stream)
+            headers = {"content-type": "application/json"}
+            if is_message:
+                return httpx2.Response(200, headers=headers, content=answered)
             body = tool if request.content.endswith(b'"tool_choice":"required"}') else plain
-            return httpx2.Response(200, headers={"content-type": "application/json"}, content=body)
+            return httpx2.Response(200, headers=headers, content=body)
 
         transport = httpx2.MockTransport(answer)
         self.client = openai.OpenAI(api_key="x", http_client=httpx2.Client(transport=transport))
         self.async_client = openai.AsyncOpenAI(
             api_key="x", http_client=httpx2.AsyncClient(transport=transport)
+        )
+        self.claude = anthropic.Anthropic(
+            api_key="x", http_client=httpx2.Client(transport=transport)
         )
         self.wrap = lambda kind, name, function: function
 
@@ -119,6 +176,15 @@ class Workloads:
     def stream(self):
         for _ in self.client.chat.completions.create(
             model="gpt-4o-mini", messages=SMALL, stream=True
+        ):
+            pass
+
+    def message(self):
+        self.claude.messages.create(model=MESSAGE["model"], max_tokens=100, messages=SMALL)
+
+    def message_stream(self):
+        for _ in self.claude.messages.create(
+            model=MESSAGE["model"], max_tokens=100, messages=SMALL, stream=True
         ):
             pass
 
@@ -168,26 +234,52 @@ def set_up_bare(_work):
     return lambda: None
 
 
+def begin_span(tracer, kwargs, provider):
+    from opentelemetry.trace import SpanKind
+
+    return tracer.start_as_current_span(
+        f"chat {kwargs['model']}",
+        kind=SpanKind.CLIENT,
+        attributes={
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": provider,
+            "gen_ai.request.model": kwargs["model"],
+        },
+    )
+
+
+def hand_write_messages(tracer):
+    """The same for Anthropic's messages as below for OpenAI's completions."""
+    from anthropic.resources.messages import Messages
+
+    create = Messages.create
+
+    def wrapped(self, **kwargs):
+        with begin_span(tracer, kwargs, "anthropic") as span:
+            result = create(self, **kwargs)
+            span.set_attribute("gen_ai.input.messages", json.dumps(kwargs["messages"]))
+            if kwargs.get("stream"):
+                return result
+            span.set_attribute("gen_ai.response.id", result.id)
+            span.set_attribute("gen_ai.response.model", result.model)
+            span.set_attribute("gen_ai.usage.input_tokens", result.usage.input_tokens)
+            span.set_attribute("gen_ai.usage.output_tokens", result.usage.output_tokens)
+            span.set_attribute("gen_ai.response.finish_reasons", [result.stop_reason])
+            answer = [block.model_dump() for block in result.content]
+            span.set_attribute("gen_ai.output.messages", json.dumps(answer))
+            return result
+
+    Messages.create = wrapped
+
+
 def set_up_stock(work):
     """A span written by hand with the stock SDK: what one would do without any instrumentation."""
     import openai
-    from opentelemetry.trace import SpanKind
 
     provider = stock_provider()
     tracer = provider.get_tracer("hand-written")
     create = openai.resources.chat.completions.Completions.create
     async_create = openai.resources.chat.completions.AsyncCompletions.create
-
-    def begin(kwargs):
-        return tracer.start_as_current_span(
-            f"chat {kwargs['model']}",
-            kind=SpanKind.CLIENT,
-            attributes={
-                "gen_ai.operation.name": "chat",
-                "gen_ai.provider.name": "openai",
-                "gen_ai.request.model": kwargs["model"],
-            },
-        )
 
     def end(span, kwargs, result):
         messages = [m if isinstance(m, dict) else m.model_dump() for m in kwargs["messages"]]
@@ -204,19 +296,20 @@ def set_up_stock(work):
         span.set_attribute("gen_ai.output.messages", json.dumps(answers))
 
     def wrapped(self, **kwargs):
-        with begin(kwargs) as span:
+        with begin_span(tracer, kwargs, "openai") as span:
             result = create(self, **kwargs)
             end(span, kwargs, result)
             return result
 
     async def async_wrapped(self, **kwargs):
-        with begin(kwargs) as span:
+        with begin_span(tracer, kwargs, "openai") as span:
             result = await async_create(self, **kwargs)
             end(span, kwargs, result)
             return result
 
     openai.resources.chat.completions.Completions.create = wrapped
     openai.resources.chat.completions.AsyncCompletions.create = async_wrapped
+    hand_write_messages(tracer)
 
     def wrap(_kind, name, function):
         def run(*args):
@@ -246,7 +339,7 @@ def set_up_agentops(work):
     exporter = ExporterConfig(type="instance", instance=Encoding())
     config = TelemetryConfig(exporters=(exporter,), spool={"enabled": False})
     manager = TelemetryManager(config)
-    install_all(manager, ["openai"])
+    install_all(manager, ["openai", "anthropic"])
 
     def wrap(kind, name, function):
         from opentelemetry import trace
@@ -268,25 +361,31 @@ def set_up_genai(work):
     os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "SPAN_ONLY"
     os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "gen_ai_latest_experimental"
     provider = stock_provider()
+    from opentelemetry.instrumentation.genai.anthropic import AnthropicInstrumentor
     from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
 
     OpenAIInstrumentor().instrument(tracer_provider=provider)
+    AnthropicInstrumentor().instrument(tracer_provider=provider)
     return stock_wrap(work, provider)
 
 
 def set_up_openinference(work):
     provider = stock_provider()
+    from openinference.instrumentation.anthropic import AnthropicInstrumentor
     from openinference.instrumentation.openai import OpenAIInstrumentor
 
     OpenAIInstrumentor().instrument(tracer_provider=provider)
+    AnthropicInstrumentor().instrument(tracer_provider=provider)
     return stock_wrap(work, provider)
 
 
 def set_up_openllmetry(work):
     provider = stock_provider()
+    from opentelemetry.instrumentation.anthropic import AnthropicInstrumentor
     from opentelemetry.instrumentation.openai import OpenAIInstrumentor
 
     OpenAIInstrumentor().instrument(tracer_provider=provider)
+    AnthropicInstrumentor().instrument(tracer_provider=provider)
     return stock_wrap(work, provider)
 
 
@@ -359,10 +458,10 @@ class Variant:
         return json.loads(line)
 
 
-def measure(variants, rounds):
+def measure(variants, rounds, workloads):
     """Return {workload: {variant: (caller us, process us)}} of the least disturbed rounds."""
     told = {}
-    for workload in CALLS:
+    for workload in workloads:
         rows = {variant.name: [] for variant in variants}
         for _ in range(rounds):
             for variant in variants:
@@ -380,7 +479,7 @@ def report(told):
     print("| workload | bare SDK | " + " | ".join(names) + " |")
     print("|---|---|" + "---|" * len(names))
     for workload, by_name in told.items():
-        digits = 1 if workload == "stream" else 0
+        digits = 1 if workload in ("stream", "message_stream") else 0
         thread, process = by_name["bare"]
         cells = [LABELS[workload], f"{process:.{digits}f}"]
         for name in names:
@@ -394,6 +493,7 @@ def main():
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON")
+    parser.add_argument("--workload", action="append", choices=list(CALLS), default=[])
     options = parser.parse_args()
     if options.serve:
         serve(options.serve)
@@ -402,7 +502,7 @@ def main():
     pythons.update(dict(peer.split("=", 1) for peer in options.peer))
     variants = [Variant(name, python) for name, python in pythons.items()]
     try:
-        report(measure(variants, options.rounds))
+        report(measure(variants, options.rounds, options.workload or list(CALLS)))
     finally:
         for variant in variants:
             variant.process.terminate()
