@@ -8,6 +8,7 @@ import time
 
 import pytest
 from support.backend import BackendProcess, otlp_span
+from support.waiting import eventually
 
 ROUNDS = 6
 
@@ -47,9 +48,12 @@ def test_killed_server_keeps_every_acknowledged_span_exactly_once(tmp_path):
             if batches:
                 assert backend.send(*batches[-1]) == 200
         senders = [Sender(backend, s, acknowledged[s], attempted[s]) for s in acknowledged]
+        before = {session: len(batches) for session, batches in acknowledged.items()}
         for sender in senders:
             sender.start()
-        time.sleep(dice.uniform(0.15, 0.9))  # the moment of the kill is what is random here
+        for session, count in before.items():
+            eventually(lambda s=session, c=count: len(acknowledged[s]) >= c + 2)
+        time.sleep(dice.uniform(0, 0.7))  # the moment of the kill is what is random here
         backend.kill()
         for sender in senders:
             sender.stopped.set()
