@@ -36,11 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print every setting; an unusable file is an error that names the key path."""
-    from agentops.config import (
-        load,
-        settings,
-        unread_variables,
-    )  # reads files and the environment: only for this verb
+    # Reads files and the environment: only for this verb.
+    from agentops.config import load, settings, unread_variables
 
     loaded = load(config=options.file)
     if options.explain:

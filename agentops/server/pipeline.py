@@ -29,9 +29,8 @@ logger = logging.getLogger("agentops.server")
 
 _ROWS_MAX: Final = 20_000
 _BYTES_MAX: Final = 32 << 20
-_REST: Final = (
-    3  # an insert costs tens of milliseconds however small: so it is a quarter of the time
-)
+# An insert costs tens of milliseconds however small: so it is a quarter of the time.
+_REST: Final = 3
 _SPAN: Final = b"S"
 _EVENT: Final = b"E"
 

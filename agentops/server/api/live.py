@@ -57,9 +57,8 @@ class Live:
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=_KEPT)
         self._clients: set[_Client] = set()
         self._changed: dict[str, int] = {}
-        self._changed_ns = (
-            clock.monotonic_ns()
-        )  # what was before the start of the server is not known
+        # What was before the start of the server is not known.
+        self._changed_ns = clock.monotonic_ns()
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._is_closed = False

@@ -10,9 +10,8 @@ from agentops.server.ingest.values import Value, Wire
 
 __all__ = ["check_depth", "read_json", "repair"]
 
-_ROUNDS_MAX: Final = (
-    160  # brackets around the deepest attribute allowed: 12 + 4 for each of its 32 levels
-)
+# Brackets around the deepest attribute allowed: 12, and 4 for each of its 32 levels.
+_ROUNDS_MAX: Final = 160
 _STRING: Final = re.compile(rb'"[^"]*"')
 _NOT_MARKS: Final = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 _LONE_SURROGATE: Final = re.compile(

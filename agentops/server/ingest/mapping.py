@@ -302,9 +302,7 @@ def _fill_identity(
         if isinstance(own, str):
             row.session_id = own[:_TEXT_CHARS_MAX]
         elif "agentops.project.id" in resource:
-            row.session_id = (
-                row.trace_id
-            )  # agentops 0.4 has no session id: its trace is the session
+            row.session_id = row.trace_id  # agentops 0.4 has no other: its trace is the session
     entity = columns.get("entity_name", "")
     if row.span_type == "session":
         row.session_name = (

@@ -93,9 +93,8 @@ class _Teller:
         elif waiting and identity in waiting:
             waiting.remove(identity)
         self._failed_calls.pop(span.tool_name, None)
-        if (
-            span.status_code == "error"
-        ):  # the next call of this tool, if it tells no id, tries again
+        if span.status_code == "error":
+            # The next call of this tool, if it tells no id, tries again.
             self._failed_calls[span.tool_name] = identity
         self._shown_results.add(identity)
         parts: list[dict[str, object]] = [

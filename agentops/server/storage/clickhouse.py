@@ -104,9 +104,8 @@ class ClickHouseEngine(Engine):
         """See :meth:`Engine.insert`."""
         settings = {**INSERT_SETTINGS, "insert_deduplication_token": token}
         if self.dialect.cluster is not None:
-            settings["distributed_foreground_insert"] = (
-                1  # a row is visible once it is acknowledged
-            )
+            # A row is visible once it is acknowledged.
+            settings["distributed_foreground_insert"] = 1
         try:
             self._client.raw_insert(
                 f"{self.dialect.database}.{table}",
