@@ -1,13 +1,13 @@
 """Does another implementation of OTLP understand every way we send? Opt-in; needs a running receiver.
 
-    python scripts/check_interop.py --http http://127.0.0.1:5318 --grpc 127.0.0.1:5317 --listen 5999
-    python scripts/check_interop.py --http http://127.0.0.1:5318 --grpc 127.0.0.1:5317 --jaeger http://127.0.0.1:16686
+    python scripts/check_interop.py --http http://192.0.2.1:4318 --grpc 192.0.2.1:4317 --listen 5999
+    python scripts/check_interop.py --http http://192.0.2.1:4318 --grpc 192.0.2.1:4317 --jaeger http://127.0.0.1:16686
 
-The receiver under test listens at ``--http`` and ``--grpc``. With ``--listen`` it is a forwarder, such as the
-OpenTelemetry Collector, that sends all it gets as OTLP/HTTP to that port of this machine. With ``--jaeger`` it
-is a Jaeger, whose query service is asked for the traces; it takes no events. What comes back went through its
-decoder; it is compared with what was sent: every span and every event once, with ids, attributes and the link
-between the two.
+The receiver under test listens at ``--http`` and ``--grpc``; nothing is compressed for a loopback address,
+so give another one of this machine. With ``--listen`` it is a forwarder, such as the OpenTelemetry Collector,
+that sends all it gets as OTLP/HTTP to that port of this machine. With ``--jaeger`` it is a Jaeger, whose query
+service is asked for the traces; it takes no events. What comes back went through its decoder; it is compared
+with what was sent: every span and every event once, with ids, attributes and the link between the two.
 """
 
 import argparse
@@ -29,8 +29,9 @@ from agentops.telemetry.manager import TelemetryManager
 COUNT = 200
 
 
-def ways(http: str, grpc: str) -> dict[str, dict[str, str]]:
+def ways(http: str, grpc: str) -> dict[str, dict[str, object]]:
     """Return exporter settings for each way of sending."""
+    plain = {"insecure": True}
     return {
         "http/protobuf gzip": {
             "endpoint": http,
@@ -43,12 +44,12 @@ def ways(http: str, grpc: str) -> dict[str, dict[str, str]]:
             "compression": "none",
         },
         "http/json": {"endpoint": http, "protocol": "http/json"},
-        "grpc": {"endpoint": grpc, "protocol": "grpc", "compression": "none"},
-        "grpc gzip": {"endpoint": grpc, "protocol": "grpc", "compression": "gzip"},
+        "grpc": {"endpoint": grpc, "protocol": "grpc", "compression": "none", **plain},
+        "grpc gzip": {"endpoint": grpc, "protocol": "grpc", "compression": "gzip", **plain},
     }
 
 
-def send(way: str, settings: dict[str, str], spool: str) -> dict[str, str]:
+def send(way: str, settings: dict[str, object], spool: str) -> dict[str, str]:
     """Send spans with one event each; return ``{span id: text}`` of what was sent."""
     config = TelemetryConfig(exporters=[{"type": "otlp", **settings}], spool={"directory": spool})
     manager = TelemetryManager(config, service_name="interop")

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import Event as SpanEvent
 from opentelemetry.sdk.trace import Span
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode
 
 from agentops.clock import monotonic_ns, now_ns
 from agentops.semconv import EXCEPTION_MESSAGE
@@ -272,6 +272,10 @@ class DeferredSpan(Span):
         self.add_event("exception", described)
         text = f"{type(error).__name__}: {described[EXCEPTION_MESSAGE]}"
         self.set_status(Status(StatusCode.ERROR, text))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle as its context alone: the end of a span belongs to the process that started it."""
+        return NonRecordingSpan, (self._context,)
 
     def to_record(self) -> SpanRecord:
         """Return what the span tells, without its completion; for the worker, after the end."""

@@ -41,6 +41,10 @@ _OPTIONS = (
     ("grpc.max_metadata_size", 64 * 1024),
     ("grpc.primary_user_agent", f"agentops/{__version__}"),
     ("grpc.enable_retries", 0),  # the destination retries
+    # An answer is a few bytes: small reads and windows bound what an endless one costs.
+    ("grpc.experimental.tcp_read_chunk_size", 16384),
+    ("grpc.experimental.tcp_max_read_chunk_size", 65536),
+    ("grpc.http2.bdp_probe", 0),
     ("grpc.initial_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 10_000),
 )

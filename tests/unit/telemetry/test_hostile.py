@@ -1,6 +1,7 @@
 """Hostile values, clocks and callables: the caller pays nothing for them and nothing of ours breaks."""
 
 import gc
+import pickle
 import time
 import weakref
 
@@ -231,3 +232,13 @@ def test_everything_after_shutdown_is_harmless(manager):
 
     assert manager.shutdown().lost >= 0
     assert manager.flush(30_000)
+
+
+def test_a_span_in_pickle_is_its_context(manager):
+    span = manager.create_span("s", parent=Context())
+    copy = pickle.loads(pickle.dumps(span))
+    copy.set_attribute("a", 1)
+    copy.end()
+
+    assert copy.get_span_context() == span.get_span_context()
+    assert span.is_recording()
