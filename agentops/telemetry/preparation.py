@@ -22,6 +22,7 @@ from agentops.telemetry.metrics import Metrics
 from agentops.telemetry.pending import CompletedSpan, PendingEvent
 from agentops.telemetry.processors import Finisher, Pricer, stamp_weight
 from agentops.telemetry.recording import (
+    REPEATED,
     call_event_record,
     completed_event_record,
     event_record,
@@ -173,31 +174,38 @@ class Preparation:
         if self._is_left_out(decision, 1 + is_call + len(events)):
             return []
         content = self._content_for_events(record) if events or is_call else {}
+        is_plain = decision is None and not record.trace_state and self._writer.takes(record)
+        is_written = is_plain and not self._wanted.span_records
+        is_whole = not is_written or self._wanted.event_records
         made: list[EventRecord] = []
         if is_call:
-            made.append(call_event_record(record, content, keeps_event=self._wanted.events))
+            keeps = self._wanted.events
+            made.append(call_event_record(record, content, keeps_event=keeps, is_whole=is_whole))
         for event in events:
             if isinstance(event, LLMEvent) and event.cost is None:
                 cost = record.attributes.get(semconv.AGENTOPS_COST_USD)
                 event.cost = cost if isinstance(cost, float) else None
             keeps = self._wanted.events
             made.append(completed_event_record(event, record, content, keeps_event=keeps))
-        is_plain = decision is None and not record.trace_state and self._writer.takes(record)
-        if is_plain and not self._wanted.span_records:
-            return self._written(record, made)
+        if is_written:
+            return self._written(record, made, is_call=is_call)
         records: list[Record] = [record, *made]
         if decision is not None:
             records.reverse()  # the end of a session's first span closes it: its events go before
         return self._pass(records, decision, record.trace_state)
 
-    def _written(self, record: SpanRecord, events: list[EventRecord]) -> list[Record]:
-        """Finish and encode a span whose bytes are all that is needed, and its events."""
+    def _written(
+        self, record: SpanRecord, events: list[EventRecord], *, is_call: bool
+    ) -> list[Record]:
+        """Finish and encode a span whose bytes are all that is needed, and its events; a call's own is the first."""
         repeated = self._writer.span(record)
         for event in events:
             if self._wanted.event_records:
                 self._finish(event)
+            elif is_call and event is events[0]:
+                self._writer.event(event, repeated, REPEATED)
             else:
-                self._writer.event(event, repeated)
+                self._writer.event(event)
         return [record, *events]
 
     def _content_for_events(self, record: SpanRecord) -> dict[str, AnyValue]:

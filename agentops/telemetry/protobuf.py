@@ -369,7 +369,7 @@ def event(value: EventRecord, attributes: bytes | None = None) -> bytes:
     # LogRecord: 1 time, 2 severity, 5 body, 6 attributes, 7 dropped attributes, 8 flags, 9 trace id,
     # 10 span id, 11 observed time, 12 event name
     time_ns = value.time_ns & 0xFFFF_FFFF_FFFF_FFFF
-    out = [_pack_fixed64(0x09, time_ns), b"\x10", varint(value.severity)]
+    out = [_pack_fixed64(0x09, time_ns), b"\x10", _VARINTS[value.severity]]
     if value.body is not None:
         raw = any_value(value.body)
         out += (b"\x2a", varint(len(raw)), raw)
@@ -387,8 +387,13 @@ def event(value: EventRecord, attributes: bytes | None = None) -> bytes:
         out += (b"\x52\x08", value.span_id.to_bytes(8, "big"))
     out.append(_pack_fixed64(0x59, time_ns))
     if value.name:
-        out.append(_text_field(b"\x62", value.name))
+        out.append(_event_name(value.name))
     return _message(b"\x12", out)
+
+
+@lru_cache(maxsize=256)
+def _event_name(name: str) -> bytes:
+    return _text_field(b"\x62", name)
 
 
 def attribute(number: int, key: str, value: AnyValue) -> bytes:

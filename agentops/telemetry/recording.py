@@ -31,6 +31,7 @@ from agentops.telemetry.records import (
 from agentops.telemetry.spans import IS_REMOTE, IS_REMOTE_KNOWN, DeferredSpan, link_record
 
 __all__ = [
+    "REPEATED",
     "call_event_record",
     "completed_event_record",
     "copied_attributes",
@@ -158,7 +159,11 @@ def event_record(pending: PendingEvent, *, keeps_event: bool = True) -> EventRec
 
 
 def call_event_record(
-    span: SpanRecord, content: Mapping[str, AnyValue], *, keeps_event: bool
+    span: SpanRecord,
+    content: Mapping[str, AnyValue],
+    *,
+    keeps_event: bool,
+    is_whole: bool = True,
 ) -> EventRecord:
     """Return the record of the AgentOps event that a model call is: it repeats what the span tells.
 
@@ -166,15 +171,19 @@ def call_event_record(
         span: The record of the call, its values not yet cleaned.
         content: What of the span's content goes on the event too.
         keeps_event: Whether a destination wants the AgentOps event itself, and not only its attributes.
+        is_whole: Whether the record has the attributes of its span that it repeats (:data:`REPEATED`); ``False``: who
+            encodes both adds them.
     """
     given = span.attributes
-    attributes = {name: value for name in _REPEATED if (value := given.get(name)) is not None}
+    attributes: dict[str, AnyValue] = {}
+    if is_whole:
+        attributes = {name: value for name in REPEATED if (value := given.get(name)) is not None}
     attributes[semconv.AGENTOPS_EVENT_ID] = _event_id(span)
     attributes[semconv.AGENTOPS_EVENT_TYPE] = EventType.LLM.value
     attributes[_EVENT_START] = iso_from_ns(span.start_ns)
     attributes[_EVENT_END] = iso_from_ns(span.end_ns)
     attributes[_EVENT_DURATION] = round((span.end_ns - span.start_ns) / 1e9, 6)
-    if semconv.GEN_AI_RESPONSE_MODEL not in attributes:
+    if given.get(semconv.GEN_AI_RESPONSE_MODEL) is None:
         model = given.get(semconv.GEN_AI_REQUEST_MODEL)
         if model is not None:
             attributes[semconv.GEN_AI_RESPONSE_MODEL] = model
@@ -352,7 +361,7 @@ _SHARED: Final = (
 )
 """What the event of an instrumented call repeats from its span: who and how much, never what was said."""
 
-_REPEATED: Final = (
+REPEATED: Final = (
     *_SHARED,
     semconv.GEN_AI_RESPONSE_MODEL,
     semconv.GEN_AI_USAGE_INPUT_TOKENS,

@@ -107,15 +107,15 @@ class PlainJson:
             ValueError: it goes beyond a limit.
         """
         kind = type(value)
-        if kind is str:
-            out.append(_quoted(cast("str", value)))
-        elif kind is dict or kind is list:
-            if depth == 0 or len(out) + len(cast("list[object]", value)) > self._limits.nodes_max:
+        if kind is dict or kind is list:
+            if depth == 0 or len(out) + len(value) > self._limits.nodes_max:  # type: ignore[arg-type] # a list or dict
                 raise ValueError("too deep or too many")
             if kind is dict:
-                self._dict(cast("dict[object, object]", value), depth - 1, out)
+                self._dict(value, depth - 1, out)  # type: ignore[arg-type] # a dict
             else:
-                self._list(cast("list[object]", value), depth - 1, out)
+                self._list(value, depth - 1, out)  # type: ignore[arg-type] # a list
+        elif kind is str:
+            out.append(_quoted(value))  # type: ignore[arg-type] # a str
         else:
             out.append(_scalar(value))
 
@@ -125,7 +125,8 @@ class PlainJson:
         for key, each in value.items():
             name = keys.get(key) or self._key(key)  # type: ignore[call-overload] # any key may be looked for
             if type(each) is str:
-                out.append(f"{before}{name}{_quoted(each)}")
+                text = encode_basestring(each) if len(each) < _LONG else _quoted(each)
+                out.append(f"{before}{name}{text}")
             else:
                 out.append(before + name)
                 self._walk(each, depth, out)

@@ -147,35 +147,38 @@ class Writer:
         record.encoded = protobuf.span(record, _fields(_SPAN_TAG, pairs))
         return Repeated(given, pairs)
 
-    def event(self, record: EventRecord, repeated: Repeated | None = None) -> None:
+    def event(
+        self, record: EventRecord, repeated: Repeated | None = None, names: Sequence[str] = ()
+    ) -> None:
         """Finish and encode an event.
 
         Args:
             record: The event.
-            repeated: Attributes of the span it belongs to, many of which it repeats.
+            repeated: Attributes of the span it belongs to.
+            names: Those of them that it has besides its own.
         """
+        pairs: Pairs = {}
         given = record.attributes
-        if len(given) + _ATTRIBUTES_MAX > self._limits.attributes_max:
+        is_flood = len(given) + _ATTRIBUTES_MAX > self._limits.attributes_max
+        if repeated is not None:
+            given = {}
+            for name in names:
+                value = repeated.given.get(name)
+                # What is nested looks different on a span and on an event.
+                if type(value) in _SCALARS and name in repeated.pairs and not is_flood:
+                    pairs[name] = repeated.pairs[name]
+                elif value is not None:
+                    given[name] = value
+            given.update(record.attributes)
+            record.attributes = given
+        if is_flood:
             self._finish(record)
             return
         cut: list[str] = []
-        others = given
-        pairs: Pairs = {}
-        if repeated is not None:
-            others = {}
-            for key, value in given.items():
-                # What is nested looks different on a span and on an event.
-                if (
-                    repeated.given.get(key) is value
-                    and type(value) in _SCALARS
-                    and key in repeated.pairs
-                ):
-                    pairs[key] = repeated.pairs[key]
-                else:
-                    others[key] = value
-        pairs.update(self._pairs(others, cut, is_span=False))
-        if len(pairs) < len(given):
-            record.dropped_attributes += len(given) - len(pairs) - self._finish.silent(given)
+        found = self._pairs(given, cut, is_span=False)
+        if len(found) < len(given):
+            record.dropped_attributes += len(given) - len(found) - self._finish.silent(given)
+        pairs.update(found)
         if cut:
             _mark(cut, pairs)
         if record.body is not None:

@@ -147,11 +147,13 @@ class Keeping(Exporter):
         return DELIVERED
 
 
-def told_by(**settings):
+def told_by(limits=None, **settings):
     """Return what arrives of a call, a failed tool with an event and an event, but for ids and times."""
     keeping = Keeping()
     exporter = ExporterConfig(type="instance", instance=keeping, **settings)
-    manager = TelemetryManager(TelemetryConfig(exporters=(exporter,), content_on="both"))
+    manager = TelemetryManager(
+        TelemetryConfig(exporters=(exporter,), content_on="both", limits=limits or LimitsConfig())
+    )
     context = set_ambient(Context(), {"session.id": "5e55", "agentops.tags": ["a", "b"]})
     start = {
         "gen_ai.operation.name": "chat",
@@ -204,6 +206,12 @@ def test_spans_and_events_say_the_same_whichever_way_they_are_made():
 
     assert 6 == len(short)
     assert long == short
+
+
+def test_an_event_beyond_the_limit_of_attributes_loses_none_that_it_may_keep():
+    limits = LimitsConfig(attributes_max=64)
+
+    assert plain(told_by(limits)) == plain(told_by(limits, content="full"))
 
 
 def test_what_is_remembered_is_bounded():
