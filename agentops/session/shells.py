@@ -9,6 +9,7 @@ made of text that Python compiles, as ``dataclasses`` makes ``__init__``.
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from textwrap import indent
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 __all__ = ["Kind", "in_shell"]
@@ -43,6 +44,11 @@ async def shell{declared}:
             _value_, _step_ = _thrown_, _inner_.athrow
 """,
 }
+_MAKER: Final = """
+def make(_wrapper_, _unset_, _call_, _values_):
+{shell}
+    return shell
+"""
 _OPEN: Final = "(*args, **kwargs)"
 
 
@@ -77,17 +83,16 @@ def in_shell(function: Callable[..., Any], kind: Kind, wrapper: F) -> F:
     if declared == _OPEN:
         return wrapper
     if any(each.default is _UNSET for each in parameters):
-        called = "_call_(locals())"
+        called = "_call_(_values_())"
     else:
         called = f"_wrapper_({', '.join(map(_forwarded, parameters))})"
-    names: dict[str, Any] = {
-        "_wrapper_": wrapper,
-        "_unset_": _UNSET,
-        "_call_": _caller(wrapper, parameters),
-    }
-    source = _SHELLS[kind].format(declared=declared, called=called)
-    exec(compile(source, "<agentops>", "exec"), names)
-    shell: F = names["shell"]
+    source = _MAKER.format(
+        shell=indent(_SHELLS[kind].format(declared=declared, called=called), "    ")
+    )
+    made: dict[str, Any] = {}
+    # In the function's own globals: what looks up the names in its annotations does so there.
+    exec(compile(source, "<agentops>", "exec"), function.__globals__, made)
+    shell: F = made["make"](wrapper, _UNSET, _caller(wrapper, parameters), locals)
     functools.update_wrapper(shell, function)
     return shell
 

@@ -121,3 +121,8 @@ async def test_values_and_exceptions_go_through_an_async_generator():
         [span] = recorded.spans
 
     assert span.status_code == 0
+
+
+def test_names_in_annotations_are_looked_up_where_the_function_stands():
+    assert agentops.task(coroutine).__globals__ is globals()
+    assert "make" not in globals()
