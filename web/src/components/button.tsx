@@ -3,7 +3,7 @@ import { copyText } from "~/base/clipboard";
 import { icons } from "~/components/icons";
 import "~/components/button.css";
 
-type ButtonProps = ComponentProps<"button"> & { variant?: "plain" | "ghost" | "primary" };
+type ButtonProps = ComponentProps<"button"> & { variant?: "plain" | "ghost" };
 
 export function Button({ variant = "plain", className = "", ...props }: ButtonProps) {
   return <button type="button" className={`button button-${variant} ${className}`} {...props} />;

@@ -88,5 +88,4 @@ export const icons = {
       <path d="M6.7 13.3h2.6" />
     </>,
   ),
-  external: icon(<path d="M6.5 3.5h-3v9h9v-3M9 3h4v4M13 3 7.5 8.5" />),
 };
