@@ -34,6 +34,18 @@ def test_the_examples_run_and_record_what_they_say(page, spans):
     assert spans <= found
 
 
+def test_the_tests_of_the_page_on_testing_pass():
+    text = (PAGES / "test-your-program.md").read_text(encoding="utf-8")
+    names = {}
+    for example in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        exec(compile(example, "test-your-program.md", "exec"), names)
+    tests = [test for name, test in names.items() if name.startswith("test_")]
+
+    assert 2 == len(tests)
+    for test in tests:
+        test()
+
+
 def test_every_keyword_and_every_verb_is_described():
     from agentops import decorators
 
