@@ -286,7 +286,7 @@ class ExporterConfig:
         api_key: Key for an ``agentops`` destination; never shown.
         protocol: OTLP only. ``None``: ``grpc`` where the endpoint has no scheme, else ``http/protobuf``.
         headers: Sent with every request; values are never shown.
-        compression: Of request bodies.
+        compression: Of request bodies. ``None``: ``gzip``, but nothing on the way to this machine itself.
         timeout_ms: For one delivery with all its waiting, in milliseconds.
         signals: What this destination takes.
         insecure: Plain text to a host that is not this machine is meant.
@@ -305,7 +305,7 @@ class ExporterConfig:
     api_key: str | None = field(default=None, repr=False)
     protocol: Literal["http/protobuf", "http/json", "grpc"] | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    compression: Literal["none", "gzip", "zstd"] = "gzip"
+    compression: Literal["none", "gzip", "zstd"] | None = None
     timeout_ms: int = 10_000
     signals: tuple[Signal, ...] = ("traces", "logs")
     insecure: bool = False

@@ -17,7 +17,7 @@ from agentops.telemetry.config import ExporterConfig
 from agentops.telemetry.encoder import EncodingName, Group, Part
 from agentops.telemetry.exporters.answers import from_http_status
 from agentops.telemetry.exporters.base import DELIVERED, Batch, Exporter, ExportResult, Outcome
-from agentops.telemetry.exporters.otlp import checked_compression, post_part
+from agentops.telemetry.exporters.otlp import compression_of, post_part
 from agentops.telemetry.exporters.transport import (
     Answer,
     HttpTransport,
@@ -75,9 +75,7 @@ class AgentOpsExporter(Exporter):
         self._base = parts.path.rstrip("/")
         self._key = config.api_key or ""
         self._headers = {"User-Agent": f"agentops/{__version__}", **config.headers}
-        self._compression = ""
-        if config.compression != "none" and not is_loopback(host):
-            self._compression = checked_compression(config.compression)
+        self._compression = compression_of(config, host)
         self._token = ""
         self._sessions: OrderedDict[str, str] = OrderedDict()
         self._sent_before: set[bytes] = set()

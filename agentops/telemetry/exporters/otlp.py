@@ -16,7 +16,7 @@ from agentops.telemetry.exporters.transport import HttpTransport, TransportError
 __all__ = [
     "OtlpHttpExporter",
     "build",
-    "checked_compression",
+    "compression_of",
     "is_grpc",
     "path_of",
     "post_part",
@@ -83,8 +83,9 @@ class OtlpHttpExporter(Exporter):
         }
         base = _base(parts.path)
         self._headers = {"User-Agent": f"agentops/{__version__}", **config.headers}
-        if config.compression != "none" and not is_loopback(parts.hostname or ""):
-            self._headers["Content-Encoding"] = checked_compression(config.compression)
+        compression = compression_of(config, parts.hostname or "")
+        if compression:
+            self._headers["Content-Encoding"] = compression
         self.name = f"otlp {parts.scheme}://{parts.netloc}{base}"
         self.identity = f"otlp {config.protocol} {endpoint} {sorted(config.headers.items())}"
 
@@ -128,15 +129,16 @@ def _base(path: str) -> str:
     return base
 
 
-def checked_compression(name: str) -> str:
-    """Return the name of a compression that can be made here.
+def compression_of(config: ExporterConfig, host: str) -> str:
+    """Return how bodies for a host are compressed; ``""``: not at all.
 
     Raises:
         MissingExtraError: zstd, and its package is not installed.
     """
+    name = config.compression or ("none" if is_loopback(host) else "gzip")
     if name == "zstd" and importlib.util.find_spec("zstandard") is None:
         raise MissingExtraError("compression with zstd", "server")
-    return name
+    return "" if name == "none" else name
 
 
 def build(config: ExporterConfig) -> Exporter:

@@ -71,7 +71,7 @@ class OtlpGrpcExporter(Exporter):
         self._is_plain = parts.scheme == "http" or plain_by_default
         self._config = config
         self._metadata = [(name.lower(), value) for name, value in config.headers.items()]
-        zips = config.compression == "gzip" and not here
+        zips = (config.compression or ("none" if here else "gzip")) == "gzip"
         self._compression = grpc.Compression.Gzip if zips else grpc.Compression.NoCompression
         self._channel: grpc.Channel | None = None
         self.encodings = tuple(_ENCODINGS[each] for each in config.signals if each in _ENCODINGS)

@@ -358,19 +358,28 @@ def test_compression_and_headers_are_sent_as_configured(collector, otlp, pipelin
     assert request.headers["user-agent"].startswith("agentops/")
 
 
-@pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
-def test_bodies_are_compressed_for_other_machines_only(
-    compression, collector, otlp, pipeline_to, monkeypatch
+@pytest.mark.parametrize(
+    ("compression", "is_here", "used"),
+    [
+        ("gzip", True, "gzip"),
+        ("zstd", True, "zstd"),
+        ("none", False, "none"),
+        (None, False, "gzip"),
+        (None, True, "none"),
+    ],
+)
+def test_bodies_are_compressed_as_said_else_for_other_machines_only(
+    compression, is_here, used, collector, otlp, pipeline_to, monkeypatch
 ):
-    monkeypatch.setattr("agentops.telemetry.exporters.otlp.is_loopback", lambda host: False)
+    monkeypatch.setattr("agentops.telemetry.exporters.otlp.is_loopback", lambda host: is_here)
     pipeline = pipeline_to(otlp(collector, compression=compression))
     record(pipeline, 1, attributes={"text": "x" * 10_000})
 
     assert pipeline.flush(PATIENCE_MS)
     [request] = collector.requests
-    assert compression == request.headers.get("content-encoding", "none")
+    assert used == request.headers.get("content-encoding", "none")
     assert ["s1"] == request.span_names
-    assert (len(request.body) < 1000) == (compression != "none")
+    assert (len(request.body) < 1000) == (used != "none")
 
 
 def test_a_receiver_that_does_not_take_the_compression_gets_none(
