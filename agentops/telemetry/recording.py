@@ -13,6 +13,7 @@ from uuid import UUID
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import StatusCode
 
 from agentops import __version__, semconv
 from agentops.clock import iso_from_ns, now_ns
@@ -48,6 +49,7 @@ _EVENT_NAMES: Final = {
 }
 _SCOPE: Final = Scope("agentops", __version__, semconv.SCHEMA_URL)
 _ERROR: Final = 2
+_UNSET: Final = StatusCode.UNSET
 _SEVERITY_INFO: Final = 9
 _SEVERITY_ERROR: Final = 17
 
@@ -76,44 +78,49 @@ def span_record(span: ReadableSpan, completion: Completion | None) -> SpanRecord
 
 
 def _stock_record(span: ReadableSpan) -> SpanRecord:
-    context = span.get_span_context()
+    context, parent = span.get_span_context(), span.parent
     assert context is not None
-    parent = span.parent
-    flags = int(context.trace_flags) & 0xFF | IS_REMOTE_KNOWN
+    flags = context.trace_flags & 0xFF | IS_REMOTE_KNOWN
     if parent is not None and parent.is_remote:
         flags |= IS_REMOTE
-    scope = span.instrumentation_scope
+    scope, status = span.instrumentation_scope, span.status
     started = span.start_time or 0
-    return SpanRecord(
-        name=span.name,
-        trace_id=context.trace_id,
-        span_id=context.span_id,
-        parent_span_id=parent.span_id if parent is not None else 0,
-        start_ns=started,
-        end_ns=max(span.end_time or started, started),
-        kind=span.kind.value + 1,
-        flags=flags,
-        trace_state=context.trace_state.to_header() if context.trace_state else "",
+    record = SpanRecord(
+        span.name,
+        context.trace_id,
+        context.span_id,
+        0 if parent is None else parent.span_id,
+        started,
+        max(span.end_time or started, started),
+        span.kind.value + 1,
+        flags,
         attributes=copied_attributes(span.attributes),
-        events=[
-            SpanEventRecord(each.name, each.timestamp, copied_attributes(each.attributes))
-            for each in span.events
-        ],
-        links=[link_record(link) for link in span.links],
-        status_code=span.status.status_code.value,
-        status_message=span.status.description or "",
         scope=_scope(scope) if scope else _SCOPE,
         resource=span.resource.attributes,
         dropped_attributes=span.dropped_attributes,
         dropped_events=span.dropped_events,
         dropped_links=span.dropped_links,
     )
+    if context.trace_state:
+        record.trace_state = context.trace_state.to_header()
+    if status.status_code is not _UNSET or status.description:
+        record.status_code = status.status_code.value
+        record.status_message = status.description or ""
+    if events := span.events:
+        record.events = [
+            SpanEventRecord(each.name, each.timestamp, copied_attributes(each.attributes))
+            for each in events
+        ]
+    if links := span.links:
+        record.links = [link_record(link) for link in links]
+    return record
 
 
 def copied_attributes(attributes: Mapping[str, Any] | None) -> dict[str, AnyValue]:
     """Return a copy of attributes; those of stock spans take a lock for each one, unless asked for all at once."""
     copy = getattr(attributes, "copy", None)
-    return dict(attributes or {}) if copy is None else dict(copy())
+    copied = attributes or {} if copy is None else copy()
+    return copied if type(copied) is dict else dict(copied)
 
 
 @lru_cache(maxsize=256)

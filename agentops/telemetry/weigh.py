@@ -4,7 +4,7 @@ What waits in the queue is bounded in bytes, and it waits as the program left it
 a hundred values tells a megabyte of prompt from a hundred bytes in some ten microseconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from types import MethodType
 from typing import cast
@@ -37,12 +37,13 @@ def weigh_attributes(attributes: Mapping[str, object]) -> int:
         if kind is str:
             total += len(value)  # type: ignore[arg-type]  # a str
         elif kind not in _SCALARS:
-            words = _weigh_words(value) if kind is list else None  # type: ignore[arg-type]  # a list
+            is_list = kind is list or kind is tuple
+            words = _weigh_words(value) if is_list else None  # type: ignore[arg-type]  # see above
             total += weigh(value) if words is None else words
     return total
 
 
-def _weigh_words(value: list[object]) -> int | None:
+def _weigh_words(value: Sequence[object]) -> int | None:
     """Return what a short list of texts weighs, such as tags; ``None`` for any other list."""
     if len(value) > _SAMPLE or set(map(type, value)) != {str}:
         return None

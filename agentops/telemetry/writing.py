@@ -201,11 +201,14 @@ class Writer:
             known = keys.get(key) or self._learn(key)
             kind = type(value)
             if kind is str:
-                pair = known.pairs.get(value) if len(value) <= _SHORT_MAX else None  # type: ignore[arg-type] # a str
-                if pair is None:
+                if len(value) <= _SHORT_MAX:  # type: ignore[arg-type] # a str
+                    pair = known.pairs.get(value) or self._text(known, value, cut)  # type: ignore[arg-type] # a str
+                else:
                     pair = self._text(known, value, cut)  # type: ignore[arg-type] # a str
             elif kind is int and 0 <= value < _INTS and not known.is_reduced:  # type: ignore[operator] # an int
-                pair = known.with_value(_SMALL_INTS[value])  # type: ignore[call-overload] # an int
+                raw = _SMALL_INTS[value]  # type: ignore[call-overload] # an int
+                head = known.heads.get(len(raw))
+                pair = known.with_value(raw) if head is None else head + raw
             elif value is not None:
                 pair = self._other(known, value, cut, is_span=is_span)
             else:
