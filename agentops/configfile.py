@@ -124,5 +124,5 @@ def _toml(text: str, file: Path) -> object:
         content = reader.loads(text)
     except ValueError as error:
         raise ConfigurationError(str(file), str(error), "valid TOML") from None
-    table: object = content.get("tool", {}).get("agentops", {})
-    return table
+    tools = content.get("tool")
+    return tools.get("agentops") if isinstance(tools, dict) else None

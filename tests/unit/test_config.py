@@ -199,6 +199,11 @@ def test_a_file_that_is_too_long_is_refused_and_not_cut(tmp_path):
         load()
 
 
+@pytest.mark.parametrize("text", ["tool = 3", "[other]", ""])
+def test_a_toml_file_without_our_table_says_nothing(tmp_path, text):
+    assert load(config=write(tmp_path / "settings.toml", text)).service_name is None
+
+
 def test_a_pyproject_of_others_that_is_no_text_does_not_matter(tmp_path):
     (tmp_path / "pyproject.toml").write_bytes(b"[project]\nname = '\xff'\n")
 
