@@ -48,14 +48,28 @@ _CONNECTIONS = (
 )
 _NAMES = {module: name for module, _, name in _CONNECTIONS}
 _HEAD = 512
-_AUDIO = re.compile(r"audio\.delta|audio_buffer\.append|input_audio\.append")
-_STEP = re.compile(
-    r'"(?:(response\.created)|(response\.(?:done|completed|failed|incomplete|cancelled))'
-    r"|(session\.(?:created|updated|started))|(session\.(?:usage\.updated|closed))"
-    r"|(session\.(?:in|out)put_transcript\.delta)|(decision\.event)|(response\.create)"
-    r'|(conversation\.item\.input_audio_transcription\.completed))"|"type": ?"(error)"'
-)
-_STEPS = ("begin", "end", "session", "state", "note", "whole", "ask", "whole", "error")
+_TYPE = re.compile(r'"type": ?"([a-z_.]+)"')
+_AUDIO = ("audio.delta", "audio_buffer.append", "input_audio.append")
+_TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
+_STEPS = {
+    "response.create": "ask",
+    "response.created": "begin",
+    "response.done": "end",
+    "response.completed": "end",
+    "response.failed": "end",
+    "response.incomplete": "end",
+    "response.cancelled": "end",
+    "decision.event": "whole",
+    _TRANSCRIBED: "whole",
+    "session.created": "session",
+    "session.updated": "session",
+    "session.started": "session",
+    "session.usage.updated": "state",
+    "session.closed": "state",
+    "session.input_transcript.delta": "note",
+    "session.output_transcript.delta": "note",
+    "error": "error",
+}
 _LANE = re.compile(r'"(?:stream_id|delegation_id|response_id)": ?"([^"]+)"')
 _RESPONSE_ID = re.compile(r'"response": ?\{[^{}]*?"id": ?"([^"]+)"')
 _MODEL = re.compile(r'"model": ?"([^"]+)"')
@@ -123,35 +137,38 @@ def read_socket(target: Target, connection: object, provider: str) -> LLMCall:
 def step_of(session: LLMCall, message: str | bytes) -> str:
     """Tell what an event means for the spans, by a look at its two ends; nothing is parsed."""
     for look in _ends(message):
-        if _AUDIO.search(look):
-            return "audio"
-        if found := _STEP.search(look):
-            step = _STEPS[(found.lastindex or 1) - 1]
-            if step == "error":
-                # On the others an error is the answer to a message, and what is under way goes on.
-                is_for_answer = _path(session).endswith("/responses")
-                return "error" if is_for_answer else "fault"
-            is_free = "transcription" in found[0] and '"usage"' not in "".join(_ends(message))
-            return "" if is_free else step
+        for kind in _TYPE.findall(look):
+            if kind.endswith(_AUDIO):
+                return "audio"
+            step = _STEPS.get(kind)
+            if step is None:
+                continue
+            if step == "error" and not _path(session).endswith("/responses"):
+                # There it is the answer to a message, and what is under way goes on.
+                return "fault"
+            if kind == _TRANSCRIBED and '"usage"' not in "".join(_ends(message)):
+                return ""
+            return step
     return ""
 
 
 def lane_of(message: str | bytes, step: str) -> str:
     """Return the id that tells responses apart that come at once, ``""`` where there is none."""
-    looks = _ends(message)
-    for look in looks:
+    for look in _ends(message):
         if found := _LANE.search(look):
             return found[1]
-    if step in ("begin", "end") and (found := _RESPONSE_ID.search(looks[0])):
+    if step in ("begin", "end") and (found := _RESPONSE_ID.search(_text(message[:_HEAD]))):
         return found[1]
     return ""
 
 
-def _ends(message: str | bytes) -> tuple[str, ...]:
-    """Return beginning and end of a message, the whole of a short one."""
+def _ends(message: str | bytes) -> Iterator[str]:
+    """Yield the beginning and the end of a message, the whole of a short one."""
     if len(message) <= 2 * _HEAD:
-        return (_text(message),)
-    return _text(message[:_HEAD]), _text(message[-_HEAD:])
+        yield _text(message)
+    else:
+        yield _text(message[:_HEAD])
+        yield _text(message[-_HEAD:])
 
 
 def _text(message: str | bytes) -> str:

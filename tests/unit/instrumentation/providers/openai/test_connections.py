@@ -73,6 +73,7 @@ def server():
 def talk(server, is_async, connect, steps):
     """Connect, then send each dict and hear until each named type, or to the end (``None``)."""
     options = {"api_key": "x", "base_url": server.address}
+    options["websocket_base_url"] = server.address.replace("http", "ws")
     if is_async:
         asyncio.run(talk_async(connect(openai.AsyncOpenAI(**options)), steps))
         return
@@ -311,6 +312,10 @@ def realtime(client):
     return client.realtime.connect(model="gpt-realtime-2")
 
 
+def older_realtime(client):
+    return client.beta.realtime.connect(model="gpt-realtime-2")
+
+
 SETUP = {
     "type": "session.created",
     "session": {
@@ -322,7 +327,8 @@ SETUP = {
 
 
 @BOTH
-def test_what_the_transcription_of_speech_costs_is_told(manager, server, is_async):
+@pytest.mark.parametrize("connect", [realtime, older_realtime])
+def test_what_the_transcription_of_speech_costs_is_told(manager, server, is_async, connect):
     heard = {
         "type": "conversation.item.input_audio_transcription.completed",
         "item_id": "item_1",
@@ -347,7 +353,7 @@ def test_what_the_transcription_of_speech_costs_is_told(manager, server, is_asyn
             ]
         ]
     ]
-    talk(server, is_async, realtime, ["session.created", CREATE, "response.done"])
+    talk(server, is_async, connect, ["session.created", CREATE, "response.done"])
 
     session, [transcription, turn] = spans(manager)
     assert transcription.name == "generate_content whisper-2"
