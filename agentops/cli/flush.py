@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,24 +31,41 @@ def run(options: argparse.Namespace) -> int:
     # Reads files and the environment, and loads the exporters: only for this verb.
     from agentops.config import load
     from agentops.telemetry.manager import TelemetryManager
+    from agentops.telemetry.spool import survey
 
     config = load()
     manager = TelemetryManager(config.telemetry, service_name=config.service_name)
     is_done = _flush(manager, options.timeout_ms)
     found = manager.stats().destinations
     manager.shutdown(0)
+    rest = [
+        each
+        for each in survey(Path(config.telemetry.spool.directory or "."))
+        if each.records and not each.in_use and each.path.name not in _folders(manager)
+    ]
     if options.json:
         figures = {
             name: {"sent": stats.sent, "left": stats.pending, "dropped": dict(stats.dropped)}
             for name, stats in found.items()
         }
-        print(json.dumps({"is_done": is_done, "destinations": figures}, ensure_ascii=False))
+        elsewhere = {each.path.name: each.records for each in rest}
+        told = {"is_done": is_done, "destinations": figures, "not_configured": elsewhere}
+        print(json.dumps(told, ensure_ascii=False))
     else:
         for line in _lines(found):
             print(line)
+        for each in rest:
+            print(f"{each.path.name}: {each.records} left; this destination is not configured here")
     if not is_done:
         print("not everything could be delivered; it stays on disk", file=sys.stderr)
     return 0 if is_done else 1
+
+
+def _folders(manager: "TelemetryManager") -> set[str]:
+    """Return the names of the folders that belong to what is configured."""
+    from agentops.telemetry.spool import folder_name  # as in run
+
+    return {folder_name(each.name, each.identity) for each in manager.exporters}
 
 
 def _flush(manager: "TelemetryManager", timeout_ms: int) -> bool:

@@ -87,7 +87,9 @@ class OtlpHttpExporter(Exporter):
         if compression:
             self._headers["Content-Encoding"] = compression
         self.name = f"otlp {parts.scheme}://{parts.netloc}{base}"
-        self.identity = f"otlp {config.protocol} {endpoint} {sorted(config.headers.items())}"
+        # The same however it is spelled: what one program left is found by the next, or by agentops flush.
+        places = sorted(self._paths.items())
+        self.identity = f"{self.name} {places} {sorted(config.headers.items())}"
 
     def export(self, batch: Batch, timeout_s: float) -> ExportResult:
         """Send the batch's part."""

@@ -76,7 +76,7 @@ class OtlpGrpcExporter(Exporter):
         self._channel: grpc.Channel | None = None
         self.encodings = tuple(_ENCODINGS[each] for each in config.signals if each in _ENCODINGS)
         self.name = f"otlp grpc {self._target}"
-        self.identity = f"otlp grpc {endpoint} {sorted(config.headers.items())}"
+        self.identity = f"{self.name} {self.encodings} {sorted(config.headers.items())}"
 
     def export(self, batch: Batch, timeout_s: float) -> ExportResult:
         """Send the batch's part."""

@@ -59,6 +59,31 @@ def test_figures_are_printed_as_json(away, capsys):
     assert [{"sent": 3, "left": 0, "dropped": {}}] == list(told["destinations"].values())
 
 
+def test_flush_finds_what_was_left_under_another_spelling_of_the_same_place(
+    away, capsys, tmp_path, monkeypatch
+):
+    (tmp_path / "agentops.yaml").write_text(
+        "telemetry: {spool: {directory: '%s'}}" % (tmp_path / "spool")
+    )
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"{away.url}/")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+
+    with away:
+        assert 0 == main(["flush"])
+    assert "3 sent, 0 left" in capsys.readouterr().out
+
+
+def test_flush_names_what_waits_for_a_receiver_that_is_not_configured(
+    away, capsys, tmp_path, monkeypatch
+):
+    (tmp_path / "agentops.yaml").write_text(
+        f"telemetry: {{exporters: [], spool: {{directory: '{tmp_path / 'spool'}'}}}}"
+    )
+
+    assert 0 == main(["flush"])
+    assert "3 left; this destination is not configured here" in capsys.readouterr().out
+
+
 def test_flush_tells_somebody_who_watches_how_far_it_is(away, capsys, monkeypatch):
     monkeypatch.setattr("agentops.cli.flush._PROGRESS_S", 0.01)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
