@@ -5,7 +5,7 @@ of the :class:`~agentops.instrumentation.providers.base.ProviderInstrumentation`
 thread it takes references; reading them is left to the pipeline's worker.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -119,6 +119,7 @@ class InstrumentedProvider:
 
     def __init__(self, instrumentation: ProviderInstrumentation) -> None:
         self.instrumentation = instrumentation
+        self._targets: Sequence[Target] = ()
         self._patches: list[Patch] = []
         self._is_wanted = False
         self._is_awaited = False
@@ -147,9 +148,9 @@ class InstrumentedProvider:
         if not self._is_wanted:
             return
         if not self._patches:
+            self._targets = self.instrumentation.targets()
             self._patches = [
-                Patch(target.module, target.name, self._wrapper(target))
-                for target in self.instrumentation.targets()
+                Patch(target.module, target.name, self._wrapper(target)) for target in self._targets
             ]
         for patch in self._patches:
             # A module that the package loads when it is used is not loaded by us before.
@@ -396,12 +397,20 @@ class InstrumentedProvider:
             kwargs: Mapping[str, object],
         ) -> object:
             active = _ACTIVE.get()
-            if active is not None:
-                with guarded("observing a response"):
+            with guarded("observing a response"):
+                if active is not None:
                     self._observe(active, kwargs, AsyncTap if target.is_async else Tap)
+                else:
+                    self._look_at_calls()
             return wrapped(*args, **kwargs)
 
         return wrapper
+
+    def _look_at_calls(self) -> None:
+        """Hook calls again: of this one nothing was seen, maybe since another instrumentation undid our hooks."""
+        for target, patch in zip(self._targets, self._patches, strict=True):
+            if target.role == "call":
+                patch.apply_again()
 
     def _observe(
         self, active: ActiveCall, kwargs: Mapping[str, object], tap: type[Tap | AsyncTap]

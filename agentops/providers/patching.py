@@ -75,6 +75,14 @@ class Patch:
         self.is_active = True
         return True
 
+    def apply_again(self) -> None:
+        """Wrap the function again if it was on and somebody else has put back what they found before us."""
+        name = self._path.rpartition(".")[2]
+        if self.is_active and not self._is_in_chain(getattr(self._holder, name, None)):
+            self.is_active = False
+            self._ours = None
+            self.apply()
+
     def remove(self) -> None:
         """Put back what was there; transparent when somebody has wrapped ours since.
 
@@ -84,7 +92,9 @@ class Patch:
         if self._ours is None:
             return
         name = self._path.rpartition(".")[2]
-        if vars(self._holder).get(name) is not self._ours:
+        current = vars(self._holder).get(name)
+        # Who read ours off the class before wrapping it has put back a bound stand-in of it.
+        if current is not self._ours and getattr(current, "_self_parent", None) is not self._ours:
             return
         if self._before is _MISSING:
             delattr(self._holder, name)

@@ -196,6 +196,46 @@ def test_the_other_taken_off_first_leaves_the_sdk_usable(provider, manager):
     assert set(before) == set(held())
 
 
+class Restoring(Other):
+    """Another instrumentor that puts back what it read off the class, as OpenInference's does."""
+
+    def install(self):
+        self._kept = [(openai.OpenAI, "request", openai.OpenAI.request)]
+        openai.OpenAI.request = wrapt.FunctionWrapper(openai.OpenAI.request, self._run)
+
+
+@pytest.fixture
+def restoring():
+    yield Restoring()
+    if "request" in vars(openai.OpenAI):
+        del openai.OpenAI.request
+
+
+def test_one_that_unwraps_ours_with_its_own_stops_us_for_one_call(provider, manager, restoring):
+    restoring.install()
+    provider.install()
+    ask()
+    restoring.uninstall()
+    ask()
+    ask()
+    provider.uninstall()
+    ask()
+
+    assert (2, ["request"]) == (len(manager.ended), restoring.calls)
+
+
+def test_ours_put_back_by_another_is_taken_off(provider, manager, restoring):
+    provider.install()
+    restoring.install()
+    ask()
+    restoring.uninstall()
+    ask()
+    provider.uninstall()
+
+    assert 2 == len(manager.ended)
+    assert "request" not in vars(openai.OpenAI)
+
+
 def test_instrumentation_that_was_suppressed_stays_away(provider, manager):
     provider.install()
     token = otel_context.attach(otel_context.set_value("suppress_instrumentation", True))

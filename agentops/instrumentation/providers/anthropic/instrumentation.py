@@ -128,9 +128,15 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         if provider is self.telemetry_manager.tracer_provider:
             return _WITHHELD
         if isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider):
-            is_ours = trace.get_current_span().is_recording() or bool(get_ambient())
-            return None if is_ours else value
+            return None if self._is_ours(trace.get_current_span()) else value
         return value
+
+    def _is_ours(self, span: trace.Span) -> bool:
+        """Tell whether a span is ours, and not one of another instrumentation with a provider of its own."""
+        if not span.is_recording():
+            return bool(get_ambient())  # one that is not sampled, in a session
+        provider: object = self.telemetry_manager.tracer_provider
+        return getattr(span, "resource", None) is getattr(provider, "resource", self)
 
     def client_call(self, client: object, options: object, stream: bool) -> LLMCall | None:
         """Read a request that is about to be sent."""

@@ -93,6 +93,19 @@ def test_beside_a_provider_of_the_program_requests_carry_the_context_of_its_span
     assert span.parent is None
 
 
+def test_a_span_of_another_instrumentation_stands_in_requests_as_without_us(
+    provider, manager, wire, program
+):
+    session = manager.create_span("session")
+    token = otel.attach(trace.set_span_in_context(session, set_ambient(None, {"session.id": "s"})))
+    with program.get_tracer("other").start_as_current_span("chat") as span:
+        wire.client().messages.create(**REQUEST)
+    otel.detach(token)
+
+    assert f"-{span.context.span_id:016x}-" in wire.requests[0].headers["traceparent"]
+    assert [OURS] == _scopes(manager.exporter)
+
+
 def test_in_one_provider_our_span_takes_the_place_of_the_sdks(provider, manager, wire, monkeypatch):
     _set_global(monkeypatch, manager.tracer_provider)
     _calls(wire.client())
