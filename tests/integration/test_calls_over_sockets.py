@@ -13,7 +13,7 @@ from agentops.testing import recording
 
 ASKED = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Where is my order?"}]}
 CLAUDE = {**ASKED, "model": "claude-sonnet-5", "max_tokens": 64}
-OPENAI = {"api_key": "none", "max_retries": 0}
+CLIENT = {"api_key": "none", "max_retries": 0, "timeout": 50}
 USAGE_ASKED = {"include_usage": True}
 
 
@@ -67,8 +67,8 @@ def of_message(message):
 
 def test_sync_calls(models, spans):
     with (
-        openai.OpenAI(base_url=f"{models.url}/v1", **OPENAI) as one,
-        anthropic.Anthropic(base_url=models.url, **OPENAI) as other,
+        openai.OpenAI(base_url=f"{models.url}/v1", **CLIENT) as one,
+        anthropic.Anthropic(base_url=models.url, **CLIENT) as other,
     ):
         chat, messages = one.chat.completions, other.messages
         got = [of_chat(chat.create(**ASKED))]
@@ -89,8 +89,8 @@ def test_sync_calls(models, spans):
 
 async def test_async_calls(models, spans):
     async with (
-        openai.AsyncOpenAI(base_url=f"{models.url}/v1", **OPENAI) as one,
-        anthropic.AsyncAnthropic(base_url=models.url, **OPENAI) as other,
+        openai.AsyncOpenAI(base_url=f"{models.url}/v1", **CLIENT) as one,
+        anthropic.AsyncAnthropic(base_url=models.url, **CLIENT) as other,
     ):
         chat, messages = one.chat.completions, other.messages
         got = [of_chat(await chat.create(**ASKED))]
@@ -110,13 +110,13 @@ def test_an_error_is_told_as_the_program_got_it(models, spans, vendor):
     address = f"{models.url}/absent"
     if vendor == "openai":
         with (
-            openai.OpenAI(base_url=address, **OPENAI) as client,
+            openai.OpenAI(base_url=address, **CLIENT) as client,
             pytest.raises(openai.NotFoundError) as raised,
         ):
             client.chat.completions.create(**ASKED)
     else:
         with (
-            anthropic.Anthropic(base_url=address, **OPENAI) as client,
+            anthropic.Anthropic(base_url=address, **CLIENT) as client,
             pytest.raises(anthropic.NotFoundError) as raised,
         ):
             client.messages.create(**CLAUDE)
@@ -127,7 +127,7 @@ def test_an_error_is_told_as_the_program_got_it(models, spans, vendor):
 
 
 async def test_a_stream_left_at_a_deadline_ends_its_span(models, spans):
-    async with openai.AsyncOpenAI(base_url=f"{models.url}/v1", **OPENAI) as client:
+    async with openai.AsyncOpenAI(base_url=f"{models.url}/v1", **CLIENT) as client:
         with anyio.CancelScope() as scope:
             async with await client.chat.completions.create(**ASKED, stream=True) as stream:
                 async for _ in stream:

@@ -41,8 +41,8 @@ async def _anthropic(client, number, stream):
 
 
 async def _ask_all(models):
-    one = openai.AsyncOpenAI(base_url=f"{models.url}/v1", api_key="none", max_retries=0)
-    other = anthropic.AsyncAnthropic(base_url=models.url, api_key="none", max_retries=0)
+    one = openai.AsyncOpenAI(base_url=f"{models.url}/v1", api_key="none", max_retries=0, timeout=50)
+    other = anthropic.AsyncAnthropic(base_url=models.url, api_key="none", max_retries=0, timeout=50)
 
     @agentops.agent(name="asker")
     async def ask(number):
