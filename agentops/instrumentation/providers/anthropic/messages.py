@@ -176,6 +176,9 @@ def read_usage(call: LLMCall, usage: object, *, complete: bool = True) -> None:
         value = field(source, name)
         if isinstance(value, (int, str)):
             call.attributes[attribute] = value
+    speed = field(usage, "speed")
+    if isinstance(speed, str) and speed != "standard":
+        call.price_context["speed"] = speed
     hour = _count(field(creation, "ephemeral_1h_input_tokens"))
     if 0 < hour <= _count(written):
         call.priced_units["cache_write_1h_tokens"] = hour

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from agentops import semconv
-from agentops.instrumentation.calls import LLMCall
+from agentops.instrumentation.calls import LLMCall, Usage
 from agentops.instrumentation.providers.base import Target
 from agentops.instrumentation.providers.fields import code
 from agentops.instrumentation.providers.http import HttpExchange
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenAIInstrumentation"]
 
+_KNOWN_MAX = 4096
 _HOSTS = {
     "api.deepseek.com": "deepseek",
     "api.groq.com": "groq",
@@ -98,6 +99,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         super().__init__(telemetry_manager)
         self._clients: dict[tuple[type, int], _Client] = {}
         self._operations = Operations()
+        self._counted: dict[str, None] = {}
 
     def targets(self) -> Sequence[Target]:
         """Return the choke points every call goes through, the connections, and the tool runners."""
@@ -144,9 +146,20 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         return begin_turn(session, SocketTurn(path="", said=said, session=setup), message)
 
     def read_stream(self, call: LLMCall, chunks: Sequence[object]) -> None:
-        """Read the events of one response on a WebSocket."""
-        if isinstance(call.request, SocketTurn):
-            read_turn(call, call.request, chunks)
+        """Read the events of one response on a WebSocket.
+
+        A response of a live session is told by each connection to it: its usage counts the first time.
+        """
+        if not isinstance(call.request, SocketTurn):
+            return
+        read_turn(call, call.request, chunks)
+        if "/live/" not in call.request.path or not call.response_id or call.operation != "chat":
+            return
+        if call.response_id in self._counted:
+            call.usage, call.priced_units = Usage(), {}
+        elif len(self._counted) >= _KNOWN_MAX:
+            del self._counted[next(iter(self._counted))]
+        self._counted[call.response_id] = None
 
     def read_response(self, call: LLMCall, response: object) -> None:
         """Read a call over HTTP; of a WebSocket itself nothing more is known."""

@@ -236,3 +236,26 @@ def test_an_unknown_model_has_no_cost(manager, wire):
     wire.client().messages.create(**{**REQUEST, "model": "claude-unheard-of-0"})
 
     assert "agentops.cost.usd" not in _only(manager).attributes
+
+
+def test_fast_answers_and_hour_long_caches_cost_what_the_table_takes_for_them(manager, wire):
+    usage = {
+        **MESSAGE["usage"],
+        "input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "output_tokens": 0,
+    }
+    usage["cache_creation_input_tokens"] = 1_000_000
+    parts = {"ephemeral_5m_input_tokens": 500_000, "ephemeral_1h_input_tokens": 500_000}
+    used = [usage, {**usage, "cache_creation": parts}]
+    used += [{**used[0], "speed": "standard"}, {**used[0], "speed": "fast"}]
+    message = {**MESSAGE, "model": "claude-fable-5-2"}
+    costs = []
+    for each in used:
+        wire.answers["/v1/messages"] = {**message, "usage": each}
+        wire.client().messages.create(**{**REQUEST, "model": "claude-fable-5-2"})
+        costs.append(manager.ended[-1]["agentops.cost.usd"])
+
+    short, mixed, standard, fast = costs
+    assert mixed == pytest.approx(short * (1.25 + 2) / 2 / 1.25)
+    assert standard == short < fast

@@ -215,6 +215,20 @@ def test_what_joins_a_live_session_tells_it_alike(manager, server, is_async, con
     assert turn["gen_ai.input.messages"][0]["parts"][0]["content"] == "Hi"
 
 
+def test_a_response_that_two_connections_tell_of_counts_once(manager, server):
+    server.scripts = [[carried(answer(7, clear=True), "dlg_1")] for _ in range(2)]
+    for connect in (
+        lambda client: client.live.connect(),
+        lambda client: client.live.sideband.connect(session_id="live_1"),
+    ):
+        talk(server, False, connect, [CREATE, *["response.event"] * 4])
+
+    turns = [ended for ended in manager.ended if ended.name.startswith("chat")]
+    assert [turn["gen_ai.response.id"] for turn in turns] == ["resp_7", "resp_7"]
+    counts = [turn.attributes.get("gen_ai.usage.input_tokens") for turn in turns]
+    assert counts == [11, None]
+
+
 @BOTH
 def test_a_translation_is_told_by_its_connection(manager, server, is_async):
     session = {"id": "sess_1", "type": "translation", "model": "gpt-realtime-translate"}
