@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,20 +96,28 @@ def host(models, collector, tmp_path):
         program.process.communicate()
 
 
+def spans_of(request):
+    """Return name and id of each span in a request."""
+    return [
+        (span.name, span.span_id)
+        for resource in getattr(request.message(), "resource_spans", ())
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+
+
 @pytest.fixture
 def calls(collector):
-    """Return how often each call has arrived: ``{number: spans}``, after waiting for ``count`` of them."""
+    """Return how often each call has arrived: ``{number: spans}``, after waiting for ``count`` of them.
 
-    def read(count=0, timeout_s=30.0):
+    A span that comes twice counts twice; unless ``is_resent``, for programs whose end may cut off an answer.
+    """
+
+    def read(count=0, timeout_s=30.0, *, is_resent=False):
         def found():
-            numbers = {}
-            for request in collector.accepted:
-                for name in request.span_names:
-                    model = name.partition(" ")[2]
-                    if model.startswith("m-"):
-                        number = int(model[2:])
-                        numbers[number] = numbers.get(number, 0) + 1
-            return numbers
+            spans = [span for request in collector.accepted for span in spans_of(request)]
+            models = [name.partition(" ")[2] for name, _ in (set(spans) if is_resent else spans)]
+            return dict(Counter(int(model[2:]) for model in models if model.startswith("m-")))
 
         deadline = time.monotonic() + timeout_s
         while len(found()) < count and time.monotonic() < deadline:

@@ -47,7 +47,7 @@ def test_s22_s23_multiprocessing_children_deliver(host, calls, tmp_path, method)
     ended = host(body).end()
 
     assert 0 == ended.status, ended.err
-    assert once(0, 1, 2) == calls(3)
+    assert once(0, 1, 2) == calls(3, is_resent=True)
 
 
 @pytest.mark.parametrize(

@@ -292,6 +292,8 @@ class Collector:
         if planned is not None and early:
             self._send(connection, planned)
         request.body = reader.read(size)
+        if len(request.body) < size:  # the sender died, or gave up: that was no request
+            return False
         reply = planned or (self._route and self._route(request)) or self._always or Reply()
         if early:
             self._note(request, reply)
