@@ -8,6 +8,7 @@ error fails them.
 
 import logging
 from collections.abc import Callable
+from functools import lru_cache
 from types import TracebackType
 from typing import TypeVar
 
@@ -33,14 +34,8 @@ def faults() -> dict[str, int]:
     return dict(_faults)
 
 
-class guarded:  # reads as a statement: ``with guarded("reading the response"):``
-    """Run a block of ours so that its errors never reach the host program.
-
-    ``KeyboardInterrupt``, ``SystemExit`` and ``GeneratorExit`` are the host's and pass through.
-
-    Args:
-        place: What the block does, in words; the key under which its faults are counted.
-    """
+class _Guard:
+    """Stands around a block of ours; holds nothing but its name, so it is used again and again."""
 
     __slots__ = ("_place",)
 
@@ -62,6 +57,18 @@ class guarded:  # reads as a statement: ``with guarded("reading the response"):`
             return False
         _count(self._place, error)
         return True
+
+
+@lru_cache(maxsize=_PLACES_MAX)
+def guarded(place: str) -> _Guard:
+    """Return what a block of ours stands in, so that its errors never reach the host program.
+
+    ``KeyboardInterrupt``, ``SystemExit`` and ``GeneratorExit`` are the host's and pass through.
+
+    Args:
+        place: What the block does, in words; the key under which its faults are counted.
+    """
+    return _Guard(place)
 
 
 def tolerated(place: str, function: Callable[..., T], *arguments: object, otherwise: T) -> T:

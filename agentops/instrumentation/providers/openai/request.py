@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from agentops.guard import guarded
 from agentops.instrumentation.providers.fields import Json, json_value
 
 __all__ = ["ClientRequest"]
@@ -45,8 +44,10 @@ class ClientRequest:
     def sent(self) -> Json:
         """Return the body that was sent; it is read from the wire, which nobody can change."""
         if self.wire:
-            with guarded("reading a request body"):
+            try:
                 sent = json_value(self.wire.decode())
-                if isinstance(sent, dict):
-                    return sent
+            except (ValueError, RecursionError):
+                return self.body
+            if isinstance(sent, dict):
+                return sent
         return self.body
