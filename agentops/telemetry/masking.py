@@ -1,7 +1,8 @@
 """What must never leave the process? Telemetry floor: patterns and functions that hide it.
 
-Masks see every text of every record: attributes and keys inside them, events, status messages, exception
-texts, bodies. A mask that fails withholds the whole text.
+Masks see every text of every record: attributes, events, status messages, exception texts, bodies. Keys inside
+values are seen by patterns only: a function that changes every text would leave none apart. A mask that fails
+withholds the whole text.
 """
 
 import re
@@ -48,10 +49,11 @@ class Masks:
         may_change: Returns whether a mask may change a text that is this one or part of it, JSON of it for example.
     """
 
-    __slots__ = ("_steps", "is_steady", "length_min", "may_change")
+    __slots__ = ("_patterns", "_steps", "is_steady", "length_min", "may_change")
 
     def __init__(self, masks: Sequence[Mask] = ()) -> None:
         self._steps = [_step(mask) for mask in masks]
+        self._patterns = [re.compile(mask) for mask in masks if isinstance(mask, str)]
         self.length_min = 0 if masks else _KEY_LENGTH_MIN
         self.is_steady = not any(map(callable, masks))
         self.may_change: Callable[[str], bool] = _always if masks else _may_hold_key
@@ -63,6 +65,14 @@ class Masks:
         for step in self._steps:
             text = step(text)
         return text
+
+    def in_key(self, key: str) -> str:
+        """Return a key inside a value as it may leave."""
+        if _may_hold_key(key):
+            key = _PROVIDER_KEYS.sub(HIDDEN, key)
+        for pattern in self._patterns:
+            key = pattern.sub(HIDDEN, key)
+        return key
 
 
 def _always(_: str) -> bool:

@@ -119,7 +119,7 @@ class Finisher:
         self._mode = mode
         self._masks = masks
         self.short_max = min(_SHORT_MAX, limits.attribute_bytes_max)
-        self._cleaner = Cleaner(limits, masks)
+        self._cleaner = Cleaner(limits, masks, masks.in_key)
         self._plain = PlainJson(limits)
 
     def __call__(self, record: Record) -> None:

@@ -188,13 +188,20 @@ class Cleaner:
     Args:
         limits: Bounds of depth, values and bytes.
         mask: Applied to every text before it is cut; ``None`` for none.
+        mask_key: Applied to every key inside a value; ``None`` for none.
     """
 
-    __slots__ = ("_bytes_left", "_limits", "_mask", "_nodes_left", "_path", "was_cut")
+    __slots__ = ("_bytes_left", "_limits", "_mask", "_mask_key", "_nodes_left", "_path", "was_cut")
 
-    def __init__(self, limits: LimitsConfig, mask: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self,
+        limits: LimitsConfig,
+        mask: Callable[[str], str] | None = None,
+        mask_key: Callable[[str], str] | None = None,
+    ) -> None:
         self._limits = limits
         self._mask = mask
+        self._mask_key = mask_key
         self._path: set[int] = set()
         self._nodes_left = 0
         self._bytes_left = 0
@@ -274,6 +281,8 @@ class Cleaner:
         return True
 
     def _key(self, name: str) -> str:
+        if self._mask_key is not None:
+            name = self._mask_key(name)
         self._bytes_left -= len(name)
         return clean_text(name[:_KEY_MAX])
 

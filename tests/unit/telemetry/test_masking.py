@@ -31,9 +31,26 @@ class Bytes(Exporter):
         return DELIVERED
 
 
+class Written(Exporter):
+    """Takes nothing but OTLP protobuf, for which records are finished and encoded in one walk."""
+
+    name = "written"
+    encodings = ("traces_protobuf", "logs_protobuf")
+
+    def __init__(self):
+        self.sent = b""
+
+    def export(self, batch, timeout_s):
+        self.sent += batch.parts()[0].body()
+        return DELIVERED
+
+
 def everything_about(text, **settings):
-    """Return the bytes that leave when ``text`` stands wherever a text can stand."""
-    sink = Bytes()
+    """Return the bytes that leave when ``text`` stands wherever a text can stand, whichever way they are made."""
+    return sent_about(text, Bytes(), **settings) + sent_about(text, Written(), **settings)
+
+
+def sent_about(text, sink, **settings):
     manager = TelemetryManager(TelemetryConfig(exporters=[sink], **settings))
     span = manager.create_span("chat", parent=Context())
     span.add_event("note", {"gen_ai.input.messages": text, "exception.message": text})
@@ -84,6 +101,19 @@ def test_content_metadata_keeps_shapes():
 
 def test_keys_of_providers_never_leave():
     assert KEY.encode() not in everything_about(KEY)
+
+
+def test_keys_of_providers_and_patterns_are_hidden_in_keys_inside_values():
+    for sink in (Bytes(), Written()):
+        manager = TelemetryManager(TelemetryConfig(exporters=[sink], mask=["cheese"]))
+        told = {"agentops.input": {KEY: 1, "of cheese": [{KEY: 2}]}}
+        manager.end_span(manager.create_span("step", attributes=told, parent=Context()))
+        manager.emit("log", attributes=told)
+        assert manager.flush(30_000)
+
+        assert KEY.encode() not in sink.sent
+        assert b"cheese" not in sink.sent
+        assert b"of ***" in sink.sent
 
 
 @pytest.mark.parametrize(
