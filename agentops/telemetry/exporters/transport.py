@@ -41,7 +41,7 @@ class TransportError(Exception):
     """No answer came.
 
     Args:
-        reason: One or two words: ``timeout``, ``connect``, ``tls``, ``connection lost``.
+        reason: One or two words: ``timeout``, ``no connection``, ``tls``, ``connection lost``.
         is_unreachable: Nobody listens there.
     """
 
@@ -272,6 +272,10 @@ def _as_transport_error(error: Exception) -> TransportError:
         return TransportError("connection refused", is_unreachable=True)
     if any(isinstance(found, urllib3.exceptions.NameResolutionError) for found in causes):
         return TransportError("unknown host", is_unreachable=True)
+    # urllib3 calls every connection that cannot be made one that took too long.
+    no_socket = any(isinstance(found, urllib3.exceptions.NewConnectionError) for found in causes)
+    if no_socket and not any(isinstance(found, TimeoutError) for found in causes):
+        return TransportError("no connection")
     if any(isinstance(found, (TimeoutError, urllib3.exceptions.TimeoutError)) for found in causes):
         return TransportError("timeout")
     if isinstance(error, ValueError):

@@ -1,5 +1,6 @@
 """Where bytes go and where they do not: certificates, proxies, deadlines."""
 
+import errno
 import socket
 import ssl
 import subprocess
@@ -167,6 +168,16 @@ def test_nobody_there_is_told_apart():
     with pytest.raises(TransportError) as caught:
         post("http://nobody.invalid", timeout_s=30)
     assert caught.value.is_unreachable
+
+
+def test_no_descriptor_left_is_no_timeout(monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", refuse)
+    with pytest.raises(TransportError) as caught:
+        post("http://127.0.0.1:9")
+    assert ("no connection", False) == (caught.value.reason, caught.value.is_unreachable)
 
 
 def test_one_connection_serves_many_requests():
