@@ -89,7 +89,6 @@ class _ByteTap:
             How many bytes more can be held, below 0 when none are wanted.
         """
         exchange = self._exchange
-        exchange.is_cut = True
         parts = exchange.parts
         if exchange.header("content-encoding") or len(parts) < 3:
             return -1

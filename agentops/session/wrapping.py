@@ -14,7 +14,6 @@ from opentelemetry import context as otel
 from opentelemetry.context import Context
 
 from agentops.session.context import attach, detach
-from agentops.session.shells import in_shell
 
 __all__ = ["Begin", "Run", "wrap"]
 
@@ -107,7 +106,7 @@ def _wrap_coroutine(function: Callable[..., Any], begin: Begin) -> Callable[...,
             call.result = await function(*args, **kwargs)
         return call.result
 
-    return in_shell(function, "coroutine", wrapper)
+    return wrapper
 
 
 class _Call:
@@ -137,7 +136,7 @@ def _wrap_generator(function: Callable[..., Any], begin: Begin) -> Callable[...,
             return (yield from inner)
         return (yield from _drive(inner, run))
 
-    return in_shell(function, "generator", wrapper)
+    return wrapper
 
 
 def _drive(inner: Generator[Any, Any, Any], run: Run) -> Generator[Any, Any, Any]:
@@ -180,7 +179,7 @@ def _wrap_async_generator(function: Callable[..., Any], begin: Begin) -> Callabl
                 except BaseException as thrown:  # noqa: BLE001 - handed on, as it came
                     value, step = thrown, inner.athrow
 
-    return in_shell(function, "async generator", wrapper)
+    return wrapper
 
 
 class _Course:

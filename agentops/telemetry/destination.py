@@ -38,10 +38,10 @@ _ADOPT_PAUSE_S = 30.0
 _DRAIN_PAUSE_S = 0.5
 _DRAIN_JITTER_S = 1.0
 _LOG_PAUSE_S = 60.0
-_STALL_FLUSH_S = (
-    2.0  # a request without an answer: a flush waits no longer when the disk has everything
-)
-_STALL_EXIT_S = 1.0  # and the end of the program waits only so long
+# A request without an answer: a flush waits no longer when the disk has everything, the end of the program even less.
+_STALL_FLUSH_S = 2.0
+_STALL_EXIT_S = 1.0
+_FAULT_PAUSE_S = 1.0
 _LOOK_S = 0.25
 _REQUEST_BYTES_MAX = 60 * 1024 * 1024  # OTLP specification 1.11: never send more than 64 MiB
 
@@ -247,12 +247,21 @@ class Destination:
 
     def _run(self) -> None:
         _suppress_instrumentation()
-        with guarded("sending"):
-            while self._step(block=True):
-                pass
+        while self._safe_step():
+            pass
         self._end()
         with self._box.changed:
             self._box.changed.notify_all()
+
+    def _safe_step(self) -> bool:
+        """Take a step; one that fails in a way nobody foresaw costs what it had taken, and no more."""
+        with guarded("sending"):
+            return self._step(block=True)
+        self._box.drop_flying()
+        with self._box.changed:
+            if self._stop_at_s is None:
+                self._box.changed.wait(_FAULT_PAUSE_S)
+            return self._stop_at_s is None
 
     def _send_inline(self, deadline_s: float) -> None:
         token = _suppress_instrumentation()

@@ -248,6 +248,11 @@ class Outbox:
             self._forget(taken)
             self.changed.notify_all()
 
+    def drop_flying(self) -> None:
+        """Count as lost what was taken and of which nobody will say what became of it."""
+        if self._flying:
+            self.settle(self._flying, dropped="not sent")
+
     def _forget(self, taken: list[Pending]) -> None:
         self._memory_bytes -= sum(one.size_bytes for one in taken if one.batch is not None)
         self._flying = [pending for pending in self._flying if pending not in taken]

@@ -277,9 +277,8 @@ class Pipeline:
             self._worker = threading.Thread(target=self._run, name="agentops-worker", daemon=True)
             try:
                 self._worker.start()
-            except (
-                RuntimeError
-            ):  # no more threads, or the interpreter is ending: flush does the work
+            except RuntimeError:
+                # No more threads, or the interpreter is ending: flush does the work.
                 self._worker = None
                 self._is_threadless = True
                 return
@@ -293,11 +292,12 @@ class Pipeline:
             self._is_idle = False
             if self._is_closed:
                 return
-            self._do_tasks()
-            if self._queue:
-                self._linger()
-            if self._queue or self._is_flush_wanted() or self._release is not None:
-                self._work(None)
+            with guarded("working"):
+                self._do_tasks()
+                if self._queue:
+                    self._linger()
+                if self._queue or self._is_flush_wanted() or self._release is not None:
+                    self._work(None)
 
     def _linger(self) -> None:
         """Wait for company for what is in the queue."""

@@ -30,7 +30,6 @@ __all__ = [
 ]
 
 _NOTHING_SET: Final = trace.ProxyTracerProvider()
-_NAMELESS: Final = "unknown_service"
 
 Choose = Callable[[Context | None, int, str, Attributes], tuple[OtelDecision, TraceState | None]]
 """From context, trace id, name and attributes of a span that starts to what becomes of it."""

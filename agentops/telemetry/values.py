@@ -85,11 +85,8 @@ class PlainJson:
         out: list[str] = []
         try:
             self._walk(value, self._limits.depth_max, out)
-        except (
-            TypeError,
-            ValueError,
-            RuntimeError,
-        ):  # another type; changed by the program meanwhile
+        except (TypeError, ValueError, RuntimeError):
+            # Another type, or the program changed it meanwhile.
             return None
         if len(out) > self._limits.nodes_max:
             return None

@@ -57,9 +57,8 @@ def _lines(body: bytes) -> str:
 def _split(text: str) -> list[_Told]:
     if text.startswith("data: "):
         blocks = text.rstrip("\n")[6:].split("\n\ndata: ")
-        if (
-            text.rstrip("\n").count("\n") == 2 * len(blocks) - 2
-        ):  # each is one line, as OpenAI writes them
+        # Each is one line, as OpenAI writes them.
+        if text.rstrip("\n").count("\n") == 2 * len(blocks) - 2:
             if blocks[-1].startswith("[DONE]"):
                 blocks[-1] = _DONE
             return [("", data) for data in blocks]

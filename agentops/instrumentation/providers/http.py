@@ -64,7 +64,6 @@ class HttpExchange:
         parts: Body as received, still in its content encoding where ``is_raw``; of a stream that is
             neither events, JSON nor text nothing is kept.
         is_raw: Whether ``parts`` come straight off the wire.
-        is_cut: Whether some of the body was let go because it was too large to hold.
         is_event_stream_asked: Whether the SDK reads the body as events, whatever its type says.
         end: ``complete`` when the body came to its end, ``closed`` when the program stopped reading,
             ``abandoned`` when it let go of the stream without closing it, ``error`` otherwise.
@@ -79,7 +78,6 @@ class HttpExchange:
     retries: int = 0
     parts: list[bytes] = field(default_factory=list)
     is_raw: bool = False
-    is_cut: bool = False
     is_event_stream_asked: bool = False
     end: str = ""
     _decoded: bytes | None = None

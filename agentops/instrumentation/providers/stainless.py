@@ -117,9 +117,8 @@ def sent_bytes(request: object) -> bytes:
     Args:
         request: An ``httpx`` or ``httpx2`` request.
     """
-    content = getattr(
-        request, "_content", b""
-    )  # what .content returns; that one raises for streams
+    # What .content returns; that one raises for streams.
+    content = getattr(request, "_content", b"")
     if isinstance(content, bytes) and content[:1] == b"{" and len(content) <= _WIRE_BYTES_MAX:
         return content
     return b""

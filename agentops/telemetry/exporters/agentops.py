@@ -32,6 +32,7 @@ _HOSTED = "api.agentops.ai"
 _HOSTED_OTLP = "https://otlp.agentops.ai"
 _REFUSED_KEY_PAUSE_S = 60.0
 _SESSIONS_MAX = 1024
+_SENT_BEFORE_MAX = 4096
 _LOCAL_ENCODINGS: tuple[EncodingName, ...] = ("traces_protobuf", "agentops_events", "agentops_logs")
 _HOSTED_ENCODINGS: tuple[EncodingName, ...] = (
     "traces_protobuf",
@@ -143,6 +144,8 @@ class AgentOpsExporter(Exporter):
             fresh = [item for item in group.items if item not in self._sent_before]
             if fresh:
                 self._send_group(Group(group.resource, group.scope, fresh))
+                if len(self._sent_before) > _SENT_BEFORE_MAX:  # of parts that were refused for good
+                    self._sent_before.clear()
                 # Should a later group fail, the part comes again: not these.
                 self._sent_before.update(fresh)
         self._sent_before.difference_update(item for group in part.groups for item in group.items)

@@ -95,7 +95,7 @@ def from_http_success(body: bytes, *, is_json: bool) -> ExportResult:
         return DELIVERED
     try:
         rejected, message = _partial_json(body) if is_json else partial_success(body)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return ExportResult(outcome=Outcome.DELIVERED, message="(an answer that cannot be read)")
     message = " ".join(message.split())[:300]
     return ExportResult(outcome=Outcome.DELIVERED, rejected=rejected, message=message)

@@ -156,7 +156,15 @@ def test_partial_success_is_counted_told_once_and_never_resent(
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>ok</html>", b"\xff\xff\xff", b"null", b"\x0a\xff\xff\xff\xff\x0f"]
+    "body",
+    [
+        b"<html>ok</html>",
+        b"\xff\xff\xff",
+        b"null",
+        b"\x0a\xff\xff\xff\xff\x0f",
+        b'{"partialSuccess":{"rejectedSpans":[1]}}',
+        b'{"partialSuccess":{"rejectedSpans":1e400}}',
+    ],
 )
 @pytest.mark.parametrize("protocol", ["http/protobuf", "http/json"])
 def test_success_with_a_body_nobody_can_read_is_success(

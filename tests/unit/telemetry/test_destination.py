@@ -5,6 +5,7 @@ import time
 
 from support.records import span
 
+from agentops.guard import be_strict
 from agentops.telemetry.destination import Destination
 from agentops.telemetry.exporters.base import Batch, Exporter, ExportResult, Outcome
 from agentops.telemetry.spool import Spool
@@ -48,5 +49,34 @@ def test_an_attempt_that_was_on_its_way_does_not_make_a_flush_give_up(tmp_path):
 
     assert delivered == [True]
     assert destination.stats().sent == 1
+    destination.stop(time.perf_counter() + 30)
+    destination.join(time.perf_counter() + 30)
+
+
+class Wordless(Exporter):
+    """One of the program's own: its first answer is none at all."""
+
+    name = "wordless"
+
+    def __init__(self):
+        self.taken = 0
+
+    def export(self, batch, timeout_s):
+        self.taken += 1
+        return None if self.taken == 1 else TAKEN
+
+
+def test_an_exporter_that_answers_nonsense_costs_one_batch_and_no_more():
+    be_strict(False)
+    try:
+        destination = Destination(Wordless())
+        destination.put(Batch([span(1)]))
+        assert destination.flush(time.perf_counter() + 30)
+        destination.put(Batch([span(2)]))
+        assert destination.flush(time.perf_counter() + 30)
+    finally:
+        be_strict()
+
+    assert (destination.stats().sent, destination.stats().dropped) == (1, {"not sent": 1})
     destination.stop(time.perf_counter() + 30)
     destination.join(time.perf_counter() + 30)
