@@ -71,6 +71,11 @@ class ActiveCall:
         self._token: Token[ActiveCall | None] | None = None
         self.context: Context | None = None
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether its span is open; a task that began within the call may outlive it."""
+        return hasattr(self, "_is_open")
+
     def finish(self, error: BaseException | None = None, end: str = "complete") -> None:
         """End the span; the first of several calls counts. Safe from any thread and from finalisers."""
         try:
@@ -270,7 +275,8 @@ class InstrumentedProvider:
     ) -> ActiveCall | None:
         """Begin a call and enter it, or return ``None`` to let it pass."""
         with guarded("starting a call"):
-            if _ACTIVE.get() is not None or get_current().get(_SUPPRESS_KEY):
+            outer = _ACTIVE.get()
+            if (outer is not None and outer.is_under_way) or get_current().get(_SUPPRESS_KEY):
                 return None
             call = self.instrumentation.read_request(target, args, kwargs)
             if call is None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 
+import anyio
 import openai
 import pytest
 import wrapt
@@ -405,6 +406,25 @@ def test_a_call_inside_an_instrumented_call_is_no_second_span(provider, manager,
 
     assert answer.usage.prompt_tokens == 11
     assert [span.name for span in manager.ended] == ["chat framework", "chat gpt-5"]
+
+
+async def test_a_task_that_outlives_the_call_it_began_in_makes_calls_of_its_own(provider, manager):
+    provider.install()
+    client, is_over = Wire().async_client(), anyio.Event()
+
+    async def call_later():
+        await is_over.wait()
+        await Wire().async_client().chat.completions.create(**ASKED)
+
+    async def begin_task(_request):
+        group.start_soon(call_later)
+
+    client._client.event_hooks = {"request": [begin_task]}
+    async with anyio.create_task_group() as group:
+        await client.chat.completions.create(**ASKED)
+        is_over.set()
+
+    assert ["chat gpt-5"] * 2 == [span.name for span in manager.ended]
 
 
 async def test_an_async_stream_of_objects_is_followed(vendor, manager):
