@@ -100,12 +100,11 @@ class Destination:
         self._starting = threading.RLock()
         self._thread: threading.Thread | None = None
         self._is_threadless = False
-        self._is_hurried = (
-            False  # a flush or the end allows one attempt before the back-off is over
-        )
+        # A flush or the end allows one attempt before the back-off is over.
+        self._is_hurried = False
         self._hurried_s = 0.0  # when; an attempt that was on its way by then is not the one
         self._is_asked_to_wait = False  # by the receiver itself: then not even they do
-        self._unoffered: set[EncodingName] = set()
+        self._unoffered: frozenset[EncodingName] = frozenset()
         self._refusals = 0  # whole batches refused since one was taken
         self._refused_with = _FAILED
         self._is_gone = False
@@ -406,7 +405,7 @@ class Destination:
     def _on_unoffered(self, taken: list[Pending], batch: Batch, result: ExportResult) -> None:
         encodings = {part.encoding for part in batch.parts()}
         if not encodings <= self._unoffered:
-            self._unoffered |= encodings
+            self._unoffered = self._unoffered.union(encodings)  # the worker may be going through it
             names = ", ".join(sorted({ENCODINGS[each].signal for each in encodings}))
             # No warning: nobody asked for them by name, and nothing is wrong with the traces.
             logger.info("agentops: %s takes no %s (%s)", self.name, names, result.reason)

@@ -51,6 +51,7 @@ from agentops.telemetry.recording import copied_attributes
 from agentops.telemetry.records import AnyValue, Scope
 from agentops.telemetry.spans import DeferredSpan, OwnIds, SpanHome
 from agentops.telemetry.stats import LossReport, Stats
+from agentops.telemetry.weigh import weigh, weigh_attributes, weigh_call
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
     from agentops.telemetry.logbook import LogBridge
     from agentops.telemetry.metering import Metering
     from agentops.telemetry.totals import Totals
-from agentops.telemetry.weigh import weigh, weigh_attributes, weigh_call
 
 __all__ = ["TelemetryManager"]
 

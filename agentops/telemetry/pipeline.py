@@ -35,9 +35,8 @@ _EXIT_LOOK_S = 0.5
 _EXIT_IDLE_NS = 2_000_000
 _EXIT_SEND_S = 0.3  # what sending has at least after that
 _RELEASE_PAUSE_S = 1.0
-_GATHER_BYTES = (
-    1024 * 1024
-)  # what is worked on exists several times over; a destination joins what is small
+# What is worked on exists several times over; a destination joins what is small.
+_GATHER_BYTES = 1024 * 1024
 _AHEAD_ITEMS = 64
 _AHEAD_BYTES = 1024 * 1024
 _LINGER_SHARE = 0.8  # the rest of the delay is for encoding and for writing to disk
