@@ -5,7 +5,7 @@ and reads what goes in and comes out. :class:`agentops.providers.InstrumentedPro
 it patches, times, follows streams, ends spans. A vendor's SDK is never imported at import time.
 """
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -42,7 +42,7 @@ class Target:
     is_async: bool = False
 
 
-class ProviderInstrumentation(BaseInstrumentation):
+class ProviderInstrumentation(BaseInstrumentation, ABC):
     """Base class for custom providers: says where to hook a vendor's SDK and how to read it.
 
     Class attributes:

@@ -6,6 +6,7 @@ two sees every call there is, named or not, as it goes over the wire: helpers, r
 responses, retries, requests by path, platform clients, methods that were bound earlier.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import cast
 
@@ -22,6 +23,7 @@ _WIRE_BYTES_MAX = 1024 * 1024
 class StainlessInstrumentation(ProviderInstrumentation):
     """Reads calls at ``request`` and answers at ``_process_response``; a vendor adds what it knows."""
 
+    @abstractmethod
     def client_call(self, client: object, options: object, stream: bool) -> LLMCall | None:
         """Read a request that is about to be sent; runs on the caller's thread.
 
@@ -30,7 +32,6 @@ class StainlessInstrumentation(ProviderInstrumentation):
             options: Its request options: ``method``, ``url`` (the path), ``json_data``, ``headers``.
             stream: Whether the answer is to be streamed.
         """
-        raise NotImplementedError
 
     def closes_failed_streams(self) -> bool:
         """Tell whether the SDK closes a stream of which it cannot read an event.
@@ -39,13 +40,13 @@ class StainlessInstrumentation(ProviderInstrumentation):
         """
         return True
 
+    @abstractmethod
     def read_body(self, call: LLMCall, body: object, exchange: HttpExchange) -> None:
         """Fill ``call`` from a JSON body (``None``: there was none); runs on the worker."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_events(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Fill ``call`` from ``exchange.events()``; runs on the worker."""
-        raise NotImplementedError
 
     def take_request(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Let ``call`` have the request as the exchange tells it; runs on the worker.
@@ -56,13 +57,13 @@ class StainlessInstrumentation(ProviderInstrumentation):
         if exchange.request is not None:
             call.request = exchange.request
 
+    @abstractmethod
     def read_input(self, call: LLMCall) -> None:
         """Fill ``call`` from its request; runs on the worker, also when the call failed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_headers(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Fill ``call`` from the headers of the response; runs on the worker."""
-        raise NotImplementedError
 
     def read_request(
         self,
