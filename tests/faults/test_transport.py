@@ -8,6 +8,7 @@ from support.collector import Collector, Reply, free_port
 EXIT_S_MAX = (
     20.0  # the SDK gives itself 1.5 s; on a busy machine everything takes ten times as long
 )
+PROMISED_EXIT_S = 2.0 + 0.5  # the interpreter's own end included
 A_MINUTE = {"ATTEMPT_MS": "60000"}  # what one attempt may take, were it waited for
 
 FIVE = "start(); [call(n) for n in range(5)]; say('END')"
@@ -51,6 +52,17 @@ def test_s03_s06_s17_exit_is_not_held(host, collector, state):
 
     assert 0 == ended.status
     assert ended.exit_s < EXIT_S_MAX
+
+
+@pytest.mark.parametrize("state", HANGS)
+def test_s03_s06_s17_exit_takes_what_is_promised(host, collector, state):
+    collector.answer_always(HANGS[state])
+    exits_s = [host(FIVE, **A_MINUTE).end().exit_s]
+    # Other work on the machine only ever adds: the least of some programs is the SDK's own.
+    while min(exits_s) > PROMISED_EXIT_S and len(exits_s) < 5:
+        exits_s.append(host(FIVE, **A_MINUTE).end().exit_s)
+
+    assert min(exits_s) <= PROMISED_EXIT_S
 
 
 @pytest.mark.parametrize("state", HANGS)
