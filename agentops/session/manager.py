@@ -42,7 +42,7 @@ class SessionManager:
     ) -> None:
         self._telemetry_manager = telemetry_manager
         self._link = link
-        self._live: dict[UUID, Session] = {}
+        self._live: dict[Session, None] = {}  # by themselves: several may bear one id
         self._lock = threading.Lock()
         self.tally = Tally()
         self._automatic: Session | None = None
@@ -61,7 +61,7 @@ class SessionManager:
         options = replace(options or SessionOptions(), on_end=self._ended, link=self._link)
         session = Session(self._telemetry_manager, name, options)
         with self._lock:
-            self._live[session.id] = session
+            self._live[session] = None
             if session.is_automatic:
                 self._automatic = session
         if session.is_automatic:
@@ -120,7 +120,7 @@ class SessionManager:
         with self._lock:
             if self._automatic is not None:
                 return self._automatic
-            return next(iter(self._live.values())) if len(self._live) == 1 else None
+            return next(iter(self._live)) if len(self._live) == 1 else None
 
     @property
     def automatic(self) -> Session | None:
@@ -130,20 +130,19 @@ class SessionManager:
     def all(self) -> list[Session]:
         """Return the live sessions, the oldest first; the list is the caller's."""
         with self._lock:
-            return list(self._live.values())
+            return list(self._live)
 
     def get(self, session_id: UUID | str) -> Session | None:
-        """Return the live session with this id, or ``None``."""
+        """Return the live session with this id, the newest where several bear it, or ``None``."""
         try:
-            key = session_id if isinstance(session_id, UUID) else UUID(str(session_id))
+            wanted = session_id if isinstance(session_id, UUID) else UUID(str(session_id))
         except ValueError:
             return None
-        with self._lock:
-            return self._live.get(key)
+        return next((each for each in reversed(self.all()) if each.id == wanted), None)
 
     def _ended(self, session: Session) -> None:
         with self._lock:
-            self._live.pop(session.id, None)
+            self._live.pop(session, None)
             self.tally.add(session)
             if self._automatic is session:
                 self._automatic = None

@@ -258,12 +258,11 @@ class Session:
                 return
             self._running = False
         self._duration_ns = monotonic_ns() - self._started_monotonic_ns
-        outer = self._outer
         self.leave()
         with guarded("ending a session"):
             self.announce()
             self._end(end_state, reason, error, complete)
-        self._shared.span, self._shared.outer = self.span, outer
+        self._shared.span, self._shared.outer = self.span, self._outer
         if self._options.on_end is not None:
             self._options.on_end(self)
 
@@ -315,15 +314,15 @@ class Session:
         Sessions may end in any order and in another task than they began in: where this one is not
         current, nothing changes, and where the one outside it has ended too, the next one out counts.
         """
-        outer, token, self._token = self._outer, self._token, None
-        if outer is None or context_session() is not self:
+        token, self._token = self._token, None
+        if self._outer is None:
+            return
+        # Kept from here on is what still runs: sessions that overlap would else hold all before them.
+        outer = self._outer = _running(self._outer)
+        if context_session() is not self:
             return
         if token is not None:
             detach(token)
-        session = context_session(outer)
-        while session is not None and not session.is_running and session._outer is not None:
-            outer = session._outer
-            session = context_session(outer)
         if otel.get_current() != outer:
             attach(outer)
 
@@ -442,6 +441,15 @@ class Session:
     def set_video(self, video: str) -> None:
         """Set the address of a recording of the session."""
         self.span.set_attribute(semconv.AGENTOPS_SESSION_VIDEO, video)
+
+
+def _running(context: Context) -> Context:
+    """Return ``context``, or what is around its session where that has ended."""
+    session = context_session(context)
+    while session is not None and not session.is_running and session._outer is not None:
+        context = session._outer
+        session = context_session(context)
+    return context
 
 
 def stable_agent_id(name: str) -> str:

@@ -1,8 +1,10 @@
 """The register knows which sessions are live and which is meant here."""
 
 import threading
+from uuid import uuid4
 
 import agentops
+from agentops.session.session import SessionOptions
 from agentops.session.state import EndState
 from agentops.testing import recording
 
@@ -34,6 +36,17 @@ def test_a_session_is_found_by_id_in_any_form(recorded):
     assert sessions.get(str(session.id)) is session
     assert sessions.get("nothing") is None
     assert sessions.get(None) is None
+
+
+def test_sessions_that_take_over_one_id_are_each_in_the_register(recorded):
+    sessions = agentops.get_client().sessions
+    options = SessionOptions(session_id=uuid4())
+    first, second = sessions.start("first", options), sessions.start("second", options)
+
+    first.end()
+
+    assert sessions.all() == [second]
+    assert sessions.get(first.id) is second
 
 
 def test_end_without_a_session_ends_the_current_one(recorded):

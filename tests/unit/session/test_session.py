@@ -1,8 +1,10 @@
 """A session is a root of its own, ends once, and tells how."""
 
 import asyncio
+import gc
 import threading
 import uuid
+import weakref
 
 import pytest
 from opentelemetry import trace
@@ -163,6 +165,23 @@ def test_sessions_may_end_in_any_order(recorded):
     assert agentops.current_session() is None
     assert context_session() is None
     assert not trace.get_current_span().get_span_context().is_valid
+
+
+def test_sessions_that_overlap_do_not_keep_one_another(recorded):
+    before = agentops.start_session("first")
+    started = [weakref.ref(before)]
+    for number in range(10):
+        session = agentops.start_session(str(number))
+        started.append(weakref.ref(session))
+        before.end()
+        before = session
+    before.end()
+    recorded.clear()
+    del session, before
+    gc.collect()
+
+    # The last one is told of when the program ends.
+    assert sum(each() is not None for each in started) <= 3
 
 
 def test_a_session_may_end_in_another_task_than_it_began_in(recorded):
