@@ -73,9 +73,9 @@ class Libraries:
         for instrumentor in instrumentors:
             with guarded("undoing an instrumentation"):
                 instrumentor.uninstrument()
-        if self._before is not None:
-            propagate.set_global_textmap(self._before)
-            self._before = None
+        before, self._before = self._before, None
+        if before is not None and isinstance(propagate.get_global_textmap(), ConfiguredPropagator):
+            propagate.set_global_textmap(before)
 
     def _send_session(self) -> None:
         """Make ours the global propagator, which these instrumentations use, unless the program has set one."""

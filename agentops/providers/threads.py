@@ -58,7 +58,8 @@ def _start(
             run = instance.run
 
             def run_here() -> None:
-                del instance.run  # so that nothing of this outlives the call
+                # So that nothing of this outlives the call; it is gone where a first start had failed.
+                vars(instance).pop("run", None)
                 TraceContext(context).wrap(run)()
 
             instance.run = run_here

@@ -5,6 +5,7 @@ import json
 
 import pytest
 from opentelemetry import propagate
+from opentelemetry.propagators.composite import CompositePropagator
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -22,6 +23,17 @@ CLIENT, SERVER = 3, 2
 async def headers_of(request):
     here = agentops.TraceContext.current()
     return JSONResponse([dict(request.headers), here.trace_id, here.session_id])
+
+
+def test_a_propagator_that_the_program_sets_meanwhile_stays():
+    theirs = CompositePropagator([])
+    before = propagate.get_global_textmap()
+    try:
+        with recording(instrument=["requests"]):
+            propagate.set_global_textmap(theirs)
+        assert propagate.get_global_textmap() is theirs
+    finally:
+        propagate.set_global_textmap(before)
 
 
 @pytest.fixture(scope="module")

@@ -179,6 +179,25 @@ def test_threads_timers_and_executors_carry_it_by_themselves_where_asked_for(aut
     assert not any("run" in vars(thread) for thread in threads)
 
 
+def test_a_thread_that_could_not_start_starts_later(automatic, monkeypatch):
+    ran = threading.Event()
+    thread = threading.Thread(target=ran.set)
+
+    def none_left(*_args, **_options):
+        raise RuntimeError("can't start new thread")
+
+    with agentops.session("one"):
+        with monkeypatch.context() as patch:
+            for name in ("_start_new_thread", "_start_joinable_thread"):  # before and from 3.13 on
+                patch.setattr(threading, name, none_left, raising=False)
+            with pytest.raises(RuntimeError):
+                thread.start()
+        thread.start()
+        thread.join()
+
+    assert ran.is_set()
+
+
 def test_process_pools_too(automatic):
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
         with agentops.session("one") as session:
