@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import InitVar, dataclass, field, replace
 from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from agentops.errors import ConfigurationError
 from agentops.telemetry.schema import at, read, settle
@@ -322,7 +323,19 @@ class ExporterConfig:
         settle(self)
         _require(bool(self.type), "type", self.type, "the name of an exporter")
         _require(self.type != "file" or bool(self.path), "path", self.path, "the file to write to")
+        if self.endpoint is not None:
+            seen = "***" if "@" in self.endpoint else self.endpoint
+            _require(_is_address(self.endpoint), "endpoint", seen, "a URL, or host:port")
         _positive(self, "timeout_ms")
+
+
+def _is_address(endpoint: str) -> bool:
+    """Whether host and port can be read off an endpoint."""
+    try:
+        port = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").port
+    except ValueError:
+        return False
+    return port != 0
 
 
 def _exporter(value: object) -> ExporterConfig:

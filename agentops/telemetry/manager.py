@@ -229,9 +229,12 @@ class TelemetryManager:
                     span.fail(error)
                     span.raw.setdefault(semconv.ERROR_TYPE, type(error).__qualname__)
                 span.completion = complete
-            else:
-                self._complete_stock(span, complete, error)
+                span.end(end_ns)
+                return
+            self._complete_stock(span, complete, error)
             span.end(end_ns)
+            # Where the program has shut its provider down, nobody has asked for it.
+            self._completions.pop(span.get_span_context().span_id, None)
 
     def record(
         self, event: Event, *, span: Span | None = None, context: Context | None = None

@@ -20,7 +20,11 @@ from agentops.guard import guarded
 from agentops.telemetry.config import ExporterConfig
 from agentops.telemetry.exporters.base import Outcome
 from agentops.telemetry.exporters.otlp import is_grpc, path_of
-from agentops.telemetry.exporters.transport import HttpTransport, TransportError
+from agentops.telemetry.exporters.transport import (
+    HttpTransport,
+    TransportError,
+    warn_of_plain_headers,
+)
 from agentops.telemetry.metrics_wire import metrics_json, metrics_protobuf
 
 if TYPE_CHECKING:
@@ -136,6 +140,8 @@ def _target(index: int, config: ExporterConfig) -> _HttpTarget | _GrpcTarget:
             "metrics",
             "traces and logs only; metrics go by type otlp",
         )
+    if set(config.signals) == {"metrics"}:  # else its exporter of records says so
+        warn_of_plain_headers(config)
     if not is_grpc(config):
         return _HttpTarget(config)
     # grpc is an extra and costs 185 ms to import.

@@ -7,6 +7,7 @@ service that looks at the same trace with the same rate decides the same, and th
 first model call; until then the decision is open and the records wait in :mod:`agentops.telemetry.tail`.
 """
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -270,12 +271,13 @@ def weight_in(trace_state: str) -> float | None:
     for member in trace_state.split(","):
         vendor, _, value = member.strip().partition("=")
         if vendor == _OWN_KEY and value.startswith("w:"):
-            return _float_or_none(value[2:])
+            return _weight_or_none(value[2:])
         if vendor == "ot":
             digits = _subkey(value, "th")
             if digits is not None and 0 < len(digits) <= 14 and _is_hex(digits):
-                rejected = int(digits.ljust(14, "0"), 16) / (1 << _RANDOM_BITS)
-                return 1.0 / (1.0 - rejected)
+                # Whole numbers: as a fraction, the highest threshold would round to all there is.
+                everything = 1 << _RANDOM_BITS
+                return everything / (everything - int(digits.ljust(14, "0"), 16))
     return None
 
 
@@ -373,8 +375,9 @@ def _is_hex(text: str) -> bool:
     return all(letter in "0123456789abcdef" for letter in text)
 
 
-def _float_or_none(text: str) -> float | None:
+def _weight_or_none(text: str) -> float | None:
     try:
-        return float(text)
+        weight = float(text)
     except ValueError:
         return None
+    return weight if 0.0 <= weight < math.inf else None

@@ -23,6 +23,7 @@ from agentops.telemetry.exporters.transport import (
     HttpTransport,
     TransportError,
     is_loopback,
+    warn_of_plain_headers,
 )
 
 __all__ = ["AgentOpsExporter"]
@@ -70,6 +71,7 @@ class AgentOpsExporter(Exporter):
             raise ConfigurationError(
                 "endpoint", endpoint, "https for a key that leaves this machine, or insecure: true"
             )
+        warn_of_plain_headers(config)
         self._transport = HttpTransport(endpoint, config)
         self._is_hosted = host == _HOSTED
         self._otlp = HttpTransport(_HOSTED_OTLP, config) if self._is_hosted else self._transport

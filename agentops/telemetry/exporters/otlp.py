@@ -11,7 +11,12 @@ from agentops.telemetry.config import ExporterConfig
 from agentops.telemetry.encoder import ENCODINGS, EncodingName, Part
 from agentops.telemetry.exporters.answers import from_http_status, from_http_success
 from agentops.telemetry.exporters.base import Batch, Exporter, ExportResult, Outcome
-from agentops.telemetry.exporters.transport import HttpTransport, TransportError, is_loopback
+from agentops.telemetry.exporters.transport import (
+    HttpTransport,
+    TransportError,
+    is_loopback,
+    warn_of_plain_headers,
+)
 
 __all__ = [
     "OtlpHttpExporter",
@@ -145,6 +150,7 @@ def compression_of(config: ExporterConfig, host: str) -> str:
 
 def build(config: ExporterConfig) -> Exporter:
     """Make the exporter for the protocol ``config`` names or its endpoint implies."""
+    warn_of_plain_headers(config)
     if is_grpc(config):
         # grpc is an extra and costs 185 ms to import.
         from agentops.telemetry.exporters.otlp_grpc import OtlpGrpcExporter

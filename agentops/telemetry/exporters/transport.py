@@ -7,6 +7,7 @@ each read, a bounded answer, no redirects, no retries (the destination retries).
 import codecs
 import io
 import ipaddress
+import logging
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -31,7 +32,16 @@ if TYPE_CHECKING:
 # would leave the child with a lock that nobody opens.
 codecs.lookup("idna")
 
-__all__ = ["ANSWER_BYTES_MAX", "Answer", "HttpTransport", "TransportError", "is_loopback"]
+__all__ = [
+    "ANSWER_BYTES_MAX",
+    "Answer",
+    "HttpTransport",
+    "TransportError",
+    "is_loopback",
+    "warn_of_plain_headers",
+]
+
+logger = logging.getLogger("agentops")
 
 ANSWER_BYTES_MAX = 1024 * 1024
 """Bytes of an answer's body that are read; the connection is closed on more."""
@@ -73,6 +83,18 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def warn_of_plain_headers(config: "ExporterConfig") -> None:
+    """Say that headers, which mostly hold secrets, leave this machine in plain text, unless that is meant."""
+    parts = urlsplit(config.endpoint or "")
+    is_plain = parts.scheme == "http" and not is_loopback(parts.hostname or "")
+    if is_plain and config.headers and not config.insecure:
+        logger.warning(
+            "agentops: the headers for http://%s leave this machine in plain text; "
+            "use https, or insecure: true if that is meant",
+            parts.hostname,
+        )
 
 
 class _Deadline:

@@ -1,8 +1,11 @@
 """Providers: ours is private; the program's own keeps working, and gets whole spans where it looks on."""
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
+from functools import partial
 
 import pytest
 from opentelemetry import trace
@@ -20,6 +23,10 @@ from agentops.telemetry.config import TelemetryConfig
 from agentops.telemetry.manager import TelemetryManager
 
 KEY = "sk-proj-Abcdefghijklmnop0123456789"
+
+
+class Response:
+    """What a call answered."""
 
 
 def make_manager(**settings):
@@ -89,6 +96,19 @@ def test_spans_of_an_attached_program_come_along(foreign):
 
     assert manager.flush(30_000)
     assert [span.name for span in manager.exporters[0].spans] == ["request"]
+
+
+def test_nothing_is_kept_for_a_provider_that_the_program_has_shut_down(foreign):
+    manager = make_manager(provider="attach")
+    foreign[0].shutdown()
+    response = Response()
+    kept = weakref.ref(response)
+    complete = partial(Completion, attributes={"response": response})
+    manager.end_span(manager.create_span("chat m", parent=Context()), complete=complete)
+    del response, complete
+    gc.collect()
+
+    assert kept() is None
 
 
 def test_attaching_without_a_provider_is_refused(monkeypatch):

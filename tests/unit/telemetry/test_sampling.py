@@ -108,6 +108,9 @@ def test_explicit_randomness_goes_before_the_trace_id():
         ("ot=th:xyz", None),
         ("ot=th:fffffffffffffffff", None),
         ("agentops=w:much", None),
+        ("agentops=w:nan", None),
+        ("agentops=w:-1", None),
+        ("ot=th:ffffffffffffff", 2.0**56),
     ],
 )
 def test_weight_is_read_from_tracestate(header, weight):

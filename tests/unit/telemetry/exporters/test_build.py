@@ -5,10 +5,11 @@ import pytest
 from support.records import span
 
 from agentops.errors import ConfigurationError
-from agentops.telemetry.config import ExporterConfig
+from agentops.telemetry.config import ExporterConfig, TelemetryConfig
 from agentops.telemetry.destination import connect
 from agentops.telemetry.exporters import build
 from agentops.telemetry.exporters.base import Batch, Outcome
+from agentops.telemetry.manager import TelemetryManager
 
 PAGE = Path(__file__).parents[4] / "docs/how-to/write-an-exporter.md"
 
@@ -30,6 +31,40 @@ def test_unknown_types_are_refused_with_their_path(kind):
     with pytest.raises(ConfigurationError) as caught:
         connect([ExporterConfig(type="memory"), ExporterConfig(type=kind)])
     assert caught.value.path.startswith("exporters[1]")
+
+
+@pytest.mark.parametrize("endpoint", ["http://h:99999", "http://[::1", "h:grpc", "http://h:0"])
+def test_endpoints_without_a_host_and_port_are_refused(endpoint):
+    with pytest.raises(ConfigurationError) as caught:
+        TelemetryConfig(exporters=[{"type": "otlp", "endpoint": endpoint}])
+    assert caught.value.path == "exporters[0].endpoint"
+
+
+def test_a_refused_endpoint_does_not_tell_its_password():
+    with pytest.raises(ConfigurationError) as caught:
+        ExporterConfig(type="otlp", endpoint="https://me:secret@h:99999")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_told"),
+    [
+        ({"endpoint": "http://collector:4318"}, True),
+        ({"endpoint": "http://collector:4317", "protocol": "grpc"}, True),
+        ({"endpoint": "http://collector:4318", "signals": ["metrics"]}, True),
+        ({"endpoint": "http://collector:4320", "type": "agentops"}, True),
+        ({"endpoint": "http://collector:4318", "insecure": True}, False),
+        ({"endpoint": "http://127.0.0.1:4318"}, False),
+        ({"endpoint": "https://collector:4318"}, False),
+    ],
+)
+def test_headers_that_leave_the_machine_in_plain_text_are_warned_about(settings, is_told, caplog):
+    exporter = {"type": "otlp", "headers": {"authorization": "Bearer secret"}, **settings}
+    manager = TelemetryManager(TelemetryConfig(exporters=[exporter]))
+    manager.shutdown(0)
+
+    assert ("plain text" in caplog.text) is is_told
+    assert "secret" not in caplog.text
 
 
 def test_two_exporters_to_one_place_are_told_apart():
