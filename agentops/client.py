@@ -226,7 +226,6 @@ class _State:
         self.closed: Client | None = None
         self.options: dict[str, Any] = {}
         self.behaviour: dict[str, Any] = {}
-        self.is_registered = False
 
 
 _state = _State()
@@ -305,9 +304,9 @@ def begin(options: Mapping[str, Any], behaviour: Mapping[str, Any] | None = None
                 client.shutdown(0)
                 raise
         _state.client, _state.closed = client, None
-        if not _state.is_registered:
-            _state.is_registered = True
-            atexit.register(_at_exit)
+        # Anew for each client: what is registered last runs first, and the pipeline has registered its end.
+        atexit.unregister(_at_exit)
+        atexit.register(_at_exit)
         wants = client.behaviour.auto_start
         has_joined = is_on and client.join_parent()
         if is_on and not has_joined and (config.session.auto_start if wants is None else wants):

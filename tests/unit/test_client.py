@@ -272,6 +272,21 @@ def test_sys_exit_keeps_its_code():
     assert run(INIT + "import sys\nwith agentops.agent('planner'): sys.exit(3)").returncode == 3
 
 
+def test_a_session_that_runs_at_exit_is_told_also_after_a_second_init(tmp_path):
+    exporter = {"type": "file", "path": str(tmp_path / "told.jsonl")}
+    settings = {"exporters": [exporter], "spool": {"enabled": False}}
+    done = run(
+        "import agentops\n"
+        "for _ in range(2):\n"
+        "    agentops.shutdown()\n"
+        f"    agentops.init(telemetry={settings!r}, instrument=[])\n"
+        "agentops.start_session('left running')\n"
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert '"left running"' in (tmp_path / "told.jsonl").read_text()
+
+
 def test_an_interrupt_ends_the_program_as_ever_and_fails_the_session():
     # A program started in the background of a shell inherits an ignored SIGINT.
     code = "import os, signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nwith block():\n    os.kill(os.getpid(), signal.SIGINT); time.sleep(9)"
