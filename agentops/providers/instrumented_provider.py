@@ -127,7 +127,7 @@ class InstrumentedProvider:
         self._targets: Sequence[Target] = ()
         self._patches: list[Patch] = []
         self._is_wanted = False
-        self._is_awaited = False
+        self._waits: list[Callable[[], None]] = []
         self._prices = Prices()
 
     def install(self) -> None:
@@ -135,16 +135,16 @@ class InstrumentedProvider:
 
         Doing it again changes nothing. What the installed version does not have is skipped.
         """
-        self._is_wanted = True
-        if not self._is_awaited:
-            self._is_awaited = True
-            when_imported(self.instrumentation.module, self._apply)
-        elif self._patches:
-            self._apply()
+        if not self._is_wanted:
+            self._is_wanted = True
+            self._waits.append(when_imported(self.instrumentation.module, self._apply))
 
     def uninstall(self) -> None:
         """Put the vendor's own functions back; calls under way still end their spans."""
         self._is_wanted = False
+        waits, self._waits = self._waits, []
+        for end_wait in waits:
+            end_wait()
         for patch in reversed(self._patches):
             with guarded("restoring a provider"):
                 patch.remove()
@@ -159,7 +159,7 @@ class InstrumentedProvider:
             ]
         for patch in self._patches:
             # A module that the package loads when it is used is not loaded by us before.
-            when_imported(patch.module, partial(self._apply_one, patch))
+            self._waits.append(when_imported(patch.module, partial(self._apply_one, patch)))
 
     def _apply_one(self, patch: Patch) -> None:
         if self._is_wanted:

@@ -179,17 +179,23 @@ def _raw(holder: object, name: str) -> Callable[..., object] | property:
     return cast("Callable[..., object]", getattr(holder, name))
 
 
-def when_imported(module: str, action: Callable[[], None]) -> None:
+def when_imported(module: str, action: Callable[[], None]) -> Callable[[], None]:
     """Call ``action`` now if ``module`` is imported already, else right after its import.
 
     An error in ``action`` never reaches the program that imports.
+
+    Returns:
+        What ends the wait. Nothing takes a hook off again, so it would keep all that ``action`` refers to.
     """
+    waiting = [action]
 
     def run(_loaded: ModuleType) -> None:
         with guarded(f"instrumenting {module}"):
-            action()
+            for each in waiting:
+                each()
 
     if module in sys.modules:
         run(sys.modules[module])
     else:
         wrapt.register_post_import_hook(run, module)
+    return waiting.clear

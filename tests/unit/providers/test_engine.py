@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 import textwrap
+import weakref
 
 import anyio
 import openai
@@ -90,6 +91,22 @@ def test_it_can_be_installed_again(provider, manager):
         ask()
 
     assert len(manager.ended) == 3
+
+
+class Never(OpenAIInstrumentation):
+    """What is known of a package that nobody imports."""
+
+    module = "a_package_that_nobody_imports"
+
+
+def test_once_off_it_waits_for_no_import(manager):
+    provider = InstrumentedProvider(Never(manager))
+    provider.install()
+    provider.uninstall()
+    kept = weakref.ref(provider)
+    del provider
+
+    assert kept() is None
 
 
 def test_a_raw_accessor_that_was_kept_follows_install_and_uninstall(provider, manager):
