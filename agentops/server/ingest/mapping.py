@@ -5,6 +5,7 @@ which attribute fills which column. Raw attributes are never touched. Columns th
 (``kind``, ``input``, ``tool_arguments`` and so on) are steps on the way to those it has.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -240,7 +241,9 @@ def fill_span(
         first_ns = time_ns_of(as_json(values[_FIRST_CHUNK]))
         row.time_to_first_chunk_ns = first_ns - row.start_ns if first_ns >= row.start_ns else None
     _fill_families(row, found)
-    fill_content(row, columns, events)
+    # What is nested too deep to be read stays in the raw attributes.
+    with contextlib.suppress(RecursionError):
+        fill_content(row, columns, events)
     _fill_usage(row, columns)
 
 

@@ -380,6 +380,16 @@ def test_arguments_of_a_plain_function_are_no_conversation():
     assert ("", [("assistant", "done")]) == (row.input_messages, messages(row.output_messages))
 
 
+def test_what_is_nested_too_deep_to_be_read_stays_in_the_attributes():
+    deep = '{"message":' * 600 + "1" + "}" * 600
+
+    row = span({"openinference.span.kind": "CHAIN", "input.value": deep, "user.id": "u"})
+
+    assert row.input_messages == ""
+    assert row.attributes["input.value"] == deep
+    assert (row.span_type, row.user_id) == ("workflow", "u")
+
+
 def test_tool_definitions_and_instructions_have_one_shape():
     row = span(
         {
