@@ -114,7 +114,7 @@ class Prices:
     @property
     def is_loaded(self) -> bool:
         """Whether the price table was needed before; loading it takes about a second."""
-        return bool(self._rates)
+        return bool(self._lists or self._unknown)
 
     @staticmethod
     def load() -> Any:  # noqa: ANN401

@@ -6,7 +6,6 @@ Each older keyword is written here once, with the place in today's configuration
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from agentops import client
 from agentops.errors import ConfigurationError
@@ -27,7 +26,7 @@ class OlderOptions(client.InitOptions, total=False):
 
     Attributes:
         endpoint: Address of the AgentOps destination.
-        exporter_endpoint: 0.4: address the spans go to, with its path; an OTLP destination.
+        exporter_endpoint: 0.4: address the spans go to, with or without ``/v1/traces``; an OTLP destination.
         app_url: Address of the pages that links point to.
         max_wait_time: Milliseconds a record waits for company.
         export_flush_interval: The same, in 0.4.
@@ -148,9 +147,7 @@ def _endpoint(today: Options, _behaviour: Options, value: str) -> None:
 
 
 def _exporter_endpoint(today: Options, _behaviour: Options, value: str) -> None:
-    parts = urlsplit(value)
-    root = f"{parts.scheme}://{parts.netloc}"
-    _telemetry(today, "exporters", value=[{"type": "otlp", "endpoint": root}])
+    _telemetry(today, "exporters", value=[{"type": "otlp", "endpoint": value}])
 
 
 def _tags(today: Options, _behaviour: Options, value: Iterable[str]) -> None:

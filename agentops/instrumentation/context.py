@@ -31,7 +31,6 @@ __all__ = [
     "configure_propagation",
     "detach",
     "forwarding",
-    "propagator",
 ]
 
 C = TypeVar("C")
@@ -72,11 +71,6 @@ def configure_propagation(config: ContextConfig, within: Within = _nowhere) -> N
     """
     _Configured.propagator = compose(config.propagation)
     _Configured.within = within
-
-
-def propagator() -> textmap.TextMapPropagator:
-    """Return the propagator for the configured formats, as OpenTelemetry's own API takes it."""
-    return _Configured.propagator
 
 
 def attach(context: Context) -> Token[Context]:

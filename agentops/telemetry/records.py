@@ -4,7 +4,7 @@ Telemetry floor. A record is made on the pipeline's worker from a span that ende
 recorded; processors change it in place; the encoder reads it. Ids are integers as in OpenTelemetry.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -122,4 +122,3 @@ class EventRecord:
 
 
 Record: TypeAlias = SpanRecord | EventRecord
-Records: TypeAlias = Sequence[Record]

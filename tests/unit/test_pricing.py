@@ -100,9 +100,10 @@ def test_what_is_cached_for_an_hour_costs_what_the_table_takes_for_it(fresh, hou
         assert found == pytest.approx(expected)
 
 
-def test_the_table_is_loaded_only_when_it_is_needed():
+@pytest.mark.parametrize("model", ["gpt-4o", "a-model-of-our-own"])
+def test_the_table_is_loaded_only_when_it_is_needed(model):
     prices = Prices()
     before = prices.is_loaded
-    prices.cost_usd("openai", "gpt-4o", (1, 0, 0, 0), NOW_NS)
+    prices.cost_usd("openai", model, (1, 0, 0, 0), NOW_NS)
 
     assert (False, True) == (before, prices.is_loaded)

@@ -9,7 +9,10 @@ from decimal import Decimal
 import pytest
 
 import agentops
+from agentops.compat.options import translate
 from agentops.errors import ConfigurationError
+from agentops.telemetry.config import TelemetryConfig
+from agentops.telemetry.exporters import build
 from agentops.testing import recording
 
 
@@ -211,6 +214,13 @@ def test_older_keywords_of_init_mean_what_they_meant():
         assert not config.session.print_summary
     finally:
         agentops.shutdown()
+
+
+def test_the_address_of_spans_keeps_its_path():
+    today, _ = translate({"exporter_endpoint": "https://relay/agents/v1/traces"})
+    [config] = TelemetryConfig(**today["telemetry"]).exporters
+
+    assert build(config).name == "otlp https://relay/agents"
 
 
 def test_an_inherited_session_id_becomes_that_of_the_automatic_session():

@@ -18,7 +18,6 @@ from agentops.instrumentation.context import (
     ConfiguredPropagator,
     TraceContext,
     configure_propagation,
-    propagator,
 )
 from agentops.telemetry.ambient import get_ambient, set_ambient
 from agentops.telemetry.config import ContextConfig
@@ -138,7 +137,7 @@ def test_context_goes_into_threads_and_does_not_stay(here):
 def test_configured_formats_are_used(here):
     try:
         configure_propagation(ContextConfig(propagation=("b3", "w3c")))
-        assert {"b3", "traceparent", "tracestate", "baggage"} == propagator().fields
+        assert {"b3", "traceparent", "tracestate", "baggage"} == ConfiguredPropagator().fields
         assert {
             "b3": f"{TRACE}-{SPAN}-1",
             "traceparent": PARENT,
