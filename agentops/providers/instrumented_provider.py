@@ -36,6 +36,7 @@ __all__ = ["ActiveCall", "InstrumentedProvider"]
 # Of its own: it is set for each call, and a key in the OpenTelemetry context copies all that rides there.
 _ACTIVE: "ContextVar[ActiveCall | None]" = ContextVar("agentops-call", default=None)
 _MODEL_KINDS = ("llm", "agent")
+_SENT_ONCE_BYTES = 16 * 1024  # requests larger than this wait in one form only
 _BINARY_BYTES_MAX = 1024 * 1024  # files and videos larger than this are not held for the worker
 _SUPPRESS_KEY = "suppress_instrumentation"  # the key OpenTelemetry's instrumentations agree on
 
@@ -209,8 +210,14 @@ class InstrumentedProvider:
         exchange = active.response
         if active.chunks is not None and end != "complete":
             call.attributes[semconv.AGENTOPS_STREAM_END] = end
-        if isinstance(exchange, HttpExchange) and not exchange.end:
-            exchange.end = end if active.is_tapped else "complete"
+        if isinstance(exchange, HttpExchange):
+            if not exchange.end:
+                exchange.end = end if active.is_tapped else "complete"
+            known = self.instrumentation
+            if len(exchange.sent) > _SENT_ONCE_BYTES and isinstance(
+                known, StainlessInstrumentation
+            ):
+                known.let_go(call, exchange)
         manager = self.instrumentation.telemetry_manager
         manager.end_span(active.span, complete=active.complete, error=error)
 

@@ -74,15 +74,17 @@ class PlainJson:
         limits: Bounds of depth, values and bytes.
     """
 
-    __slots__ = ("_keys", "_limits")
+    __slots__ = ("_keys", "_left", "_limits")
 
     def __init__(self, limits: LimitsConfig) -> None:
         self._limits = limits
+        self._left = 0
         self._keys: dict[str, str] = {}
 
     def text(self, value: AnyValue) -> str | None:
         """Return a list or dict as JSON text; ``None`` where it has to be cleaned."""
         out: list[str] = []
+        self._left = self._limits.attribute_bytes_max
         try:
             self._walk(value, self._limits.depth_max, out)
         except (TypeError, ValueError, RuntimeError):
@@ -112,7 +114,7 @@ class PlainJson:
             else:
                 self._list(value, depth - 1, out)  # type: ignore[arg-type] # a list
         elif kind is str:
-            out.append(_quoted(value))  # type: ignore[arg-type] # a str
+            out.append(self._text(value))  # type: ignore[arg-type] # a str
         else:
             out.append(_scalar(value))
 
@@ -122,7 +124,7 @@ class PlainJson:
         for key, each in value.items():
             name = keys.get(key) or self._key(key)  # type: ignore[call-overload] # any key may be looked for
             if type(each) is str:
-                text = encode_basestring(each) if len(each) < _LONG else _quoted(each)
+                text = encode_basestring(each) if len(each) < _LONG else self._text(each)
                 out.append(f"{before}{name}{text}")
             else:
                 out.append(before + name)
@@ -137,6 +139,12 @@ class PlainJson:
             self._walk(each, depth, out)
             before = ","
         out.append("]" if before == "," else "[]")
+
+    def _text(self, text: str) -> str:
+        self._left -= len(text)
+        if self._left < 0:  # found out before anything is copied
+            raise ValueError("too many bytes")
+        return _quoted(text)
 
     def _key(self, key: object) -> str:
         if type(key) is not str or len(key) > _KEY_MAX:

@@ -21,7 +21,14 @@ _WIRE_BYTES_MAX = 1024 * 1024
 
 
 class StainlessInstrumentation(ProviderInstrumentation):
-    """Reads calls at ``request`` and answers at ``_process_response``; a vendor adds what it knows."""
+    """Reads calls at ``request`` and answers at ``_process_response``; a vendor adds what it knows.
+
+    Class attributes:
+        reads_sent: Whether requests are read from the bytes that were sent, where these are known, and not from the
+            values that the SDK made them of.
+    """
+
+    reads_sent: bool = False
 
     @abstractmethod
     def client_call(self, client: object, options: object, stream: bool) -> LLMCall | None:
@@ -57,6 +64,10 @@ class StainlessInstrumentation(ProviderInstrumentation):
         if exchange.request is not None:
             call.request = exchange.request
 
+    def let_go(self, call: LLMCall, exchange: HttpExchange) -> None:  # noqa: ARG002
+        """Let go of a request's values, for its bytes are kept; runs on the caller's thread, for large ones."""
+        exchange.request = None
+
     @abstractmethod
     def read_input(self, call: LLMCall) -> None:
         """Fill ``call`` from its request; runs on the worker, also when the call failed."""
@@ -88,7 +99,7 @@ class StainlessInstrumentation(ProviderInstrumentation):
             headers=answer.headers,
             response_type=type(answer),
             request=getattr(kwargs.get("options"), "json_data", None),
-            sent=sent_bytes(request),
+            sent=sent_bytes(request) if self.reads_sent else b"",
             sent_bytes=len(getattr(request, "_content", b"")),
             is_event_stream_asked=bool(kwargs.get("stream")),
             retries=retries if isinstance(retries, int) else 0,

@@ -13,15 +13,18 @@ import openai
 import pytest
 import wrapt
 from opentelemetry import context as otel_context
+from support import anthropic_wire, openai_wire
 from support.openai_wire import Wire
 from support.providers import DirectManager
 
 from agentops import providers
 from agentops.errors import ConfigurationError
 from agentops.instrumentation.calls import LLMCall
+from agentops.instrumentation.providers.anthropic import AnthropicInstrumentation
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.providers.openai import OpenAIInstrumentation
 from agentops.providers.instrumented_provider import InstrumentedProvider
+from agentops.telemetry.weigh import weigh_call
 
 CLASSES = (openai.OpenAI, openai.AsyncOpenAI)
 ASKED = {"model": "gpt-5", "messages": [{"role": "user", "content": "Hi"}]}
@@ -130,6 +133,34 @@ def test_a_bound_method_that_was_kept_follows_too(provider, manager):
     create(**ASKED)
 
     assert len(manager.ended) == 1
+
+
+@pytest.mark.parametrize("vendor", ["openai", "anthropic"])
+def test_a_large_request_waits_for_the_worker_in_one_form_only(vendor):
+    held = []
+
+    class Waiting(DirectManager):
+        def end_span(self, span, *, complete=None, **_):
+            held.append(complete)
+
+    manager = Waiting()
+    known, wire = {
+        "openai": (OpenAIInstrumentation, openai_wire),
+        "anthropic": (AnthropicInstrumentation, anthropic_wire),
+    }[vendor]
+    client, text = wire.Wire().client(), f"{vendor} {'x' * 200_000}"
+    create = client.chat.completions.create if vendor == "openai" else client.messages.create
+    provider = InstrumentedProvider(known(manager))
+    provider.install()
+    before = sys.getrefcount(text)
+    create(model="m", max_tokens=9, messages=[{"role": "user", "content": text}])
+    provider.uninstall()
+    gc.collect()
+    kept, [exchange] = sys.getrefcount(text) - before, [held[0].__self__.response]
+
+    assert [kept > 0, len(exchange.sent) > 0] in ([True, False], [False, True])
+    assert len(text) < weigh_call(held[0]) < len(text) * 1.1
+    assert held[0]().attributes["gen_ai.input.messages"][0]["parts"][0]["content"] == text
 
 
 def test_signatures_and_coroutines_look_the_same(provider):

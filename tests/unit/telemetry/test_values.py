@@ -150,6 +150,22 @@ def test_fifty_megabytes_are_cut_without_a_second_copy():
     assert peak < 10_000_000
 
 
+def test_the_short_way_to_json_gives_up_before_it_copies():
+    messages = [
+        {"role": "user", "content": "x" * 25_000_000},
+        {"role": "user", "content": "x" * 25_000_000},
+    ]
+    plain = PlainJson(LimitsConfig())
+    tracemalloc.start()
+
+    text = plain.text(messages)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert text is None
+    assert peak < 1_000_000
+
+
 def test_not_a_number_is_valid_json_text():
     assert json.loads(json_text(clean({"a": [float("nan"), float("inf")], "b": b"x"}))) == {
         "a": ["nan", "inf"],

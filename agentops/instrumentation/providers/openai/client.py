@@ -86,6 +86,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
     """
 
     module: str = "openai"
+    reads_sent: bool = True
     _targets: ClassVar[tuple[Target, ...]] = (
         Target(module="openai", name="OpenAI.request"),
         Target(module="openai", name="AsyncOpenAI.request", is_async=True),
@@ -189,6 +190,11 @@ class OpenAIInstrumentation(StainlessInstrumentation):
             call.start_attributes[semconv.HTTP_REQUEST_METHOD] = request.method.upper()
             call.start_attributes[semconv.URL_PATH] = request.path
         return call
+
+    def let_go(self, call: LLMCall, exchange: HttpExchange) -> None:
+        """Let go of the body's values: nobody looks at them again."""
+        super().let_go(call, exchange)
+        _request(call).body = {}
 
     def take_request(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Let the request have its body as it was sent."""
