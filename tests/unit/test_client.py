@@ -284,7 +284,7 @@ def test_a_session_that_runs_at_exit_is_told_also_after_a_second_init(tmp_path):
     )
 
     assert done.returncode == 0, done.stderr
-    assert '"left running"' in (tmp_path / "told.jsonl").read_text()
+    assert '"session.end"' in (tmp_path / "told.jsonl").read_text()
 
 
 def test_an_interrupt_ends_the_program_as_ever_and_fails_the_session():
