@@ -8,6 +8,8 @@ after ``shutdown``) nothing is recorded and the context is still passed on.
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import Any, TypeAlias
 
+from opentelemetry.context import get_current
+
 from agentops import semconv
 from agentops.incoming import Arrival, Incoming, Trust
 from agentops.instrumentation.context import attach, detach
@@ -110,7 +112,7 @@ class WSGIMiddleware:
             raise
         finally:
             detach(token)
-        return _Body(body, incoming, status)
+        return (_SizedBody if hasattr(body, "__len__") else _Body)(body, incoming, status)
 
 
 class _Body:
@@ -119,6 +121,7 @@ class _Body:
     def __init__(self, body: Iterable[bytes], incoming: Incoming, status: list[int]) -> None:
         self._body = body
         self._incoming = incoming
+        self._context = incoming.context
         self._status = status
         self._parts: Iterator[bytes] = iter(())
         self._error: BaseException | None = None
@@ -129,7 +132,7 @@ class _Body:
         return self
 
     def __next__(self) -> bytes:
-        token = attach(self._incoming.context)
+        token = attach(self._context)
         try:
             return next(self._parts)
         except StopIteration:
@@ -138,10 +141,8 @@ class _Body:
             self._error = error
             raise
         finally:
+            self._context = get_current()  # what one part makes current stays so for the next
             detach(token)
-
-    def __len__(self) -> int:
-        return len(self._body)  # type: ignore[arg-type]  # as the wrapped body: TypeError where it has none
 
     def close(self) -> None:
         """Close the application's body, then end the span; servers call it once, whatever happened (PEP 3333)."""
@@ -155,3 +156,10 @@ class _Body:
         finally:
             _end(self._incoming, self._status[0] if self._status else None, self._error)
             self._error = None
+
+
+class _SizedBody(_Body):
+    """The same of a body that tells how many parts it has: servers look for that."""
+
+    def __len__(self) -> int:
+        return len(self._body)  # type: ignore[arg-type]  # it has a length, see WSGIMiddleware
