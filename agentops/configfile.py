@@ -63,7 +63,7 @@ def expand(
     Args:
         value: Text, list, mapping or anything else, which is returned as it is.
         lookup: Returns the value of a variable, ``None`` when it is not set.
-        missing: Told the name of each variable that is not set and has no default.
+        missing: Told the name of each variable that is not set or empty, and has no default.
     """
     if isinstance(value, Mapping):
         return {key: expand(each, lookup, missing) for key, each in value.items()}
