@@ -230,7 +230,9 @@ def _file_leaves(file: Path, refused: list[str]) -> Leaves:
     origin = str(file)
 
     def missing(name: str) -> None:
-        refused.append(f"${{{name}}} in {origin} (the variable is not set or empty, and has no default)")
+        refused.append(
+            f"${{{name}}} in {origin} (the variable is not set or empty, and has no default)"
+        )
 
     content = configfile.expand(configfile.parse(file), os.environ.get, missing)
     assert isinstance(content, Mapping)
