@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from agentops.errors import ConfigurationError
 from agentops.events import Event
+from agentops.forking import in_children
 from agentops.guard import guarded
 
 if TYPE_CHECKING:
@@ -226,6 +227,10 @@ class _State:
         self.closed: Client | None = None
         self.options: dict[str, Any] = {}
         self.behaviour: dict[str, Any] = {}
+        in_children(self._after_fork)
+
+    def _after_fork(self) -> None:
+        self.lock = threading.RLock()
 
 
 _state = _State()

@@ -5,7 +5,6 @@ reading. Between two thresholds of a model's price list the cost is linear in th
 is asked once for what one of each unit costs there, and the answers are kept.
 """
 
-import threading
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -101,7 +100,11 @@ class _Ready(NamedTuple):
 
 
 class Prices:
-    """Prices of model calls. Safe to use from several threads."""
+    """Prices of model calls.
+
+    Safe to use from several threads without a lock: each of them may learn the same, and what they keep
+    is whole.
+    """
 
     def __init__(self) -> None:
         self._lists: dict[tuple[str, str, str], _PriceList] = {}
@@ -109,7 +112,6 @@ class Prices:
         self._ready: dict[tuple[str, str, str, tuple[str, ...]], _Ready] = {}
         # The library does not remember what it did not find, and searches 70 µs each time.
         self._unknown: set[tuple[str, str]] = set()
-        self._lock = threading.Lock()
 
     @property
     def is_loaded(self) -> bool:
@@ -165,10 +167,9 @@ class Prices:
             if chosen is None:
                 return None
             ready = _Ready(chosen, {})
-            with self._lock:
-                if len(self._ready) >= _RATES_MAX:
-                    self._ready.clear()
-                self._ready[asked] = ready
+            if len(self._ready) >= _RATES_MAX:
+                self._ready.clear()
+            self._ready[asked] = ready
         size_class = bisect_left(ready.prices.thresholds, counts.get("input_tokens", 0))
         rates = ready.rates.get(size_class)
         if rates is None:
@@ -192,20 +193,18 @@ class Prices:
                 model, None, _PROVIDERS.get(provider, provider.lower()) or None, None
             )[1]
         except LookupError:
-            with self._lock:
-                if len(self._unknown) >= _UNKNOWN_MAX:
-                    self._unknown.clear()
-                self._unknown.add((provider, model))
+            if len(self._unknown) >= _UNKNOWN_MAX:
+                self._unknown.clear()
+            self._unknown.add((provider, model))
             return None
         when = datetime.fromtimestamp(at_ns / 1e9, tz=timezone.utc)
         prices = standard = found.get_prices(when)
         if context:
             prices = found.get_prices(when, dict(context))
         kept = _PriceList(snapshot, minute, standard, prices, _thresholds(prices))
-        with self._lock:
-            if len(self._lists) >= _RATES_MAX:
-                self._lists.clear()
-            self._lists[key] = kept
+        if len(self._lists) >= _RATES_MAX:
+            self._lists.clear()
+        self._lists[key] = kept
         return kept
 
     def _total(
@@ -222,10 +221,9 @@ class Prices:
                 return None if exact is None else float(exact)
             # The list is kept too: its identity is the key.
             kept = (chosen.standard, rates)
-            with self._lock:
-                if len(self._rates) >= _RATES_MAX:
-                    self._rates.clear()
-                self._rates[key] = kept
+            if len(self._rates) >= _RATES_MAX:
+                self._rates.clear()
+            self._rates[key] = kept
         ready.rates[size_class] = kept[1]
         return round(_sum(kept[1], counts), 12)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from agentops import semconv
+from agentops.forking import in_children
 from agentops.session.context import context_session
 from agentops.session.session import Session, SessionOptions
 from agentops.session.state import EndState
@@ -43,9 +44,12 @@ class SessionManager:
         self._telemetry_manager = telemetry_manager
         self._link = link
         self._live: dict[Session, None] = {}  # by themselves: several may bear one id
-        self._lock = threading.Lock()
+        self._lock = (
+            threading.RLock()
+        )  # a signal handler may start a session in the midst of a start
         self.tally = Tally()
         self._automatic: Session | None = None
+        in_children(self._after_fork)
 
     def start(
         self, name: str = "session", options: SessionOptions | None = None, *, enter: bool = True
@@ -139,6 +143,11 @@ class SessionManager:
         except ValueError:
             return None
         return next((each for each in reversed(self.all()) if each.id == wanted), None)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.RLock()
+        for session in self._live:
+            session.after_fork()
 
     def _ended(self, session: Session) -> None:
         with self._lock:

@@ -103,7 +103,7 @@ class Session:
         self._token: Token[Context] | None = None
         self._running = True
         self._announced = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.span: Span = trace.INVALID_SPAN
         self.context: Context = otel.get_current()
         with guarded("starting a session"):
@@ -275,6 +275,10 @@ class Session:
         if self._options.on_end is not None:
             self._options.on_end(self)
         return True
+
+    def after_fork(self) -> None:
+        """Take a new lock in a child process."""
+        self._lock = threading.RLock()
 
     def _end(
         self,

@@ -1,8 +1,6 @@
 """Who makes spans and events and sees them off? Telemetry floor: :class:`TelemetryManager`."""
 
 import logging
-import os
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -27,6 +25,7 @@ from opentelemetry.trace import (
 from agentops import __version__, semconv
 from agentops.clock import iso_from_ns, monotonic_ns, now_ns
 from agentops.events import Event
+from agentops.forking import in_children
 from agentops.guard import guarded
 from agentops.telemetry.ambient import get_ambient, leave_ended, set_ambient
 from agentops.telemetry.completion import Completion
@@ -140,7 +139,7 @@ class TelemetryManager:
         self.tracer_provider: TracerProvider = self._choose_provider()
         self._scopes: dict[str, InstrumentationScope] = {}
         self._bridge = self._install_bridge()
-        _renew_in_children(self)
+        in_children(self._after_fork)
 
     def _choose_provider(self) -> TracerProvider:
         mode = self.config.provider if self._is_on else "private"
@@ -480,15 +479,16 @@ class TelemetryManager:
 
     def _after_fork(self) -> None:
         """Start afresh in a child process with what must not be shared with the parent."""
-        self._ids.reseed()
-        self._head.sampler.after_fork()
-        self._preparation.after_fork()
-        self._completions.clear()
-        self._is_cold = True
-        if self._metering is not None:
-            self._metering.after_fork()
-            self._metrics.renew()
-        self._home.resource = self._own.resource
+        with guarded("starting anew after fork"):
+            self._ids.reseed()
+            self._head.sampler.after_fork()
+            self._preparation.after_fork()
+            self._completions.clear()
+            self._is_cold = True
+            if self._metering is not None:
+                self._metering.after_fork()
+                self._metrics.renew()
+            self._home.resource = self._own.resource
 
 
 def _takes_records(exporter: ExporterConfig) -> bool:
@@ -505,20 +505,6 @@ def _metering(config: TelemetryConfig, resource: Resource) -> "Metering | None":
     from agentops.telemetry.metering import Metering  # 167 ms of CPU, only for those who ask
 
     return Metering(wanting, resource)
-
-
-def _renew_in_children(manager: TelemetryManager) -> None:
-    """Tie a manager to forks of the process without keeping it alive."""
-    reference = weakref.ref(manager)
-
-    def renew() -> None:
-        found = reference()
-        if found is not None:
-            with guarded("starting anew after fork"):
-                found._after_fork()
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=renew)
 
 
 def _weigh_item(item: Item) -> int:

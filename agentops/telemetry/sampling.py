@@ -124,7 +124,7 @@ class HeadSampler:
 
     def __init__(self, config: SamplingConfig) -> None:
         self._config = config
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._decisions: OrderedDict[str, Decision] = OrderedDict()
         self._bucket = (
             None
@@ -174,7 +174,7 @@ class HeadSampler:
 
     def after_fork(self) -> None:
         """Take a new lock in a child process: the old one may be held by a thread that is gone."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def find(self, key: str) -> Decision | None:
         """Return a decision made earlier; ``None`` if there is none or it was long ago."""

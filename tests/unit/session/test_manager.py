@@ -1,7 +1,12 @@
 """The register knows which sessions are live and which is meant here."""
 
+import os
+import signal
+import sys
 import threading
 from uuid import uuid4
+
+import pytest
 
 import agentops
 from agentops.session.session import SessionOptions
@@ -150,3 +155,67 @@ def test_a_request_of_another_processes_session_belongs_to_no_session_of_ours():
         (event,) = recorded.events
 
     assert (event.session_id, event.span_id) == (joined, 0xB7AD6B7169203331)
+
+
+def calls_inside(caller, called, then):
+    """Return a profile function that calls ``then`` when one function is called from another, once."""
+
+    def profile(frame, event, _):
+        back = frame.f_back
+        is_there = event == "call" and frame.f_code.co_name == called
+        if is_there and back is not None and back.f_code.co_name == caller:
+            sys.setprofile(None)
+            then()
+
+    return profile
+
+
+@pytest.mark.parametrize(
+    ("place", "telemetry"),
+    [(("start", "is_automatic"), {}), (("decide", "_settle"), {"sampling": {"rate": 0.5}})],
+)
+def test_a_signal_handler_may_start_a_session_in_the_midst_of_a_start(place, telemetry):
+    handled = []
+
+    def handler():
+        agentops.start_session("of the handler").end()
+        handled.append(True)
+
+    with recording(telemetry=telemetry):
+        sys.setprofile(calls_inside(*place, handler))
+        try:
+            agentops.start_session("s").end()
+        finally:
+            sys.setprofile(None)
+
+    assert handled
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_child_forked_while_a_thread_starts_a_session_starts_its_own(recorded):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait():
+        begun.set()
+        go_on.wait(30)
+
+    def work():
+        sys.setprofile(calls_inside("start", "is_automatic", wait))
+        agentops.start_session("of the thread").end()
+
+    agentops.start_session("everything is imported").end()
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert begun.wait(30)
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(60)
+        agentops.start_session("of the child").end()
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    go_on.set()
+    thread.join()
+
+    assert status == 0
