@@ -50,6 +50,8 @@ class _ByteTap:
         self._watcher = watcher
         self._module = module
         self._keeps = exchange.is_worth_keeping()
+        # The anthropic package (2.12) asks for it at each event, by a way that is long where there is none.
+        self.stream_observer = getattr(stream, "stream_observer", None)
 
     @property  # type: ignore[misc]  # isinstance() of the SDK and of httpx must see the stream's own class
     def __class__(self) -> type:

@@ -2,27 +2,34 @@
 
 An answer comes in hundreds of events that differ in one text only, the next piece of what the model says.
 Reading each of them as JSON is most of what a stream costs, so :func:`merged_events` joins such neighbours to
-one event before anything is parsed.
+one event while they are still bytes.
 """
 
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import cast
 
 __all__ = ["merged_events", "parse_events"]
 
-_Told = tuple[str, str]  # the name of an event and its data, not parsed
+_Block = tuple[bytes, bytes]  # an event as it was sent: its last line, and before it the others
 
-_GROWING = re.compile(
-    r'"(?:content|text|delta|partial_json|thinking|reasoning_content|arguments)": ?"((?:[^"\\]|\\.)*)"'
+_GROWING = re.compile(  # all texts that any reader of ours puts together
+    rb'"(?:content|text|delta|partial_json|thinking|arguments|input|refusal|reasoning|reasoning_content'
+    rb'|data|transcript)": ?"((?:[^"\\]|\\.)*)"'
 )
-_VOLATILE = (
-    ('"obfuscation"', re.compile(r'"obfuscation": ?"[^"\\]*"'), '"obfuscation":""'),
-    ('"sequence_number"', re.compile(r'"sequence_number": ?\d+'), '"sequence_number":0'),
+_LINE_BYTES_MAX = 2048  # in a longer line there is no small piece of a text
+_MANY_EVENTS = 12  # from here on looking for neighbours costs less than reading them does
+# Insides of texts (RFC 8259, 7), one on each line.
+_PIECES = re.compile(
+    rb'[^"\\\x00-\x09\x0b-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x09\x0b-\x1f]*)*'
 )
-_DONE = '"[DONE]"'
-_CLOSING = " }"
+_VARYING = (  # what only pads or numbers events: its mark, its spelling, what all are to say
+    (b'"obfuscation"', re.compile(rb'"obfuscation": ?"[^"\\]*"'), b'"obfuscation":""'),
+    (b'"sequence_number"', re.compile(rb'"sequence_number": ?\d+'), b'"sequence_number":0'),
+    (b" }\n", re.compile(rb"  *\}\n"), b"}\n"),  # as Anthropic pads
+)
 
 
 def parse_events(body: bytes) -> Iterator[tuple[str, object]]:
@@ -30,7 +37,7 @@ def parse_events(body: bytes) -> Iterator[tuple[str, object]]:
 
     WHATWG HTML, 9.2.6. An event that was cut off is left out; ``[DONE]`` is yielded as the text.
     """
-    return _parsed(_split(_lines(body)))
+    return _parsed(_blocks(_lines(body)))
 
 
 def merged_events(body: bytes) -> tuple[Iterator[tuple[str, object]], int]:
@@ -41,102 +48,116 @@ def merged_events(body: bytes) -> tuple[Iterator[tuple[str, object]], int]:
     Returns:
         The events, and how many were joined to the one before them.
     """
-    text = _lines(body)
-    for name, pattern, empty in _VOLATILE:
-        if name in text:
-            text = pattern.sub(empty, text)
-    told = _split(text)
-    joined = _joined(told)
-    return _parsed(joined), len(told) - len(joined)
+    body = _lines(body)
+    blocks = _blocks(body)
+    if len(blocks) < _MANY_EVENTS:
+        return _parsed(blocks), 0
+    middle = len(blocks) // 2  # where pieces are, if there are many
+    sample = b"\n".join([line for _, line in blocks[max(0, middle - 4) : middle + 4]]) + b"\n"
+    varying = [each for each in _VARYING if each[0] in sample]
+    for _, pattern, same in varying:
+        body = pattern.sub(same, body)
+    joined = _joined(_blocks(body) if varying else blocks)
+    return _parsed(joined), len(blocks) - len(joined)
 
 
-def _lines(body: bytes) -> str:
-    return body.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+def _lines(body: bytes) -> bytes:
+    """Return the body with one way of ending lines."""
+    return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in body else body
 
 
-def _split(text: str) -> list[_Told]:
-    if text.startswith("data: "):
-        blocks = text.rstrip("\n")[6:].split("\n\ndata: ")
-        # Each is one line, as OpenAI writes them.
-        if text.rstrip("\n").count("\n") == 2 * len(blocks) - 2:
-            if blocks[-1].startswith("[DONE]"):
-                blocks[-1] = _DONE
-            return [("", data) for data in blocks]
-    told: list[_Told] = []
-    for block in text.split("\n\n"):
-        name, mark, data = "", "data: ", block[6:]
-        if not block.startswith("data: "):
-            name, mark, data = block.partition("\ndata: ")
-            name = name[7:] if name.startswith("event: ") else "\n"
-        if not mark or "\n" in data or "\n" in name:
-            name, data = _fields(block)  # not as both services write them
-        if data:
-            told.append((name, _DONE if data.startswith("[DONE]") else data))
-    return told
+def _blocks(body: bytes) -> list[_Block]:
+    """Return what stands between empty lines."""
+    lines = body.split(b"\n")
+    if not any(lines[1::2]):  # each is one line, as in chat completions
+        return list(zip(repeat(b""), lines[::2]))
+    if not any(lines[2::3]):  # each has two, as everywhere else
+        return list(zip(lines[::3], lines[1::3], strict=False))
+    parted = [block.rpartition(b"\n") for block in body.split(b"\n\n")]
+    return [(before, line) for before, _, line in parted]
 
 
-def _fields(block: str) -> _Told:
-    """Return the ``event`` and the joined ``data`` of a block of lines, in any order and number."""
-    name = ""
-    data: list[str] = []
-    for line in block.split("\n"):
-        if line.startswith("data:"):
-            data.append(line[6:] if line[5:6] == " " else line[5:])
-        elif line.startswith("event:"):
-            name = line[6:].strip()
-    return name, "\n".join(data)
+def _joined(blocks: Sequence[_Block]) -> list[_Block]:
+    """Return the blocks with those joined that differ in a piece of one text only."""
+    joined: list[_Block] = []
+    run: list[bytes] = []  # last lines that begin and end alike, below the same others
+    same = head = tail = b""
+    begin = 0
+    for before, line in blocks:
+        if run and line.startswith(head) and line.endswith(tail, begin) and before == same:
+            run.append(line)
+            continue
+        if run:
+            joined += [(same, each) for each in _one_line(run, head, tail)]
+        found = _piece(line)
+        if found is None:
+            run = []
+            joined.append((before, line))
+        else:
+            begin, end = found
+            run, same, head, tail = [line], before, line[:begin], line[end:]
+    return joined + [(same, each) for each in _one_line(run, head, tail)]
 
 
-def _joined(told: Sequence[_Told]) -> list[_Told]:
-    """Return the events with those joined that differ in a piece of one text only."""
-    joined: list[_Told] = []
-    run: list[str] = []  # pieces of the last event of ``joined``, as they stand in JSON
-    name = head = tail = last = ""
-    for each in told:
-        # Anthropic pads with spaces between the closing braces.
-        data = each[1].rstrip(_CLOSING)
-        if run and each[0] == name and data.startswith(head) and data.endswith(tail):
-            piece = data[len(head) : len(data) - len(tail)]
-            if '"' not in piece or _is_text(piece):
-                run.append(piece)
-                continue
-        if len(run) > 1:
-            joined[-1] = name, f"{head}{''.join(run)}{last}"
-        joined.append(each)
-        run, name = [], each[0]
-        found = _GROWING.search(each[1])
-        if found is not None and found.end() <= len(data):
-            run, head, last = [found[1]], each[1][: found.start(1)], each[1][found.end(1) :]
-            tail = data[found.end(1) :]
-    if len(run) > 1:
-        joined[-1] = name, f"{head}{''.join(run)}{last}"
-    return joined
+def _piece(line: bytes) -> tuple[int, int] | None:
+    """Return where a line has its piece of a text, ``None`` where it has none or several."""
+    if len(line) > _LINE_BYTES_MAX or not line.startswith(b"data:"):
+        return None
+    texts = [found.span(1) for found in _GROWING.finditer(line)]
+    told = [(begin, end) for begin, end in texts if begin < end] or texts[:1]
+    return told[0] if len(told) == 1 else None
 
 
-def _is_text(piece: str) -> bool:
-    """Whether a piece of JSON is the inside of one text, its quotation marks escaped."""
-    return isinstance(_value(f'"{piece}"'), str)
+def _one_line(run: list[bytes], head: bytes, tail: bytes) -> list[bytes]:
+    """Return a line with the pieces of all in ``run``, and after it those that hold no such piece."""
+    if len(run) < 2:
+        return run
+    begin, end = len(head), -len(tail)
+    pieces = [line[begin:end] for line in run]
+    told = b"\n".join(pieces)
+    found = _PIECES.match(told)
+    if found is None or found.end() < len(told):
+        del pieces[told.count(b"\n", 0, found.end() if found else 0) :]
+    return [b"%b%b%b" % (head, b"".join(pieces), tail), *run[len(pieces) :]] if pieces else run
 
 
-def _parsed(told: Sequence[_Told]) -> Iterator[tuple[str, object]]:
+def _parsed(blocks: Sequence[_Block]) -> Iterator[tuple[str, object]]:
+    told = [each for each in map(_fields, blocks) if each[1]]
     # The parser is called once for all of them: that is half the cost of a call for each.
-    values = _value("[" + ",".join([data for _, data in told]) + "]")
-    if not isinstance(values, list) or len(values) != len(told):
+    values = _values(b",".join([data for _, data in told]))
+    if values is None or len(values) != len(told):
         return _parsed_each(told)
-    return zip([name for name, _ in told], cast("list[object]", values), strict=True)
+    return zip([_text(name) for name, _ in told], values, strict=True)
 
 
-def _parsed_each(told: Sequence[_Told]) -> Iterator[tuple[str, object]]:
+def _parsed_each(told: Sequence[tuple[bytes, bytes]]) -> Iterator[tuple[str, object]]:
     """Yield the events whose data is JSON."""
     for name, data in told:
-        values = _value(f"[{data}]")
-        if isinstance(values, list) and len(values) == 1:
-            yield name, values[0]
+        values = _values(data)
+        if values is not None and len(values) == 1:
+            yield _text(name), values[0]
 
 
-def _value(text: str) -> object:
-    """Return the value that a JSON text spells, ``None`` when it spells none."""
+def _fields(block: _Block) -> tuple[bytes, bytes]:
+    """Return the ``event`` and the joined ``data`` of a block, in any order and number."""
+    before, last = block
+    is_one = b"\n" not in before and (not before or before.startswith(b"event: "))
+    if is_one and last.startswith(b"data: "):
+        name, data = before[7:], last[6:]
+    else:  # not as both services write them
+        lines = [line.partition(b":")[::2] for line in (*before.split(b"\n"), last)]
+        name = b"".join([value.strip() for field, value in lines if field == b"event"][-1:])
+        data = b"\n".join([value.removeprefix(b" ") for field, value in lines if field == b"data"])
+    return name, b'"[DONE]"' if data.startswith(b"[DONE]") else data
+
+
+def _values(spelled: bytes) -> list[object] | None:
+    """Return the values of JSON texts with commas between them, ``None`` when they are none."""
     try:
-        return json.loads(text)
+        return cast("list[object]", json.loads(f"[{_text(spelled)}]"))
     except (ValueError, RecursionError):
         return None
+
+
+def _text(spelled: bytes) -> str:
+    return spelled.decode("utf-8", "replace")

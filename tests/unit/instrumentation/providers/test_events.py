@@ -4,7 +4,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agentops.instrumentation.calls import LLMCall
+from agentops.instrumentation.providers.anthropic.messages import MessageStream
 from agentops.instrumentation.providers.events import merged_events, parse_events
+from agentops.instrumentation.providers.openai.chat import ChatReader
+from agentops.instrumentation.providers.openai.responses import ResponseReader
 
 
 def _parsed(text):
@@ -60,64 +64,157 @@ def test_what_was_sent_is_what_is_read(events):
     assert events == _parsed("".join(lines))
 
 
-def _openai_chunk(number, piece, **changed):
-    delta = {"index": 0, "delta": {"content": piece}, "finish_reason": None}
-    chunk = {
-        "id": "c",
-        "model": "m",
-        "choices": [delta],
-        "obfuscation": "x" * (number % 5),
-        **changed,
-    }
-    return f"data: {json.dumps(chunk, ensure_ascii=number % 2 == 0)}\n\n"
+# Joined pieces
 
 
-def _anthropic_delta(number, piece):
-    delta = {
-        "type": "content_block_delta",
-        "index": 0,
-        "delta": {"type": "text_delta", "text": piece},
-    }
-    padded = json.dumps(delta, separators=(",", ":"))[:-1] + " " * (number % 7) + "}"
-    return f"event: content_block_delta\ndata: {padded}\n\n"
+def _chat(index=0, **delta):
+    choice = {"index": index, "delta": delta, "finish_reason": None}
+    return "", {"id": "c", "model": "m", "choices": [choice], "obfuscation": ""}
 
 
-_PIECES = st.lists(
-    st.text(st.sampled_from('a "\\\n{}:,é😀') | st.characters(codec="utf-8"), max_size=6)
-    | st.sampled_from(['","b":"', '"}', "\\", '\\"', '"content":"x"'])
+def _block(index, kind, name, piece):
+    delta = {"type": kind, name: piece}
+    return "content_block_delta", {"type": "content_block_delta", "index": index, "delta": delta}
+
+
+def _text(kind, index, piece):
+    told = {"type": kind, "sequence_number": 0, "output_index": index, "delta": piece}
+    return kind, {**told, "obfuscation": ""}
+
+
+_CHAT = (
+    lambda piece: _chat(content=piece),
+    lambda piece: _chat(1, content=piece),
+    lambda piece: _chat(reasoning_content=piece),
+    lambda piece: _chat(content=piece, refusal="no"),
+    lambda piece: _chat(tool_calls=[{"index": 0, "function": {"arguments": piece}}]),
+    lambda piece: _chat(tool_calls=[{"index": 1, "id": "t", "function": {"arguments": piece}}]),
+    lambda piece: ("", {"choices": [], "usage": {"completion_tokens": len(piece)}}),
+)
+_MESSAGES = (
+    lambda piece: _block(0, "thinking_delta", "thinking", piece),
+    lambda piece: _block(1, "text_delta", "text", piece),
+    lambda piece: _block(2, "input_json_delta", "partial_json", piece),
+    lambda _: ("ping", {"type": "ping"}),
+)
+_RESPONSES = (
+    lambda piece: _text("response.output_text.delta", 0, piece),
+    lambda piece: _text("response.output_text.delta", 1, piece),
+    lambda piece: _text("response.function_call_arguments.delta", 2, piece),
+    lambda piece: ("keepalive", {"type": "keepalive", "sequence_number": len(piece)}),
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=50)
-@given(_PIECES)
-def test_joined_pieces_say_what_they_said_one_by_one(pieces):
-    chat = "".join(_openai_chunk(n, piece) for n, piece in enumerate(pieces)).encode()
-    events, joined = merged_events(chat)
-    chunks = [value for _, value in events]
+def _as_chat(events):
+    call = LLMCall(operation="chat", provider="openai")
+    ChatReader().read_events(call, events)
+    return call.output_messages, call.usage.output_tokens, call.chunk_count
 
-    assert "".join(each["choices"][0]["delta"]["content"] for each in chunks) == "".join(pieces)
-    assert len(chunks) + joined == len(pieces)
 
-    messages = "".join(_anthropic_delta(n, piece) for n, piece in enumerate(pieces)).encode()
-    events, joined = merged_events(messages)
-    named = list(events)
+def _as_message(events):
+    stream = MessageStream()
+    start = {"type": "message_start", "message": {"id": "m"}}
+    blocks = [{"type": "content_block_start", "index": n, "content_block": {}} for n in range(3)]
+    stream.add([start, *blocks, *(event for _, event in events)])
+    return stream.message(), stream.delta_count
 
-    assert "".join(value["delta"]["text"] for _, value in named) == "".join(pieces)
-    assert [name for name, _ in named] == ["content_block_delta"] * len(named)
-    assert len(named) + joined == len(pieces)
-    assert len(named) <= 1
+
+def _as_response(events):
+    call = LLMCall(operation="chat", provider="openai")
+    ResponseReader().read_events(call, events)
+    return call.output_messages, call.chunk_count
+
+
+_ODD = (": a comment", "data: oops", "data: [DONE]", 'data: {"type":\ndata: "other"}', "", "id: 7")
+_TEXTS = st.text(st.sampled_from('a "\\\n{}:,é😀') | st.characters(codec="utf-8"), max_size=6)
+_CODED = st.sampled_from(["\ud83d", "\ude00", '","b":"', '"}', "\\", '\\"', '"content":"x"'])
+
+
+@st.composite
+def _bodies(draw, shapes):
+    """A stream of runs of alike events in one vendor's shape, spelled in any way that means the same."""
+    spaced, ascii_only, padded, end = (
+        draw(st.booleans()), draw(st.booleans()), draw(st.booleans()), draw(st.sampled_from(["\n", "\r\n", "\r"])),
+    )  # fmt: skip
+    runs = st.tuples(st.sampled_from(shapes), st.lists(_TEXTS | _CODED, min_size=1, max_size=9))
+    blocks = []
+    for number, (shape, pieces) in enumerate(draw(st.lists(runs, max_size=8))):
+        blocks += [_ODD[number % len(_ODD)]] if draw(st.integers(0, 5)) == 0 else []
+        blocks += [
+            _spelled(shape(piece), n, spaced, ascii_only, padded) for n, piece in enumerate(pieces)
+        ]
+    body = "".join(f"{block}\n\n" for block in blocks).replace("\n", end)
+    cut = draw(st.integers(0, 80)) if draw(st.booleans()) else 0
+    return body.encode("utf-8", "replace")[: len(body) - cut]
+
+
+def _spelled(event, number, spaced, ascii_only, padded):
+    name, value = event
+    for varying, told in (("obfuscation", "x" * (number % 5)), ("sequence_number", number)):
+        if varying in value:
+            value = {**value, varying: told}
+    separators = (", ", ": ") if spaced else (",", ":")
+    told = json.dumps(value, ensure_ascii=ascii_only, separators=separators)
+    if any(
+        "\ud800" <= each <= "\udfff" for each in told
+    ):  # no UTF-8: half a character comes escaped
+        told = json.dumps(value, separators=separators)
+    padding = " " * (number % 7) if padded else ""
+    return (f"event: {name}\n" if name else "") + f"data: {told[:-1]}{padding}}}"
+
+
+@pytest.mark.parametrize(
+    ("shapes", "read"), [(_CHAT, _as_chat), (_MESSAGES, _as_message), (_RESPONSES, _as_response)]
+)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
+@given(data=st.data())
+def test_joined_events_are_read_as_they_are_one_by_one(shapes, read, data):
+    body = data.draw(_bodies(shapes))
+    events, joined = merged_events(body)
+    *told, count = read(events)
+
+    # Spelled in ASCII, halves of a character are the same whether they came together or not.
+    assert json.dumps([*told, count + joined]) == json.dumps(read(parse_events(body)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "read"), [(_CHAT[0], _as_chat), (_MESSAGES[1], _as_message), (_RESPONSES[0], _as_response)]
+)  # fmt: skip
+@pytest.mark.parametrize("is_padded", [False, True])
+def test_pieces_of_one_text_become_one_event(shape, read, is_padded):
+    pieces = ["word ", 'a "quoted" one', "\n", "\\", "", "é", "\ud83d", "\ude00"] * 25
+    blocks = [_spelled(shape(piece), n, True, False, is_padded) for n, piece in enumerate(pieces)]
+    body = "".join(f"{block}\n\n" for block in blocks).encode()
+    events, joined = merged_events(body)
+    [(name, value)] = events
+
+    assert joined == len(pieces) - 1
+    assert name == shape("")[0]
+    assert json.dumps(read([(name, value)])[0]) == json.dumps(read(parse_events(body))[0])
+
+
+def test_a_neighbour_that_says_more_ends_a_run_and_those_after_it_stay():
+    plain = [_chat(content=f"{n} ") for n in range(20)]
+    more = {"id": "c", "choices": [{"index": 0, "delta": {"content": "a", "refusal": "b"}}]}
+    begins = json.dumps(plain[0][1]).partition("0 ")
+    odd = f'{begins[0]}x", "more": "y{begins[2]}'  # begins and ends as its neighbours do
+    blocks = [json.dumps(value) for _, value in plain]
+    blocks[10:10] = [odd, json.dumps(more), odd.replace('"more"', "more")]
+    body = "".join(f"data: {block}\n\n" for block in blocks).encode()
+    events, joined = merged_events(body)
+    read = list(events)
+
+    assert joined > 8
+    assert _as_chat(read)[0] == _as_chat(parse_events(body))[0]
+    assert [value for _, value in read if "more" in str(value)] == [json.loads(odd)]
 
 
 def test_events_that_differ_in_more_than_a_piece_stay_apart():
-    texts = [
-        _openai_chunk(0, "a"),
-        _openai_chunk(2, "b", model="n"),
-        _openai_chunk(4, "c", model="n"),
-        "data: [DONE]\n\n",
-    ]
-    events, joined = merged_events("".join(texts).encode())
+    chunks = [_chat(content="a")[1], *({**_chat(content="b")[1], "model": "n"} for _ in range(12))]
+    body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    events, joined = merged_events(body.encode())
     first, second, end = [value for _, value in events]
 
     assert (first["model"], second["model"], end) == ("m", "n", "[DONE]")
-    assert second["choices"][0]["delta"]["content"] == "bc"
-    assert joined == 1
+    assert second["choices"][0]["delta"]["content"] == "b" * 12
+    assert joined == 11
