@@ -421,5 +421,5 @@ def _pages_url(config: "Config") -> str | None:
             parts = urlsplit(exporter.endpoint)
             if parts.hostname == _HOSTED_API:
                 return _HOSTED_PAGES
-            return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+            return f"{parts.scheme}://{parts.netloc}"
     return None

@@ -417,9 +417,12 @@ def _finish(found: Leaves, file: Path | None) -> Config:
 def _api_endpoint() -> str:
     endpoint = os.environ.get("AGENTOPS_API_ENDPOINT", "").strip()
     if endpoint and not environment.is_url(endpoint):
-        expected = "a URL such as https://api.agentops.ai"
-        logger.warning("agentops ignores AGENTOPS_API_ENDPOINT (expected %s)", expected)
-        return ""
+        # Whoever names an address of their own does not mean the hosted service.
+        expected = "a URL such as https://api.agentops.ai, without a password"
+        logger.warning(
+            "agentops ignores AGENTOPS_API_ENDPOINT (expected %s); %s is used", expected, LOCAL
+        )
+        return LOCAL
     return endpoint
 
 
@@ -460,8 +463,9 @@ def _exporter_shown(exporter: ExporterConfig) -> dict[str, object]:
     shown = _differing_exporter(exporter)
     if "api_key" in shown:
         shown["api_key"] = "***"
-    if "headers" in shown:
-        shown["headers"] = dict.fromkeys(exporter.headers, "***")
+    for name in ("headers", "options"):
+        if name in shown:
+            shown[name] = dict.fromkeys(getattr(exporter, name), "***")
     if "instance" in shown:
         shown["instance"] = type(exporter.instance).__name__
     return shown

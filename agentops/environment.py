@@ -234,16 +234,18 @@ def _kinds(environment: Mapping[str, str], signal: str, reading: Reading) -> lis
 def _address(environment: Mapping[str, str], name: str, reading: Reading) -> str:
     text = environment.get(name, "").strip()
     if text and not is_url(text) and not _HOST_AND_PORT.fullmatch(text):
-        reading.refuse(name, text, "a URL such as https://collector:4318, or host:port for gRPC")
+        seen = "***" if "@" in text else text
+        reading.refuse(name, seen, "a URL such as https://collector:4318, or host:port for gRPC")
         return ""
     return text
 
 
 def is_url(text: str) -> bool:
-    """Whether ``text`` is an ``http`` or ``https`` URL with a host and, if any, a port."""
+    """Whether ``text`` is an ``http`` or ``https`` URL with a host, perhaps a port, and no password."""
     try:
         parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_whole = bool(parts.hostname) and parts.port != 0 and parts.username is None
+        return parts.scheme in ("http", "https") and is_whole
     except ValueError:
         return False
 

@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from agentops.errors import MissingExtraError
 
@@ -114,7 +115,12 @@ def _announce(told: "ServerFile", config: "ServerConfig", page: str) -> None:
         f"OTLP/gRPC   {told.otlp_grpc}"
         if told.otlp_grpc
         else "OTLP/gRPC   not open: the port is taken or switched off",
-        f"data        {config.storage or config.data_dir}",
+        f"data        {_without_password(config.storage) or config.data_dir}",
         "Ctrl-C stops it.",
     ]
     print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

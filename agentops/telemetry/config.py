@@ -296,7 +296,7 @@ class ExporterConfig:
         client_key_file: PEM key of that certificate.
         path: File to append to; ``file`` only.
         content: Narrower than ``telemetry.content`` for this destination; ``None``: the same.
-        options: Keyword arguments for a factory of one's own.
+        options: Keyword arguments for a factory of one's own; values are never shown.
         instance: An exporter object made in code; then ``type`` is ``"instance"``.
     """
 
@@ -315,7 +315,7 @@ class ExporterConfig:
     client_key_file: str | None = None
     path: str | None = None
     content: ContentMode | None = None
-    options: Mapping[str, object] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict, repr=False)
     instance: object | None = None
 
     def __post_init__(self) -> None:
@@ -324,18 +324,20 @@ class ExporterConfig:
         _require(bool(self.type), "type", self.type, "the name of an exporter")
         _require(self.type != "file" or bool(self.path), "path", self.path, "the file to write to")
         if self.endpoint is not None:
-            seen = "***" if "@" in self.endpoint else self.endpoint
-            _require(_is_address(self.endpoint), "endpoint", seen, "a URL, or host:port")
+            _check_endpoint(self.endpoint)
         _positive(self, "timeout_ms")
 
 
-def _is_address(endpoint: str) -> bool:
-    """Whether host and port can be read off an endpoint."""
+def _check_endpoint(endpoint: str) -> None:
+    """Refuse an endpoint whose host and port cannot be read, or that holds a password: names of destinations do not."""
+    seen = "***" if "@" in endpoint else endpoint
     try:
-        port = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").port
+        parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
+        is_usable = parts.port != 0
     except ValueError:
-        return False
-    return port != 0
+        raise ConfigurationError("endpoint", seen, "a URL, or host:port") from None
+    _require(is_usable, "endpoint", seen, "a URL, or host:port")
+    _require(parts.username is None, "endpoint", seen, "a URL without a password; use headers")
 
 
 def _exporter(value: object) -> ExporterConfig:

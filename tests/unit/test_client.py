@@ -189,7 +189,7 @@ def test_record_outside_of_any_session_is_recorded_without_one(recorded):
     ("endpoint", "url"),
     [
         ("http://127.0.0.1:4320", "http://127.0.0.1:4320/s/{session.id}"),
-        ("http://me:pass@host:1/api", "http://host:1/s/{session.id}"),
+        ("http://host:1/api", "http://host:1/s/{session.id}"),
         (
             "https://api.agentops.ai",
             "https://app.agentops.ai/sessions?trace_id={session.trace_id}",

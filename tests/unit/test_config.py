@@ -485,7 +485,10 @@ def test_each_unusable_variable_of_opentelemetry_is_told_once(monkeypatch, caplo
 
 def test_secrets_are_not_shown(monkeypatch):
     monkeypatch.setenv("AGENTOPS_API_KEY", "hunter2")
-    exporters = [{"type": "otlp", "endpoint": "https://c", "headers": {"authorization": "hunter2"}}]
+    exporters = [
+        {"type": "otlp", "endpoint": "https://c", "headers": {"authorization": "hunter2"}},
+        {"type": "package:factory", "options": {"token": "hunter2"}},
+    ]
 
     config = load(telemetry={"exporters": [*exporters, {"type": "agentops"}]})
 
@@ -493,7 +496,23 @@ def test_secrets_are_not_shown(monkeypatch):
     assert "hunter2" not in repr(settings(config))
 
 
-@pytest.mark.parametrize("address", ["garbage", "::::", "http://", "ftp://x", "http://h:99999999"])
+@pytest.mark.parametrize("address", ["agents.internal:4320", "https://me:hunter2@agents.internal"])
+def test_an_unusable_address_of_one_s_own_sends_nothing_to_the_hosted_service(
+    monkeypatch, caplog, address
+):
+    monkeypatch.setenv("AGENTOPS_API_KEY", "key")
+    monkeypatch.setenv("AGENTOPS_API_ENDPOINT", address)
+
+    (exporter,) = load().telemetry.exporters
+
+    assert exporter.endpoint == LOCAL
+    assert "AGENTOPS_API_ENDPOINT" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "address", ["garbage", "::::", "http://", "ftp://me:hunter2@x", "http://h:99999999"]
+)
 def test_unusable_address_in_the_environment_is_passed_over(monkeypatch, caplog, address):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
     monkeypatch.setenv("AGENTOPS_API_ENDPOINT", address)
@@ -503,6 +522,7 @@ def test_unusable_address_in_the_environment_is_passed_over(monkeypatch, caplog,
     assert (exporter.type, exporter.endpoint) == ("agentops", LOCAL)
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in caplog.text
     assert "AGENTOPS_API_ENDPOINT" in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 def test_program_starts_whatever_the_environment_says():

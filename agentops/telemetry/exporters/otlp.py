@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from agentops import __version__
-from agentops.errors import ConfigurationError, MissingExtraError
+from agentops.errors import MissingExtraError
 from agentops.telemetry.config import ExporterConfig
 from agentops.telemetry.encoder import ENCODINGS, EncodingName, Part
 from agentops.telemetry.exporters.answers import from_http_status, from_http_success
@@ -77,8 +77,6 @@ class OtlpHttpExporter(Exporter):
     def __init__(self, config: ExporterConfig) -> None:
         endpoint = config.endpoint or _DEFAULT_ENDPOINT
         parts = urlsplit(endpoint)
-        if parts.username or parts.password:
-            raise ConfigurationError("endpoint", "***", "a URL without a password; use headers")
         self._transport = HttpTransport(endpoint, config)
         table = _JSON if config.protocol == "http/json" else _PROTOBUF
         self.encodings = tuple(table[signal] for signal in config.signals if signal in table)

@@ -40,10 +40,12 @@ def test_endpoints_without_a_host_and_port_are_refused(endpoint):
     assert caught.value.path == "exporters[0].endpoint"
 
 
-def test_a_refused_endpoint_does_not_tell_its_password():
+@pytest.mark.parametrize("kind", ["otlp", "agentops"])
+@pytest.mark.parametrize("port", [4318, 99999])
+def test_a_password_in_the_endpoint_is_refused_and_not_shown(kind, port):
     with pytest.raises(ConfigurationError) as caught:
-        ExporterConfig(type="otlp", endpoint="https://me:secret@h:99999")
-    assert "secret" not in str(caught.value)
+        ExporterConfig(type=kind, endpoint=f"https://me:hunter2@collector:{port}")
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
