@@ -55,7 +55,7 @@ class _Guard:
             return False
         if _strict:
             return False
-        _count(self._place, error)
+        _count(self._place, error, "agentops failed while %s (%s); your program is not affected")
         return True
 
 
@@ -85,11 +85,11 @@ def tolerated(place: str, function: Callable[..., T], *arguments: object, otherw
     try:
         return function(*arguments)
     except Exception as error:
-        _count(place, error)
+        _count(place, error, "agentops goes on although %s failed (%s)")
         return otherwise
 
 
-def _count(place: str, error: Exception) -> None:
+def _count(place: str, error: Exception, text: str) -> None:
     """Count a fault and log the first of each place, never with data of the host in it."""
     try:
         seen = _faults.get(place, 0)
@@ -97,10 +97,6 @@ def _count(place: str, error: Exception) -> None:
             return
         _faults[place] = seen + 1
         if seen == 0:
-            logger.warning(
-                "agentops failed while %s (%s); your program is not affected",
-                place,
-                type(error).__name__,
-            )
+            logger.warning(text, place, type(error).__name__)
     except Exception:  # a logging handler of the host may fail: even that must not reach its calls
         return

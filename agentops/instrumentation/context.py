@@ -206,7 +206,9 @@ class TraceContext:
         Keys that stand there already are left: newer MCP SDKs write them themselves.
         """
         with guarded("writing trace keys of MCP"):
-            meta = params.setdefault(_META, {})
+            if params.get(_META) is None:
+                params[_META] = {}
+            meta = params[_META]
             if "traceparent" not in meta:
                 _Configured.propagator.inject(meta, self._outgoing(), HEADERS)
         return params

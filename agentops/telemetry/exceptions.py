@@ -23,7 +23,7 @@ class StackText:
     __slots__ = ("_secrets", "_summary")
 
     def __init__(self, error: BaseException) -> None:
-        self._secrets = tolerated("a failed request", _credentials, error, otherwise=_NONE)
+        self._secrets = tolerated("reading a failed request", _credentials, error, otherwise=_NONE)
         self._summary = traceback.TracebackException(
             type(error), error, error.__traceback__, limit=-_FRAMES_MAX, lookup_lines=False
         )

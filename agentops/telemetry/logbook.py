@@ -46,7 +46,7 @@ class LogBridge(logging.Handler):
         with guarded("bridging a log record"):
             if self._is_wanted(str(record.name)) and self._is_in_session():
                 severity = next(new for old, new in _SEVERITIES if record.levelno >= old)
-                text = tolerated("a log message", record.getMessage, otherwise="")
+                text = tolerated("formatting a log message", record.getMessage, otherwise="")
                 self._emit(f"log.{record.levelname.lower()}", _attributes(record), text, severity)
 
     def install(self) -> None:

@@ -114,6 +114,7 @@ def test_environment_carries_the_context_to_a_child_process(here):
 
 def test_mcp_keys_that_stand_there_already_are_left(here):
     assert PARENT == here.inject_mcp({"name": "search"})["_meta"]["traceparent"]
+    assert PARENT == here.inject_mcp({"_meta": None})["_meta"]["traceparent"]
     mine = {"_meta": {"traceparent": "00-mine"}}
     assert {"_meta": {"traceparent": "00-mine"}} == here.inject_mcp(mine)
 

@@ -1,0 +1,53 @@
+"""Faults of ours stay away from the program; those of code it gave us are told as such."""
+
+import logging
+
+import pytest
+
+from agentops import guard
+from agentops.guard import guarded, tolerated
+
+
+@pytest.fixture(autouse=True)
+def _as_in_production():
+    guard.be_strict(False)
+
+
+def fail(place, kind=ValueError):
+    with guarded(place):
+        raise kind("with data of the host")
+
+
+def test_a_fault_is_swallowed_counted_and_told_once_without_its_text(caplog):
+    for _ in range(3):
+        fail("testing once")
+
+    assert guard.faults()["testing once"] == 3
+    assert [record.getMessage() for record in caplog.records] == [
+        "agentops failed while testing once (ValueError); your program is not affected"
+    ]
+
+
+def test_what_the_program_raises_to_stop_passes_through():
+    with pytest.raises(KeyboardInterrupt):
+        fail("testing an interrupt", KeyboardInterrupt)
+
+
+def test_a_logging_handler_that_raises_does_not_reach_the_program():
+    class Broken(logging.Handler):
+        def emit(self, record):
+            raise OSError("disk full")
+
+    logger, handler = logging.getLogger("agentops"), Broken()
+    logger.addHandler(handler)
+    try:
+        fail("testing a handler")
+    finally:
+        logger.removeHandler(handler)
+
+
+def test_code_of_the_program_that_fails_is_no_fault_of_ours(caplog):
+    guard.be_strict()
+
+    assert tolerated("a mask of the test", int, "x", otherwise=7) == 7
+    assert caplog.messages == ["agentops goes on although a mask of the test failed (ValueError)"]
