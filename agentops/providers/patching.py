@@ -9,13 +9,23 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import wrapt
 
 from agentops.guard import guarded
 
-__all__ = ["ObjectProxy", "Patch", "Wrapper", "hide_frames", "when_imported", "wrapped_function"]
+__all__ = [
+    "Args",
+    "Function",
+    "Kwargs",
+    "ObjectProxy",
+    "Patch",
+    "Wrapper",
+    "hide_frames",
+    "when_imported",
+    "wrapped_function",
+]
 
 if TYPE_CHECKING:
     ObjectProxy = wrapt.ObjectProxy[Any]
@@ -24,9 +34,12 @@ else:  # wrapt 1.x cannot be subscripted
     ObjectProxy = wrapt.ObjectProxy
     FunctionWrapper = wrapt.FunctionWrapper
 
-Wrapper = Callable[
-    [Callable[..., object], object, tuple[object, ...], Mapping[str, object]], object
-]
+Function: TypeAlias = Callable[..., object]
+Args: TypeAlias = tuple[object, ...]
+Kwargs: TypeAlias = Mapping[str, object]
+"""What a wrapper is given: the function, and the arguments of its call."""
+
+Wrapper: TypeAlias = Callable[[Function, object, Args, Kwargs], object]
 """``wrapper(wrapped, instance, args, kwargs)``: calls ``wrapped(*args, **kwargs)`` and returns its result."""
 
 _MISSING = object()
@@ -133,13 +146,7 @@ class Patch:
 
         return property(read, original.fset, original.fdel, original.__doc__)
 
-    def _run(
-        self,
-        wrapped: Callable[..., object],
-        instance: object,
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
-    ) -> object:
+    def _run(self, wrapped: Function, instance: object, args: Args, kwargs: Kwargs) -> object:
         try:
             if not self.is_active:
                 return wrapped(*args, **kwargs)
@@ -165,18 +172,18 @@ def hide_frames(error: BaseException) -> None:
     error.__traceback__ = traceback
 
 
-def wrapped_function(function: Callable[..., object], wrapper: Wrapper) -> Callable[..., object]:
+def wrapped_function(function: Function, wrapper: Wrapper) -> Function:
     """Return ``function`` with ``wrapper`` around it; to a look it is still the same."""
     return _Wrapped(function, wrapper)
 
 
-def _raw(holder: object, name: str) -> Callable[..., object] | property:
+def _raw(holder: object, name: str) -> Function | property:
     """Return the attribute as it stands in the class, without binding it."""
     if isinstance(holder, type):
         for base in holder.__mro__:
             if name in vars(base):
-                return cast("Callable[..., object]", vars(base)[name])
-    return cast("Callable[..., object]", getattr(holder, name))
+                return cast("Function", vars(base)[name])
+    return cast("Function", getattr(holder, name))
 
 
 def when_imported(module: str, action: Callable[[], None]) -> Callable[[], None]:

@@ -1,7 +1,6 @@
 """How does the context get into every thread, where that is asked for? The automatic counterpart of ``propagate``."""
 
 import functools
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -10,7 +9,7 @@ from opentelemetry.context import Context
 from agentops.guard import guarded
 from agentops.instrumentation.context import TraceContext, attach, detach
 from agentops.instrumentation.executors import in_current_context
-from agentops.providers.patching import Patch, when_imported
+from agentops.providers.patching import Args, Function, Kwargs, Patch, when_imported
 
 __all__ = ["ThreadPropagation"]
 
@@ -46,10 +45,10 @@ class ThreadPropagation:
 
 
 def _start(
-    wrapped: Callable[..., object],
+    wrapped: Function,
     instance: Any,  # noqa: ANN401 - a Thread
-    args: tuple[object, ...],
-    kwargs: Mapping[str, object],
+    args: Args,
+    kwargs: Kwargs,
 ) -> object:
     """Let ``run`` of this one thread run in the context that is current now."""
     with guarded("carrying the context into a thread"):
@@ -66,12 +65,7 @@ def _start(
     return wrapped(*args, **kwargs)
 
 
-def _submit(
-    wrapped: Callable[..., object],
-    instance: object,  # noqa: ARG001
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, object],
-) -> object:
+def _submit(wrapped: Function, _instance: object, args: tuple[Any, ...], kwargs: Kwargs) -> object:
     """Give the work its context, and the worker threads that may be started for it none."""
     with guarded("carrying the context into an executor"):
         if args:

@@ -4,7 +4,7 @@ The SDKs' runners call the program's tools between two model calls. The span of 
 the tool runs, so that what it does stands below it.
 """
 
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +15,14 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from agentops.guard import guarded
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.tools import ToolRun, bind_tool
-from agentops.providers.patching import Wrapper, hide_frames, wrapped_function
+from agentops.providers.patching import (
+    Args,
+    Function,
+    Kwargs,
+    Wrapper,
+    hide_frames,
+    wrapped_function,
+)
 from agentops.telemetry.completion import Completion
 
 if TYPE_CHECKING:
@@ -25,23 +32,18 @@ if TYPE_CHECKING:
 
 __all__ = ["actions_wrapper", "tool_wrapper"]
 
-_ReadRun = Callable[[tuple[object, ...]], "ToolRun | None"]
+_ReadRun = Callable[[Args], "ToolRun | None"]
 
 
 def tool_wrapper(instrumentation: ProviderInstrumentation, target: Target) -> Wrapper:
     """Return what makes each call of ``target``, a function that runs one tool, a span."""
 
-    def read(args: tuple[object, ...]) -> ToolRun | None:
+    def read(args: Args) -> ToolRun | None:
         return instrumentation.read_tool(target, args)
 
     follow = _follow_async if target.is_async else _follow
 
-    def wrapper(
-        wrapped: Callable[..., object],
-        instance: object,
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
-    ) -> object:
+    def wrapper(wrapped: Function, instance: object, args: Args, kwargs: Kwargs) -> object:
         running = _Running(instrumentation, read, (instance, *args))
         return follow(running, wrapped, args, kwargs)
 
@@ -51,12 +53,7 @@ def tool_wrapper(instrumentation: ProviderInstrumentation, target: Target) -> Wr
 def actions_wrapper(instrumentation: ProviderInstrumentation, target: Target) -> Wrapper:
     """Return what makes each call of the functions in the result of ``target`` a span."""
 
-    def wrapper(
-        wrapped: Callable[..., object],
-        _instance: object,
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
-    ) -> object:
+    def wrapper(wrapped: Function, _instance: object, args: Args, kwargs: Kwargs) -> object:
         value = wrapped(*args, **kwargs)
         with guarded("following the actions of a program"):
             for action in instrumentation.find_actions(target, value):
@@ -70,24 +67,14 @@ def actions_wrapper(instrumentation: ProviderInstrumentation, target: Target) ->
 
 
 def _action_wrapper(instrumentation: ProviderInstrumentation, run: ToolRun) -> Wrapper:
-    def wrapper(
-        wrapped: Callable[..., object],
-        _instance: object,
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
-    ) -> object:
+    def wrapper(wrapped: Function, _instance: object, args: Args, kwargs: Kwargs) -> object:
         running = _Running(instrumentation, lambda _: replace(run), ())
         return _follow(running, wrapped, args, kwargs)
 
     return wrapper
 
 
-def _follow(
-    running: "_Running",
-    function: Callable[..., object],
-    args: tuple[object, ...],
-    kwargs: Mapping[str, object],
-) -> object:
+def _follow(running: "_Running", function: Function, args: Args, kwargs: Kwargs) -> object:
     """Run a tool; where it gives something to be awaited, the tool ends when that does."""
     running.enter()
     try:
@@ -105,10 +92,7 @@ def _follow(
 
 
 async def _follow_async(
-    running: "_Running",
-    function: Callable[..., object],
-    args: tuple[object, ...],
-    kwargs: Mapping[str, object],
+    running: "_Running", function: Function, args: Args, kwargs: Kwargs
 ) -> object:
     return await _Awaited(running, cast("Awaitable[object]", function(*args, **kwargs)))
 
@@ -170,7 +154,7 @@ class _Running:
     """
 
     def __init__(
-        self, instrumentation: ProviderInstrumentation, read: _ReadRun, args: tuple[object, ...]
+        self, instrumentation: ProviderInstrumentation, read: _ReadRun, args: Args
     ) -> None:
         self._instrumentation = instrumentation
         self._read = read
