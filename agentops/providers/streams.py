@@ -49,7 +49,7 @@ class _ByteTap:
         self._exchange = exchange
         self._watcher = watcher
         self._module = module
-        self._keeps = exchange.is_worth_keeping()
+        self._left = _BODY_BYTES_MAX if exchange.is_worth_keeping() else -1
         # The anthropic package (2.12) asks for it at each event, by a way that is long where there is none.
         self.stream_observer = getattr(stream, "stream_observer", None)
 
@@ -69,7 +69,7 @@ class _ByteTap:
         """Return what keeps a part and its time; it is called for each, so it looks up nothing twice."""
         watcher, now = self._watcher, clock.monotonic_ns
         append = self._exchange.parts.append
-        left = _BODY_BYTES_MAX if self._keeps else -1
+        left = self._left
 
         def keep(part: bytes) -> None:
             nonlocal left
@@ -128,10 +128,19 @@ class Tap(_ByteTap):
     """Stands in for the byte stream of a sync HTTP response."""
 
     def __iter__(self) -> Iterator[bytes]:
-        keep = self.keeper()
+        # What keeper() returns, written out: its call would double what a part costs here.
+        watcher, now = self._watcher, clock.monotonic_ns
+        append, left, is_first = self._exchange.parts.append, self._left, True
         try:
             for part in self._stream:  # type: ignore[attr-defined]  # a SyncByteStream
-                keep(part)
+                watcher.last_chunk_ns = now()
+                if is_first:
+                    is_first, watcher.first_chunk_ns = False, watcher.last_chunk_ns
+                if left >= 0:
+                    append(part)
+                    left -= len(part)
+                    if left < 0:
+                        left = self._let_go()
                 yield part
         except BaseException as error:
             hide_frames(error)

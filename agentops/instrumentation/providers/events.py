@@ -7,19 +7,20 @@ one event while they are still bytes.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import cast
 
 __all__ = ["merged_events", "parse_events"]
 
-_Block = tuple[bytes, bytes]  # an event as it was sent: its last line, and before it the others
+_Block = tuple[bytes, bytes]  # an event as it was sent: its last line, and what comes before that
 
 _GROWING = re.compile(  # all texts that any reader of ours puts together
     rb'"(?:content|text|delta|partial_json|thinking|arguments|input|refusal|reasoning|reasoning_content'
     rb'|data|transcript)": ?"((?:[^"\\]|\\.)*)"'
 )
 _LINE_BYTES_MAX = 2048  # in a longer line there is no small piece of a text
+_NO_LINE = b"\n"  # no line begins so
 _MANY_EVENTS = 12  # from here on looking for neighbours costs less than reading them does
 # Insides of texts (RFC 8259, 7), one on each line.
 _PIECES = re.compile(
@@ -37,7 +38,7 @@ def parse_events(body: bytes) -> Iterator[tuple[str, object]]:
 
     WHATWG HTML, 9.2.6. An event that was cut off is left out; ``[DONE]`` is yielded as the text.
     """
-    return _parsed(_blocks(_lines(body)))
+    return _parsed(zip(*_blocks(_lines(body)), strict=False))
 
 
 def merged_events(body: bytes) -> tuple[Iterator[tuple[str, object]], int]:
@@ -49,16 +50,19 @@ def merged_events(body: bytes) -> tuple[Iterator[tuple[str, object]], int]:
         The events, and how many were joined to the one before them.
     """
     body = _lines(body)
-    blocks = _blocks(body)
-    if len(blocks) < _MANY_EVENTS:
-        return _parsed(blocks), 0
-    middle = len(blocks) // 2  # where pieces are, if there are many
-    sample = b"\n".join([line for _, line in blocks[max(0, middle - 4) : middle + 4]]) + b"\n"
+    before, last = _blocks(body)
+    count = len(last)
+    if count < _MANY_EVENTS:
+        return _parsed(zip(before, last, strict=False)), 0
+    # In the middle are pieces, if there are many.
+    sample = b"\n".join(last[max(0, count // 2 - 4) : count // 2 + 4]) + b"\n"
     varying = [each for each in _VARYING if each[0] in sample]
     for _, pattern, same in varying:
         body = pattern.sub(same, body)
-    joined = _joined(_blocks(body) if varying else blocks)
-    return _parsed(joined), len(blocks) - len(joined)
+    if varying:
+        before, last = _blocks(body)
+    joined = _joined(zip(before, last, strict=False))
+    return _parsed(joined), count - len(joined)
 
 
 def _lines(body: bytes) -> bytes:
@@ -66,32 +70,31 @@ def _lines(body: bytes) -> bytes:
     return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in body else body
 
 
-def _blocks(body: bytes) -> list[_Block]:
-    """Return what stands between empty lines."""
+def _blocks(body: bytes) -> tuple[Iterable[bytes], list[bytes]]:
+    """Return of each block between empty lines what comes before its last line, and that."""
     lines = body.split(b"\n")
     if not any(lines[1::2]):  # each is one line, as in chat completions
-        return list(zip(repeat(b""), lines[::2]))
+        return repeat(b""), lines[::2]
     if not any(lines[2::3]):  # each has two, as everywhere else
-        return list(zip(lines[::3], lines[1::3], strict=False))
+        return lines[::3], lines[1::3]
     parted = [block.rpartition(b"\n") for block in body.split(b"\n\n")]
-    return [(before, line) for before, _, line in parted]
+    return [before for before, _, _ in parted], [last for _, _, last in parted]
 
 
-def _joined(blocks: Sequence[_Block]) -> list[_Block]:
+def _joined(blocks: Iterable[_Block]) -> list[_Block]:
     """Return the blocks with those joined that differ in a piece of one text only."""
     joined: list[_Block] = []
-    run: list[bytes] = []  # last lines that begin and end alike, below the same others
-    same = head = tail = b""
-    begin = 0
+    run: list[bytes] = []  # lines that begin and end alike, below the same others
+    same, head, tail, begin = b"", _NO_LINE, b"", 0
     for before, line in blocks:
-        if run and line.startswith(head) and line.endswith(tail, begin) and before == same:
+        if line.startswith(head) and line.endswith(tail, begin) and before == same:
             run.append(line)
             continue
         if run:
             joined += [(same, each) for each in _one_line(run, head, tail)]
         found = _piece(line)
         if found is None:
-            run = []
+            run, head = [], _NO_LINE
             joined.append((before, line))
         else:
             begin, end = found
@@ -121,7 +124,7 @@ def _one_line(run: list[bytes], head: bytes, tail: bytes) -> list[bytes]:
     return [b"%b%b%b" % (head, b"".join(pieces), tail), *run[len(pieces) :]] if pieces else run
 
 
-def _parsed(blocks: Sequence[_Block]) -> Iterator[tuple[str, object]]:
+def _parsed(blocks: Iterable[_Block]) -> Iterator[tuple[str, object]]:
     told = [each for each in map(_fields, blocks) if each[1]]
     # The parser is called once for all of them: that is half the cost of a call for each.
     values = _values(b",".join([data for _, data in told]))
