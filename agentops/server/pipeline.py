@@ -43,6 +43,7 @@ class PipelineConfig:
         directory: Of the write-ahead log.
         waiting_bytes_max: Rows in memory that are not durable yet.
         log_bytes_max: Rows on disk that are not stored yet.
+        segment_bytes: Size of one file of them; three times as much memory is needed to store it.
         gather_ms: How long the storer waits for more once there is something.
         gather_ms_max: How long it waits for more at most while it is busy, see :meth:`Pipeline._gather`.
         gather_bytes: With so many bytes at hand it waits no longer.
@@ -52,6 +53,7 @@ class PipelineConfig:
     directory: Path
     waiting_bytes_max: int = 64 << 20
     log_bytes_max: int = 1 << 30
+    segment_bytes: int = 32 << 20
     gather_ms: int = 30
     gather_ms_max: int = 500
     gather_bytes: int = 16 << 20
@@ -104,7 +106,7 @@ class Pipeline:
         self._writer = writer
         self._config = config
         self._notify = notify
-        self._log = WriteAheadLog(config.directory)
+        self._log = WriteAheadLog(config.directory, config.segment_bytes)
         self._lock = threading.Lock()
         self._log_lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
@@ -237,8 +239,8 @@ class Pipeline:
             with self._log_lock:
                 closed, up_to = self._log.rotate(), self._durable_up_to
             began_ns = clock.monotonic_ns()
-            if closed is not None:
-                self._store(closed, is_replay=False)
+            for segment in closed:
+                self._store(segment, is_replay=False)
             ended_ns = clock.monotonic_ns()
             self._rests_until_ns = ended_ns + _REST * (ended_ns - began_ns)
             with self._lock:

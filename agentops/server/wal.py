@@ -32,11 +32,14 @@ class WriteAheadLog:
 
     Args:
         directory: Made when missing.
+        segment_bytes: Size from which on a segment takes no more: who stores one reads it whole.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, segment_bytes: int = 32 << 20) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directory = directory
+        self._segment_bytes = segment_bytes
+        self._closed: list[Segment] = []
         left = sorted(directory.glob("*.wal"))
         self._number = int(left[-1].stem) if left else 0
         self._file: int | None = None
@@ -49,6 +52,8 @@ class WriteAheadLog:
         Raises:
             OSError: Nothing of them is kept.
         """
+        if self._size >= self._segment_bytes:
+            self._close_segment()
         file = self._open() if self._file is None else self._file
         data = b"".join(
             part
@@ -65,13 +70,16 @@ class WriteAheadLog:
         self._size += len(data)
         return len(data)
 
-    def rotate(self) -> Segment | None:
-        """Close the segment being written and return it, ``None`` when nothing was written since."""
-        if self._file is None or self._size == 0:
-            return None
-        os.close(self._file)
-        self._file = None
-        return Segment(self._path(self._number), self._size)
+    def rotate(self) -> list[Segment]:
+        """Close the segment being written; return those closed since the last call, the oldest first."""
+        self._close_segment()
+        closed, self._closed = self._closed, []
+        return closed
+
+    def _close_segment(self) -> None:
+        if self._file is not None and self._size > 0:
+            self.close()
+            self._closed.append(Segment(self._path(self._number), self._size))
 
     def close(self) -> None:
         """Let go of the open file. May be called twice."""

@@ -106,6 +106,21 @@ def test_accepted_rows_are_stored_and_their_segment_deleted(make, shelf, tmp_pat
     )
 
 
+def test_what_waits_for_the_storage_is_read_in_bounded_pieces(make, shelf, tmp_path):
+    shelf.gate.clear()
+    pipeline = make(segment_bytes=1_000)
+    for number in range(20):
+        accept(pipeline, span(number))
+    sizes = [path.stat().st_size for path in (tmp_path / "wal").glob("*.wal")]
+    shelf.gate.set()
+
+    assert max(sizes) < 2_500  # two requests at most
+    assert pipeline.flush(30_000)
+    assert [f"{number:016x}" for number in range(20)] == shelf.spans
+    assert [] == list((tmp_path / "wal").glob("*.wal"))
+    assert pipeline.stats.log_bytes == 0
+
+
 def test_requests_that_come_together_share_one_sync(make, monkeypatch, shelf):
     syncs = []
     held = threading.Event()
@@ -213,7 +228,7 @@ def test_rows_left_in_the_log_are_stored_at_the_next_start(make, shelf):
 def test_record_cut_off_by_a_crash_is_dropped_and_those_before_it_kept(tmp_path):
     log = wal.WriteAheadLog(tmp_path / "wal")
     log.append([b"one", b"two"])
-    segment = log.rotate()
+    [segment] = log.rotate()
     whole = segment.path.read_bytes()
     for size in range(len(whole)):
         segment.path.write_bytes(whole[:size])
@@ -227,7 +242,7 @@ def test_record_cut_off_by_a_crash_is_dropped_and_those_before_it_kept(tmp_path)
 def test_flipped_bit_is_damage_and_never_a_payload(tmp_path):
     log = wal.WriteAheadLog(tmp_path / "wal")
     log.append([b"one"])
-    segment = log.rotate()
+    [segment] = log.rotate()
     whole = segment.path.read_bytes()
     for place in range(len(whole) * 8):
         flipped = bytearray(whole)
