@@ -30,7 +30,7 @@ ITEM_OVERHEAD_BYTES = 2048
 """Added to the size a caller tells: what the objects around an item weigh."""
 
 _EXIT_MS = 1500
-_EXIT_BUSY_S = 5.0  # for our own work, on a machine too busy to let the worker run
+_EXIT_BUSY_S = 5.0  # for our own work in short-lived children, on a machine too busy to let the worker run
 _EXIT_LOOK_S = 0.5
 _EXIT_IDLE_NS = 2_000_000
 _EXIT_SEND_S = 0.3  # what sending has at least after that
@@ -404,25 +404,29 @@ class Pipeline:
         for destination in self.destinations:
             destination.after_fork()
 
-    def at_exit(self) -> None:
-        """End with the process, unless it has ended before."""
+    def at_exit(self, busy_s: float = 0.0) -> None:
+        """End with the process, unless it has ended before.
+
+        Args:
+            busy_s: Seconds on top for a worker that still computes.
+        """
         if self._is_closed:
             return
         if not self._accepted and not any(d.is_started for d in self.destinations):
             self._is_closing = self._is_closed = True
             return
         deadline_s = _now_s() + _EXIT_MS / 1e3
-        self._hand_over_at_exit(deadline_s)
+        self._hand_over_at_exit(deadline_s, busy_s)
         left_s = max(_EXIT_SEND_S, deadline_s - _now_s())
         self.shutdown(int(left_s * 1e3))
 
-    def _hand_over_at_exit(self, deadline_s: float) -> None:
-        """Wait for the worker; beyond the deadline as long as it computes, for its work is nowhere else.
+    def _hand_over_at_exit(self, deadline_s: float, busy_s: float) -> None:
+        """Wait for the worker; ``busy_s`` beyond the deadline if it computes, for its work is nowhere else.
 
         On a machine that is too busy, what takes milliseconds may take seconds. A worker that is blocked,
         by a mask for instance, computes nothing: nobody waits for it.
         """
-        until_s = deadline_s + _EXIT_BUSY_S
+        until_s = deadline_s + busy_s
         computed_ns = cpu_ns()
         while not self._hand_over(deadline_s):
             before_ns, computed_ns = computed_ns, cpu_ns()
@@ -458,14 +462,14 @@ def _finish_with_multiprocessing(pipeline: Pipeline) -> None:
     process = sys.modules.get("multiprocessing.process")
     with guarded("registering with multiprocessing"):
         if util is not None and process is not None and process.parent_process() is not None:
-            util.Finalize(None, pipeline.at_exit, exitpriority=-100)
+            util.Finalize(None, pipeline.at_exit, args=(_EXIT_BUSY_S,), exitpriority=-100)
     signals = sys.modules.get("celery.signals")
     with guarded("registering with Celery"):
         if signals is not None:  # a pool of Celery tells nobody else that a worker ends
 
             def finish(**_: object) -> None:
                 with guarded("ending with a worker of Celery"):
-                    pipeline.at_exit()
+                    pipeline.at_exit(_EXIT_BUSY_S)
 
             name = f"agentops-{id(pipeline)}"
             signals.worker_process_shutdown.connect(finish, weak=False, dispatch_uid=name)

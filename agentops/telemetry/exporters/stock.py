@@ -4,6 +4,7 @@ It receives real ``ReadableSpan`` objects, made of our records: after masking an
 destination. Events have no place in a ``SpanExporter`` and are left out.
 """
 
+import threading
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from opentelemetry.trace import (
     TraceState,
 )
 
+from agentops.guard import guarded
 from agentops.telemetry.exporters.base import DELIVERED, Batch, Exporter, ExportResult, Outcome
 from agentops.telemetry.records import AnyValue, Scope, SpanRecord
 
@@ -50,6 +52,7 @@ class StockExporter(Exporter):
         self._exporter = cast("SpanExporter", exporter)
         self._resources: dict[int, tuple[Mapping[str, AnyValue], Resource]] = {}
         self._scopes: dict[Scope, InstrumentationScope] = {}
+        self._flushing = threading.Lock()
         self.name = type(exporter).__name__
 
     def export(self, batch: Batch, timeout_s: float) -> ExportResult:  # noqa: ARG002 - it has its own
@@ -63,8 +66,28 @@ class StockExporter(Exporter):
         return ExportResult(outcome=Outcome.REFUSED, reason="exporter failed")
 
     def flush(self, timeout_ms: int = 5000) -> bool:
-        """Flush the stock exporter."""
-        return self._exporter.force_flush(timeout_ms)
+        """Flush the stock exporter, which may take longer than it is told to: nobody waits for it then."""
+        if not self._flushing.acquire(timeout=timeout_ms / 1e3):
+            return False
+        told: list[bool] = []
+
+        def force_flush() -> None:
+            with guarded("flushing an exporter"):
+                told.append(bool(self._exporter.force_flush(timeout_ms)))
+            self._flushing.release()
+
+        thread = threading.Thread(target=force_flush, name="agentops-flush", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no thread is to be had
+            force_flush()
+        else:
+            thread.join(timeout_ms / 1e3)
+        return told == [True]
+
+    def after_fork(self) -> None:
+        """Leave a flush under way to the parent."""
+        self._flushing = threading.Lock()
 
     def shutdown(self) -> None:
         """Shut the stock exporter down."""
