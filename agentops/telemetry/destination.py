@@ -128,10 +128,15 @@ class Destination:
             self._box.put(batch, offered)
             self.start()
 
-    def start(self) -> None:
-        """Start the sender if it does not run; where no thread can start, :meth:`flush` sends instead."""
+    def start(self, *, is_last: bool = False) -> None:
+        """Start the sender if it does not run; where no thread can start, :meth:`flush` sends instead.
+
+        Args:
+            is_last: Also after :meth:`stop`.
+        """
         with self._starting:
-            if self._thread is not None or self._is_threadless or self._stop_at_s is not None:
+            is_over = self._stop_at_s is not None and not is_last
+            if self._thread is not None or self._is_threadless or is_over:
                 return
             name = f"agentops-{self.name}"
             self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -218,6 +223,9 @@ class Destination:
         Returns:
             How many records stay behind in memory only, and how many on disk.
         """
+        self.start(
+            is_last=True
+        )  # an exporter of the program's own may take its time: not on this thread
         thread = self._thread
         if thread is None:
             self._send_inline(deadline_s)

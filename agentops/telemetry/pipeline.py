@@ -30,7 +30,9 @@ ITEM_OVERHEAD_BYTES = 2048
 """Added to the size a caller tells: what the objects around an item weigh."""
 
 _EXIT_MS = 1500
-_EXIT_BUSY_S = 5.0  # for our own work in short-lived children, on a machine too busy to let the worker run
+_EXIT_BUSY_S = (
+    5.0  # for our own work in short-lived children, on a machine too busy to let the worker run
+)
 _EXIT_LOOK_S = 0.5
 _EXIT_IDLE_NS = 2_000_000
 _EXIT_SEND_S = 0.3  # what sending has at least after that

@@ -6,25 +6,15 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from support.collector import Collector
+from support.programs import read_to_the_end
 
 from agentops.demo.model_server import ModelServer
 
 HOST = Path(__file__).with_name("host.py")
-
-
-@dataclass
-class Ended:
-    """How a program ended; ``exit_s`` is the time from its line ``END`` to its end."""
-
-    status: int
-    out: str
-    err: str
-    exit_s: float
 
 
 class Host:
@@ -56,13 +46,7 @@ class Host:
 
     def end(self, timeout_s=100):
         """Wait for its end."""
-        ended_s = time.monotonic()
-        for line in self.process.stdout:
-            self._seen += line
-            if line.strip() == "END":
-                ended_s = time.monotonic()
-        status = self.process.wait(timeout_s)
-        return Ended(status, self._seen, self.process.stderr.read(), time.monotonic() - ended_s)
+        return read_to_the_end(self.process, timeout_s, self._seen)
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,8 @@ import time
 
 import pytest
 from support.collector import Collector, Reply, free_port
+from support.promises import EXIT_S, assert_within
 
-EXIT_S_MAX = (
-    20.0  # the SDK gives itself 1.5 s; on a busy machine everything takes ten times as long
-)
-PROMISED_EXIT_S = 2.0 + 0.5  # the interpreter's own end included
 A_MINUTE = {"ATTEMPT_MS": "60000"}  # what one attempt may take, were it waited for
 
 FIVE = "start(); [call(n) for n in range(5)]; say('END')"
@@ -28,7 +25,6 @@ def test_s01_every_call_is_one_span(host, calls):
 
     assert (0, "") == (ended.status, ended.err)
     assert once(5) == calls(5)
-    assert ended.exit_s < EXIT_S_MAX
 
 
 def test_s02_s12_refused_connection_costs_nothing_and_the_next_program_delivers(
@@ -37,7 +33,6 @@ def test_s02_s12_refused_connection_costs_nothing_and_the_next_program_delivers(
     url = f"http://127.0.0.1:{free_port()}"
     ended = host(FIVE.replace("say(", "settle('spooled'); say("), url=url).end()
     assert (0, "END") == (ended.status, ended.out.strip())
-    assert ended.exit_s < EXIT_S_MAX
 
     with Collector(port=int(url.rsplit(":", 1)[1])) as late:
         host("start(); call(5); flush(); say('END')", url=url).end()
@@ -45,24 +40,18 @@ def test_s02_s12_refused_connection_costs_nothing_and_the_next_program_delivers(
         assert 6 == len([name for name in late.span_names if name.startswith("chat m-")])
 
 
-@pytest.mark.parametrize("state", HANGS)
-def test_s03_s06_s17_exit_is_not_held(host, collector, state):
-    collector.answer_always(HANGS[state])
-    ended = host(FIVE, **A_MINUTE).end()
+@pytest.mark.parametrize("state", ["healthy", "refused", *HANGS])
+def test_s01_s02_s03_s06_s17_exit_takes_what_is_promised(host, collector, state):
+    collector.answer_always(HANGS.get(state))
+    if state == "refused":
+        collector.stop()
 
-    assert 0 == ended.status
-    assert ended.exit_s < EXIT_S_MAX
+    def end():
+        ended = host(FIVE, **A_MINUTE).end()
+        assert 0 == ended.status
+        return {"exit_s": ended.exit_s}
 
-
-@pytest.mark.parametrize("state", HANGS)
-def test_s03_s06_s17_exit_takes_what_is_promised(host, collector, state):
-    collector.answer_always(HANGS[state])
-    exits_s = [host(FIVE, **A_MINUTE).end().exit_s]
-    # Other work on the machine only ever adds: the least of some programs is the SDK's own.
-    while min(exits_s) > PROMISED_EXIT_S and len(exits_s) < 5:
-        exits_s.append(host(FIVE, **A_MINUTE).end().exit_s)
-
-    assert min(exits_s) <= PROMISED_EXIT_S
+    assert_within(end, exit_s=EXIT_S)
 
 
 @pytest.mark.parametrize("state", HANGS)
@@ -70,13 +59,16 @@ def test_a_flush_that_is_in_vain_gives_up_when_the_disk_has_everything(host, col
     collector.answer_always(HANGS[state])
     body = """
     import agentops
-    start(); call(0); began = time.monotonic(); assert not agentops.flush(60_000)
+    start(); call(0); settle('handled'); began = time.monotonic(); assert not agentops.flush(60_000)
     say(time.monotonic() - began); agentops.shutdown(); say('END')
     """
-    ended = host(body, **A_MINUTE).end()
 
-    assert 0 == ended.status, ended.err
-    assert float(ended.out.split()[0]) < 30
+    def flush():
+        ended = host(body, **A_MINUTE).end()
+        assert 0 == ended.status, ended.err
+        return {"flush_s": float(ended.out.split()[0])}
+
+    assert_within(flush, flush_s=2.0 + 0.5)  # for so long an answer is waited for
 
 
 def test_s07_a_receiver_that_refuses_everything_is_asked_few_times(host, collector):

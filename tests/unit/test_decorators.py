@@ -8,6 +8,7 @@ import pickle
 import time
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 import agentops
 from agentops.testing import recording
@@ -513,15 +514,23 @@ def test_a_decorated_async_session_keeps_tasks_apart(recorded):
 
 
 @pytest.mark.parametrize("verb", ["tool", "agent"])
-def test_a_decorated_call_costs_less_than_50_us(recorded, verb):
-    call = getattr(agentops, verb)(lambda value: value)
-    rounds = []
+def test_a_decorated_call_costs_less_than_three_spans_of_the_opentelemetry_sdk(recorded, verb):
+    @TracerProvider().get_tracer("bare").start_as_current_span("bare")
+    def bare(value):
+        return value
+
+    def cpu_s(call):
+        began = time.thread_time()
+        for _ in range(500):
+            call(1)
+        return time.thread_time() - began
+
+    decorated = getattr(agentops, verb)(lambda value: value)
+    ours, baseline = [], []
     with agentops.session("s"):
         for _ in range(10):
-            started = time.thread_time()
-            for _ in range(500):
-                call(1)
-            rounds.append((time.thread_time() - started) / 500)
+            baseline.append(cpu_s(bare))
+            ours.append(cpu_s(decorated))
             agentops.flush()
 
-    assert min(rounds) < 50e-6
+    assert min(ours) / min(baseline) < 3

@@ -3,6 +3,8 @@
 import threading
 import time
 
+import pytest
+from support.promises import assert_within, seconds
 from support.records import span
 
 from agentops.guard import be_strict
@@ -80,3 +82,36 @@ def test_an_exporter_that_answers_nonsense_costs_one_batch_and_no_more():
     assert (destination.stats().sent, destination.stats().dropped) == (1, {"not sent": 1})
     destination.stop(time.perf_counter() + 30)
     destination.join(time.perf_counter() + 30)
+
+
+class Slow(Exporter):
+    """One of the program's own that takes its time for everything."""
+
+    name = "slow"
+    encodings = ("traces_protobuf",)
+
+    def __init__(self):
+        self.goes_on = threading.Event()
+
+    def export(self, batch, timeout_s):
+        self.goes_on.wait(30)
+        return TAKEN
+
+    def shutdown(self):
+        self.goes_on.wait(30)
+
+
+@pytest.mark.parametrize("batches", [0, 1])
+def test_an_end_before_anything_was_sent_is_not_held_up_by_an_exporter(batches):
+    exporter = Slow()
+
+    def end():
+        destination = Destination(exporter)
+        deadline_s = time.perf_counter() + 0.3
+        destination.stop(deadline_s)
+        for _ in range(batches):  # the worker was late
+            destination.put(Batch([span(1)]))
+        return {"took_s": seconds(destination.join, deadline_s)}
+
+    assert_within(end, took_s=0.3 + 0.2)
+    exporter.goes_on.set()

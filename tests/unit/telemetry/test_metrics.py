@@ -1,15 +1,18 @@
 """Metrics: they follow from spans, know nothing of sampling, and reach a receiver where that is asked for."""
 
+import socket
+
 import pytest
 from google.protobuf import json_format
 from opentelemetry.context import Context
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.trace import set_span_in_context
 from support.otlp_grpc import Receiver
+from support.promises import assert_within, seconds
 
 from agentops.errors import ConfigurationError
 from agentops.telemetry.completion import Completion, Measurement
-from agentops.telemetry.config import TelemetryConfig
+from agentops.telemetry.config import SpoolConfig, TelemetryConfig
 from agentops.telemetry.manager import TelemetryManager
 
 
@@ -169,3 +172,26 @@ def test_an_agent_tells_how_many_calls_it_made_itself(collector):
         for name in ("gen_ai.invoke_agent.inference_calls", "gen_ai.invoke_agent.tool_calls")
     }
     assert list(told.values()) == [{"lead": 2.0, "helper": 1.0}, {"lead": 2.0, "helper": 0.0}]
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize("verb", ["flush", "shutdown"])
+def test_flush_and_shutdown_return_at_their_deadline_when_nobody_answers(verb, protocol):
+    def end():
+        exporter = {
+            "type": "otlp",
+            "endpoint": url,
+            "protocol": protocol,
+            "signals": ["traces", "metrics"],
+        }
+        manager = TelemetryManager(
+            TelemetryConfig(exporters=[exporter], spool=SpoolConfig(enabled=False))
+        )
+        measure(manager)
+        took_s = seconds(getattr(manager, verb), 300)
+        manager.shutdown(0)
+        return {"took_s": took_s}
+
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:  # and nobody accepts
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert_within(end, took_s=0.3 + 0.3)

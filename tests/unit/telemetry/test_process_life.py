@@ -8,6 +8,7 @@ from statistics import median
 import pytest
 from support.collector import Collector, Reply, free_port
 from support.programs import Program
+from support.promises import EXIT_S, assert_within
 from support.records import span
 
 from agentops.telemetry.config import ExporterConfig
@@ -18,7 +19,6 @@ from agentops.telemetry.spool import Spool, folder_name
 pytestmark = pytest.mark.timeout(240)  # several programs each; a busy machine takes its time
 
 HERE = "print('READY', flush=True)"
-EXIT_S_MAX = 20.0  # it gives itself 2 s; on a busy machine everything takes ten times as long
 
 
 @pytest.fixture
@@ -41,20 +41,21 @@ def deliver_leftovers(collector, spool):
 
 
 def test_spans_arrive_when_the_program_just_ends(collector, tmp_path):
-    ended = Program(
-        "pipeline = start()\nrecord(pipeline, *range(5))\nprint('END', flush=True)",
-        endpoint=collector.url,
-        spool=tmp_path,
-    ).end()
+    source = "pipeline = start()\nrecord(pipeline, *range(5))\nprint('END', flush=True)"
 
-    assert (0, "") == (ended.status, ended.err)
-    assert numbered(*range(5)) == collector.span_names
-    assert ended.exit_s <= EXIT_S_MAX
-    assert not list(tmp_path.glob("*/*"))
+    def end():
+        collector.requests.clear()
+        ended = Program(source, endpoint=collector.url, spool=tmp_path).end()
+        assert (0, "") == (ended.status, ended.err)
+        assert numbered(*range(5)) == collector.span_names
+        assert not list(tmp_path.glob("*/*"))
+        return {"exit_s": ended.exit_s}
+
+    assert_within(end, exit_s=EXIT_S)
 
 
 @pytest.mark.parametrize("state", ["refused", "hanging", "slow answer", "failing", "asked to wait"])
-def test_exit_is_not_held_up_and_the_next_program_delivers(state, collector, tmp_path):
+def test_exit_is_not_held_up_and_the_next_program_delivers(state, tmp_path):
     port = free_port()
     replies = {
         "hanging": Reply(hang=True),
@@ -62,24 +63,44 @@ def test_exit_is_not_held_up_and_the_next_program_delivers(state, collector, tmp
         "failing": Reply(status=503),
         "asked to wait": Reply(status=503, headers={"Retry-After": "3600"}),
     }
-    with Collector(port) as away:
-        away.answer_always(replies.get(state))
-        if state == "refused":
-            away.stop()
-        source = (  # an attempt that were waited for would take a minute
-            "pipeline = start(timeout_ms=60_000)\nrecord(pipeline, *range(20))\nprint('END', flush=True)"
-        )
-        ended = Program(source, endpoint=away.url, spool=tmp_path).end()
-        if state == "refused":
-            away.start()
+    source = (  # an attempt that were waited for would take a minute
+        "pipeline = start(timeout_ms=60_000)\nrecord(pipeline, *range(20))\nprint('END', flush=True)"
+    )
 
-    with Collector(port) as back:
-        again = deliver_leftovers(back, tmp_path)
+    def end():
+        with Collector(port) as away:
+            away.answer_always(replies.get(state))
+            if state == "refused":
+                away.stop()
+            ended = Program(source, endpoint=f"http://127.0.0.1:{port}", spool=tmp_path).end()
+        with Collector(port) as back:
+            again = deliver_leftovers(back, tmp_path)
+            assert ended.status == again.status == 0, again.err
+            assert numbered(*range(20)) == back.span_names
+            assert not list(tmp_path.glob("*/*.seg"))
+        return {"exit_s": ended.exit_s}
 
-        assert ended.status == again.status == 0, again.err
-        assert ended.exit_s <= EXIT_S_MAX
-        assert numbered(*range(20)) == back.span_names
-        assert not list(tmp_path.glob("*/*.seg"))
+    assert_within(end, exit_s=EXIT_S)
+
+
+@pytest.mark.parametrize(("who", "exit_s"), [("program", EXIT_S), ("child", 7.0 + 1.0)])
+def test_a_worker_that_computes_on_and_on_is_not_waited_for(who, exit_s, collector):
+    source = """
+    import multiprocessing
+    def compute(item):
+        while True: sum(range(1000))
+    pipeline = Pipeline(connect([ExporterConfig(type="otlp", endpoint=ENDPOINT)]), compute)
+    child = multiprocessing.get_context("fork").Process(target=record, args=(pipeline, 1))
+    print("END", flush=True)
+    """ + {"program": "record(pipeline, 1)", "child": "child.start(); child.join()"}[who]
+    source = source.replace("ENDPOINT", repr(collector.url))
+
+    def end():
+        ended = Program(source, endpoint=collector.url).end()
+        assert 0 == ended.status
+        return {"exit_s": ended.exit_s}
+
+    assert_within(end, tries=3, exit_s=exit_s)
 
 
 @pytest.mark.parametrize("healthy", [True, False])
