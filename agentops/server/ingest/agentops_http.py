@@ -104,7 +104,8 @@ class AgentOpsHttp:
             project_id = self._settings.access(headers)
             with self._budget.hold() as held:
                 body = await read_body(request.receive, headers, self._limits, held)
-                read = read_json(body)
+                is_large = len(body) >= self._limits.thread_bytes_min
+                read = await beside_loop(partial(read_json, body), is_large)
                 if not isinstance(read, dict):
                     raise Refusal(400, "expected a JSON object")
                 return await handler(request, read, project_id)

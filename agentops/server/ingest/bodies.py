@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 
 import anyio
+import anyio.to_thread
 import zstandard
 from starlette.types import Receive
 
@@ -41,7 +42,11 @@ async def read_body(
             data = await _collect(receive, limits, held)
     except TimeoutError:
         raise Refusal(408, f"the body did not arrive within {limits.body_timeout_s:g} s") from None
-    body = inflate(data, headers.get("content-encoding", ""), limits)
+    encoding = headers.get("content-encoding", "")
+    if encoding and len(data) > _SLICE:  # everybody else would wait for it
+        body = await anyio.to_thread.run_sync(inflate, data, encoding, limits)
+    else:
+        body = inflate(data, encoding, limits)
     held.add(len(body) - len(data) if body is not data else 0)
     return body
 
