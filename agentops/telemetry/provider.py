@@ -161,9 +161,8 @@ class Doorway(SpanProcessor):
     def __init__(
         self, submit: Callable[[ReadableSpan], None], flush: Callable[[int], bool]
     ) -> None:
-        self._submit = submit
-        self._flush = flush
-        self._is_closed = False
+        self._submit: Callable[[ReadableSpan], None] | None = submit
+        self._flush: Callable[[int], bool] | None = flush
 
     def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
         """Stamp what rides in the context."""
@@ -175,17 +174,22 @@ class Doorway(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand the span over."""
-        if not self._is_closed:
+        submit = self._submit
+        if submit is not None:
             with guarded("ending a span"):
-                self._submit(span)
+                submit(span)
 
     def shutdown(self) -> None:
-        """Let nothing more in; the street itself stays open for its owner."""
-        self._is_closed = True
+        """Let nothing more in, and let go of the street, which stays open for its owner.
+
+        A TracerProvider of the program's never gives a processor back.
+        """
+        self._submit = self._flush = None
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Deliver what was let in."""
-        return self._flush(timeout_millis)
+        flush = self._flush
+        return flush is None or flush(timeout_millis)
 
 
 def global_provider() -> trace.TracerProvider:

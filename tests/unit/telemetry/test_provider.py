@@ -111,6 +111,18 @@ def test_nothing_is_kept_for_a_provider_that_the_program_has_shut_down(foreign):
     assert kept() is None
 
 
+def test_a_provider_of_the_program_keeps_nothing_of_a_manager_that_was_shut_down(foreign):
+    manager = make_manager(provider="attach")
+    one_call(manager)
+    manager.shutdown()
+    kept = weakref.ref(manager)
+    del manager
+    gc.collect()
+
+    assert kept() is None
+    assert foreign[0].force_flush()
+
+
 def test_attaching_without_a_provider_is_refused(monkeypatch):
     monkeypatch.setattr(trace, "get_tracer_provider", trace.ProxyTracerProvider)
 
