@@ -8,7 +8,7 @@ import time
 from datetime import datetime, timezone
 from functools import lru_cache
 
-__all__ = ["cpu_ns", "iso_from_ns", "monotonic_ns", "now_ns"]
+__all__ = ["iso_from_ns", "monotonic_ns", "now_ns"]
 
 
 def now_ns() -> int:
@@ -19,11 +19,6 @@ def now_ns() -> int:
 def monotonic_ns() -> int:
     """Return a clock that never runs backwards, in nanoseconds from an arbitrary origin."""
     return time.perf_counter_ns()
-
-
-def cpu_ns() -> int:
-    """Return how long this process has computed, all its threads together, in nanoseconds."""
-    return time.process_time_ns()
 
 
 def iso_from_ns(ns: int) -> str:

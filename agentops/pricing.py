@@ -6,7 +6,7 @@ is asked once for what one of each unit costs there, and the answers are kept.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -17,9 +17,9 @@ from typing import Any, Final, NamedTuple
 
 from agentops import semconv
 from agentops.clock import now_ns
-from agentops.forking import importing
+from agentops.pricetable import load_all
 
-__all__ = ["Prices", "is_stand_in"]
+__all__ = ["Prices", "is_stand_in", "provider_id_of"]
 
 _RATES_MAX: Final = 2048
 _UNKNOWN_MAX: Final = 2_048
@@ -104,9 +104,13 @@ class Prices:
 
     Safe to use from several threads without a lock: each of them may learn the same, and what they keep
     is whole.
+
+    Args:
+        table: Returns the price table for a provider's id in ``genai-prices``; ``None``: it is not there now.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, table: Callable[[str], Any] = load_all) -> None:
+        self._table = table
         self._lists: dict[tuple[str, str, str], _PriceList] = {}
         self._rates: dict[object, tuple[object, tuple[float, ...]]] = {}
         self._ready: dict[tuple[str, str, str, tuple[str, ...]], _Ready] = {}
@@ -117,15 +121,6 @@ class Prices:
     def is_loaded(self) -> bool:
         """Whether the price table was needed before; loading it takes about a second."""
         return bool(self._lists or self._unknown)
-
-    @staticmethod
-    def load() -> Any:  # noqa: ANN401
-        """Return the price table; the first time this takes half a second of CPU."""
-        with importing():
-            # Imported here: only where a cost is wanted.
-            from genai_prices.data_snapshot import get_snapshot
-
-            return get_snapshot()
 
     def cost_usd(
         self, provider: str, model: str, tokens: tuple[int, int, int, int], start_ns: int
@@ -150,7 +145,7 @@ class Prices:
         start_ns: int = 0,
         context: Mapping[str, str] | None = None,
     ) -> float | None:
-        """Return US dollars for one call with everything that was counted, ``None`` where it is not known.
+        """Return US dollars for one call with everything that was counted, ``None`` where it is not known now.
 
         Args:
             provider: ``gen_ai.provider.name``; ``""``: whoever has such a model.
@@ -182,16 +177,17 @@ class Prices:
         """Return what a model costs at a time; kept for the minute, because lists change with the hour."""
         if (provider, model) in self._unknown:
             return None
-        snapshot = self.load()
+        provider_id = provider_id_of(provider)
+        snapshot = self._table(provider_id)
+        if snapshot is None:
+            return None
         minute = at_ns // _MINUTE_NS
         key = (provider, model, str(context))
         kept = self._lists.get(key)
         if kept is not None and kept.minute == minute and kept.snapshot is snapshot:
             return kept
         try:
-            found = snapshot.find_provider_model(
-                model, None, _PROVIDERS.get(provider, provider.lower()) or None, None
-            )[1]
+            found = snapshot.find_provider_model(model, None, provider_id or None, None)[1]
         except LookupError:
             if len(self._unknown) >= _UNKNOWN_MAX:
                 self._unknown.clear()
@@ -226,6 +222,11 @@ class Prices:
             self._rates[key] = kept
         ready.rates[size_class] = kept[1]
         return round(_sum(kept[1], counts), 12)
+
+
+def provider_id_of(provider: str) -> str:
+    """Return what ``genai-prices`` calls a provider; most likely, where it is none that OpenTelemetry names."""
+    return _PROVIDERS.get(provider, provider.lower().strip())
 
 
 def _sum(rates: tuple[float, ...], counts: Mapping[str, int]) -> float:

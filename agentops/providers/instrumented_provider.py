@@ -20,7 +20,7 @@ from agentops.instrumentation.calls import LLMCall
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 from agentops.instrumentation.providers.stainless import StainlessInstrumentation
-from agentops.pricing import Prices, is_stand_in
+from agentops.pricing import is_stand_in
 from agentops.providers.patching import Patch, Wrapper, hide_frames, when_imported
 from agentops.providers.sockets import follow_socket
 from agentops.providers.streams import AsyncStreamProxy, AsyncTap, StreamProxy, Tap
@@ -129,7 +129,6 @@ class InstrumentedProvider:
         self._patches: list[Patch] = []
         self._is_wanted = False
         self._waits: list[Callable[[], None]] = []
-        self._prices = Prices()
 
     def install(self) -> None:
         """Hook every function of the vendor that is there, as soon as its package is imported.
@@ -246,13 +245,13 @@ class InstrumentedProvider:
 
     def _add_cost(self, call: LLMCall) -> None:
         counts = call.to_priced_units()
-        hosts = self.instrumentation.telemetry_manager.priced_hosts
-        if not counts or is_stand_in(call.server_address, call.attributes, hosts):
+        manager = self.instrumentation.telemetry_manager
+        if not counts or is_stand_in(call.server_address, call.attributes, manager.priced_hosts):
             return
         with guarded("pricing a call"):
             for model in (call.response_model, call.model):
                 if model and call.cost_usd is None:
-                    call.cost_usd = self._prices.cost_of_units(
+                    call.cost_usd = manager.prices.cost_of_units(
                         call.provider, model, counts, context=call.price_context
                     )
 

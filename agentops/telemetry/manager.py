@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from opentelemetry.context import Context, get_current
@@ -27,6 +28,8 @@ from agentops.clock import iso_from_ns, monotonic_ns, now_ns
 from agentops.events import Event
 from agentops.forking import in_children
 from agentops.guard import guarded
+from agentops.pricetable import PriceTable
+from agentops.pricing import Prices, provider_id_of
 from agentops.telemetry.ambient import get_ambient, leave_ended, set_ambient
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import ContentMode, ExporterConfig, TelemetryConfig
@@ -64,6 +67,9 @@ __all__ = ["TelemetryManager"]
 logger = logging.getLogger("agentops")
 
 
+_FORESEEN_MAX = 64
+
+
 class _Given(NamedTuple):
     """What a span starts with."""
 
@@ -85,6 +91,7 @@ class TelemetryManager:
         config: As given.
         content_mode: How much of prompts and answers is recorded.
         priced_hosts: Patterns of private hosts that relay a vendor's service.
+        prices: What model calls cost; for any thread.
         tracer_provider: The OpenTelemetry TracerProvider in use.
         span_processor: Add it to a TracerProvider of your own to send its spans down the same street.
         exporters: The destinations' exporters, in the order of the configuration.
@@ -116,7 +123,9 @@ class TelemetryManager:
         destinations = connect(exporters, batch=self.config.batch, spool=self.config.spool)
         self.exporters = [destination.exporter for destination in destinations]
         wanted = Wanted.by(destinations)
-        self._preparation = Preparation(self.config, self._head, metrics, wanted)
+        self._price_table = PriceTable(lambda: self._pipeline.patience_s())
+        self.prices = Prices(self._price_table)
+        self._preparation = Preparation(self.config, self._head, metrics, wanted, self.prices)
         self._pipeline = Pipeline(
             destinations,
             self._preparation,
@@ -127,7 +136,7 @@ class TelemetryManager:
         )
         metrics.watch(self._pipeline.stats)
         self._completions: dict[int, Completion] = {}
-        self._is_cold = True  # nothing has been priced yet
+        self._foreseen: set[str] = set()  # providers whose prices are on their way
         self.span_processor: SpanProcessor = Doorway(self._take_stock, self.flush)
         self._own = OwnProvider(
             resource,
@@ -186,6 +195,8 @@ class TelemetryManager:
         verdict = self._head.judge(context, above, trace_id, name, ambient, attributes)
         if not self._is_on or not verdict.is_recorded:
             return self._silent_span(above, trace_id, verdict)
+        if attributes:
+            self._foresee(attributes)
         if self._is_shared():
             given = _Given(attributes, links, start_ns)
             return self._stock_span(name, kind, context, scope, given)
@@ -198,9 +209,6 @@ class TelemetryManager:
             if verdict.is_first:
                 verdict.decision.root_span_id = own.span_id
         span.begin(attributes, ambient, links, start_ns)
-        if self._is_cold and attributes and self._preparation.pricer.foresees(attributes):
-            self._is_cold = False
-            self._pipeline.do_ahead(self._preparation.pricer.load)
         return span
 
     def end_span(
@@ -385,6 +393,15 @@ class TelemetryManager:
             SpanContext(trace_id, span_id, False, verdict.flags, verdict.trace_state)
         )
 
+    def _foresee(self, attributes: Mapping[str, AnyValue]) -> None:
+        """Have the prices loaded while the first call of a provider is under way, and not when its span should be on disk."""
+        provider = attributes.get(semconv.GEN_AI_PROVIDER_NAME)
+        if type(provider) is not str or provider in self._foreseen:
+            return
+        if len(self._foreseen) < _FORESEEN_MAX and self._preparation.pricer.foresees(attributes):
+            self._foreseen.add(provider)
+            self._pipeline.do_ahead(partial(self._price_table.fetch, provider_id_of(provider)))
+
     def _is_shared(self) -> bool:
         """Whether processors that are not ours see the spans too."""
         return self._own.has_strangers or self.tracer_provider is not self._own
@@ -484,7 +501,8 @@ class TelemetryManager:
             self._head.sampler.after_fork()
             self._preparation.after_fork()
             self._completions.clear()
-            self._is_cold = True
+            self._price_table.after_fork()
+            self._foreseen.clear()
             if self._metering is not None:
                 self._metering.after_fork()
                 self._metrics.renew()

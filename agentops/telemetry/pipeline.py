@@ -14,7 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from agentops.clock import cpu_ns, monotonic_ns
+from agentops.clock import monotonic_ns
 from agentops.guard import guarded
 from agentops.telemetry.config import BatchConfig
 from agentops.telemetry.destination import Destination
@@ -30,17 +30,14 @@ ITEM_OVERHEAD_BYTES = 2048
 """Added to the size a caller tells: what the objects around an item weigh."""
 
 _EXIT_MS = 1500
-_EXIT_BUSY_S = (
-    5.0  # for our own work in short-lived children, on a machine too busy to let the worker run
-)
-_EXIT_LOOK_S = 0.5
-_EXIT_IDLE_NS = 2_000_000
 _EXIT_SEND_S = 0.3  # what sending has at least after that
 _RELEASE_PAUSE_S = 1.0
 # What is worked on exists several times over; a destination joins what is small.
 _GATHER_BYTES = 1024 * 1024
 _AHEAD_ITEMS = 64
 _AHEAD_BYTES = 1024 * 1024
+_PATIENCE_S = 1.0
+_PATIENT_SHARE = 0.6
 _LINGER_SHARE = 0.8  # the rest of the delay is for encoding and for writing to disk
 
 Prepare = Callable[[object], Sequence[Record]]
@@ -116,6 +113,9 @@ class Pipeline:
         self._handled = 0
         self._flushes_wanted = 0
         self._flushes_done = 0
+        self._looked_s = 0.0  # when the worker last saw the queue empty, or all that was in it
+        self._due_s = 0.0  # when the worker has to be through with what it has
+        self._patient_until_s = 0.0  # the same for who flushes
         self._working = threading.RLock()
         self._worker: threading.Thread | None = None
         self._is_threadless = False
@@ -201,6 +201,8 @@ class Pipeline:
                 return True
             self._flushes_wanted += 1
             wanted = self._flushes_wanted
+            patient_s = (deadline_s - _now_s()) * _PATIENT_SHARE
+            self._patient_until_s = max(self._patient_until_s, _now_s() + patient_s)
         self._ring()
         if self._worker is None:
             self._start()
@@ -288,8 +290,10 @@ class Pipeline:
     def _run(self) -> None:
         while True:
             self._is_idle = True  # before the look at the queue: whoever submits after it rings
-            if not (self._queue or self._tasks or self._is_flush_wanted() or self._is_closed):
-                self._alarm.acquire(timeout=-1 if self._release is None else _RELEASE_PAUSE_S)
+            if not self._queue:
+                if not (self._tasks or self._is_flush_wanted() or self._is_closed):
+                    self._alarm.acquire(timeout=-1 if self._release is None else _RELEASE_PAUSE_S)
+                self._looked_s = _now_s()
             self._is_idle = False
             if self._is_closed:
                 return
@@ -301,14 +305,23 @@ class Pipeline:
                     self._work(None)
 
     def _linger(self) -> None:
-        """Wait for company for what is in the queue."""
-        until_s = _now_s() + self._linger_s
+        """Wait for company for what is in the queue; none of it came before the last look."""
+        self._due_s = self._looked_s + self._linger_s
         while not (self._is_flush_wanted() or self._is_closed or self._is_batch_waiting()):
-            left_s = until_s - _now_s()
+            left_s = self._due_s - _now_s()
             if left_s <= 0:
                 return
             self._alarm.acquire(timeout=left_s)
             self._do_tasks()
+
+    def patience_s(self) -> float:
+        """Return for how many seconds the thread that asks may wait for something; below 0: not at all.
+
+        The worker may until what it works on should be on disk, or for a part of the time a flush has.
+        """
+        if threading.current_thread() is not self._worker:
+            return _PATIENCE_S
+        return max(self._due_s, self._patient_until_s) - _now_s()
 
     def _do_tasks(self) -> None:
         while self._tasks:
@@ -327,6 +340,7 @@ class Pipeline:
         with self._working:
             wanted = self._flushes_wanted
             is_last = self._is_closing
+            self._looked_s = _now_s()
             left = len(self._queue)
             while left > 0 and (deadline_s is None or _now_s() < deadline_s):
                 records, taken = self._gather(left)
@@ -406,35 +420,17 @@ class Pipeline:
         for destination in self.destinations:
             destination.after_fork()
 
-    def at_exit(self, busy_s: float = 0.0) -> None:
-        """End with the process, unless it has ended before.
-
-        Args:
-            busy_s: Seconds on top for a worker that still computes.
-        """
+    def at_exit(self) -> None:
+        """End with the process, unless it has ended before."""
         if self._is_closed:
             return
         if not self._accepted and not any(d.is_started for d in self.destinations):
             self._is_closing = self._is_closed = True
             return
         deadline_s = _now_s() + _EXIT_MS / 1e3
-        self._hand_over_at_exit(deadline_s, busy_s)
+        self._hand_over(deadline_s)
         left_s = max(_EXIT_SEND_S, deadline_s - _now_s())
         self.shutdown(int(left_s * 1e3))
-
-    def _hand_over_at_exit(self, deadline_s: float, busy_s: float) -> None:
-        """Wait for the worker; ``busy_s`` beyond the deadline if it computes, for its work is nowhere else.
-
-        On a machine that is too busy, what takes milliseconds may take seconds. A worker that is blocked,
-        by a mask for instance, computes nothing: nobody waits for it.
-        """
-        until_s = deadline_s + busy_s
-        computed_ns = cpu_ns()
-        while not self._hand_over(deadline_s):
-            before_ns, computed_ns = computed_ns, cpu_ns()
-            if computed_ns - before_ns < _EXIT_IDLE_NS or _now_s() >= until_s:
-                return
-            deadline_s = _now_s() + _EXIT_LOOK_S
 
 
 def _watch_process(pipeline: Pipeline) -> None:
@@ -464,14 +460,14 @@ def _finish_with_multiprocessing(pipeline: Pipeline) -> None:
     process = sys.modules.get("multiprocessing.process")
     with guarded("registering with multiprocessing"):
         if util is not None and process is not None and process.parent_process() is not None:
-            util.Finalize(None, pipeline.at_exit, args=(_EXIT_BUSY_S,), exitpriority=-100)
+            util.Finalize(None, pipeline.at_exit, exitpriority=-100)
     signals = sys.modules.get("celery.signals")
     with guarded("registering with Celery"):
         if signals is not None:  # a pool of Celery tells nobody else that a worker ends
 
             def finish(**_: object) -> None:
                 with guarded("ending with a worker of Celery"):
-                    pipeline.at_exit(_EXIT_BUSY_S)
+                    pipeline.at_exit()
 
             name = f"agentops-{id(pipeline)}"
             signals.worker_process_shutdown.connect(finish, weak=False, dispatch_uid=name)

@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from agentops import semconv
 from agentops.events import LLMEvent
+from agentops.pricing import Prices
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import TelemetryConfig
 from agentops.telemetry.content import is_spoken
@@ -77,6 +78,7 @@ class Preparation:
         head: Knows the decisions.
         metrics: Where spans are measured.
         wanted: What the destinations need.
+        prices: Where prices are.
 
     Attributes:
         totals: Sums over what was seen so far.
@@ -89,6 +91,7 @@ class Preparation:
         head: Head,
         metrics: Metrics,
         wanted: Wanted,
+        prices: Prices,
     ) -> None:
         self._config = config
         self._head = head
@@ -96,7 +99,7 @@ class Preparation:
         self._wanted = wanted
         self._masks = Masks(config.mask)
         self._keeps = config.sampling.keep.is_active
-        self.pricer = self._price = Pricer(config.priced_hosts)
+        self.pricer = self._price = Pricer(prices, config.priced_hosts)
         self._finish = Finisher(
             config.limits, config.content, self._masks, keeps_events=wanted.events
         )

@@ -42,24 +42,19 @@ class Pricer:
     The price is that of the provider told: another one's price for a model of that name would be a guess.
 
     Args:
+        prices: Where prices are.
         priced_hosts: Patterns of private hosts that relay a vendor's service.
     """
 
-    def __init__(self, priced_hosts: Sequence[str] = ()) -> None:
-        self._prices = Prices()
+    def __init__(self, prices: Prices, priced_hosts: Sequence[str] = ()) -> None:
+        self._prices = prices
         self._hosts = priced_hosts
 
     def foresees(self, attributes: Mapping[str, AnyValue]) -> bool:
         """Whether a call that starts with these attributes will have a price, most likely."""
         if attributes.get(semconv.GEN_AI_OPERATION_NAME) not in _PRICED:
             return False
-        if semconv.GEN_AI_PROVIDER_NAME not in attributes:
-            return False
         return not is_stand_in(attributes.get(semconv.SERVER_ADDRESS), attributes, self._hosts)
-
-    def load(self) -> None:
-        """Load the price table: while a call is under way, and not when its span should already be on disk."""
-        self._prices.load()
 
     def __call__(self, record: SpanRecord) -> None:
         """Price one span, in place."""

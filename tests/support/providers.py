@@ -7,6 +7,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from agentops.pricing import Prices
 from agentops.telemetry.recording import call_event_record
 from agentops.telemetry.records import SpanRecord
 
@@ -45,6 +46,7 @@ class DirectManager:
     def __init__(self, content_mode="full"):
         self.content_mode = content_mode
         self.priced_hosts = ()
+        self.prices = Prices()
         self.exporter = InMemorySpanExporter()
         self.tracer_provider = TracerProvider()
         self.tracer_provider.add_span_processor(SimpleSpanProcessor(self.exporter))
