@@ -6,9 +6,13 @@ resolve too.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from logging import LogRecord
+    from types import ModuleType
+
     from agentops.client import Client as Client
     from agentops.client import current_session as current_session
     from agentops.client import flush as flush
@@ -127,18 +131,38 @@ __all__ = sorted(_HOME_OF)
 _HOME_OF |= {name: home for home, names in _OLDER_HOMES.items() for name in names.split()}
 
 
+def _load(name: str) -> "ModuleType":
+    """Import a module of ours; the first brings OpenTelemetry, unless the program has it already."""
+    if "opentelemetry.context" in sys.modules:
+        return importlib.import_module(name)
+    import logging  # nothing needs it before OpenTelemetry does
+
+    # Of an OTEL_PYTHON_CONTEXT it does not know it says so in one line, and adds a traceback of its own.
+    log = logging.getLogger("opentelemetry.context")
+    log.addFilter(_without_traceback)
+    try:
+        return importlib.import_module(name)
+    finally:
+        log.removeFilter(_without_traceback)
+
+
+def _without_traceback(record: "LogRecord") -> bool:
+    record.exc_info = None
+    return True
+
+
 if not TYPE_CHECKING:  # a checker that saw this would let every misspelt name pass
 
     def __getattr__(name: str) -> object:
         """Load a public name on first use."""
         if name in _SUBMODULES:
-            return importlib.import_module(f"agentops.{name}")
+            return _load(f"agentops.{name}")
         home = _HOME_OF.get(name)
         if home is None:
             raise AttributeError(f"module 'agentops' has no attribute {name!r}")
         if name == "session":  # verb and package are one: see agentops/session/__init__.py
-            return importlib.import_module("agentops.session")
-        value = getattr(importlib.import_module(home), name)
+            return _load("agentops.session")
+        value = getattr(_load(home), name)
         globals()[name] = value
         return value
 

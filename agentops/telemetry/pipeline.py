@@ -288,6 +288,7 @@ class Pipeline:
         _finish_with_multiprocessing(self)
 
     def _run(self) -> None:
+        self._looked_s = _now_s()
         while True:
             self._is_idle = True  # before the look at the queue: whoever submits after it rings
             if not self._queue:
