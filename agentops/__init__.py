@@ -137,18 +137,17 @@ def _load(name: str) -> "ModuleType":
         return importlib.import_module(name)
     import logging  # nothing needs it before OpenTelemetry does
 
-    # Of an OTEL_PYTHON_CONTEXT it does not know it says so in one line, and adds a traceback of its own.
     log = logging.getLogger("opentelemetry.context")
-    log.addFilter(_without_traceback)
+    log.addFilter(_is_told_by_nobody_else)
     try:
         return importlib.import_module(name)
     finally:
-        log.removeFilter(_without_traceback)
+        log.removeFilter(_is_told_by_nobody_else)
 
 
-def _without_traceback(record: "LogRecord") -> bool:
-    record.exc_info = None
-    return True
+def _is_told_by_nobody_else(record: "LogRecord") -> bool:
+    """Pass over the traceback for an ``OTEL_PYTHON_CONTEXT`` that names nothing: ``init`` says so in a line."""
+    return record.exc_info is None or record.exc_info[0] is not StopIteration
 
 
 if not TYPE_CHECKING:  # a checker that saw this would let every misspelt name pass
