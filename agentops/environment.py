@@ -233,11 +233,15 @@ def _kinds(environment: Mapping[str, str], signal: str, reading: Reading) -> lis
 
 def _address(environment: Mapping[str, str], name: str, reading: Reading) -> str:
     text = environment.get(name, "").strip()
-    if text and not is_url(text) and not _HOST_AND_PORT.fullmatch(text):
+    if text and not is_url(text) and not _is_host_and_port(text):
         seen = "***" if "@" in text else text
         reading.refuse(name, seen, "a URL such as https://collector:4318, or host:port for gRPC")
         return ""
     return text
+
+
+def _is_host_and_port(text: str) -> bool:
+    return bool(_HOST_AND_PORT.fullmatch(text)) and 0 < int(text.rpartition(":")[2]) <= 65_535
 
 
 def is_url(text: str) -> bool:
