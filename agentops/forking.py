@@ -16,7 +16,7 @@ __all__ = ["importing", "in_children"]
 
 _WAIT_S: Final = 5.0
 _lock: Final = threading.RLock()
-_held: Final[list[bool]] = []
+_held: Final[set[int]] = set()  # by threads that fork
 
 
 @contextmanager
@@ -46,11 +46,14 @@ def in_children(renew: Callable[[], None]) -> None:
 
 
 def _before() -> None:
-    _held.append(_lock.acquire(timeout=_WAIT_S))
+    if _lock.acquire(timeout=_WAIT_S):
+        _held.add(threading.get_ident())
 
 
 def _after() -> None:
-    if _held and _held.pop():
+    own = threading.get_ident()  # the same in the child
+    if own in _held:
+        _held.discard(own)
         _lock.release()
 
 

@@ -2,9 +2,11 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from agentops import forking
 from agentops.forking import importing
 
 
@@ -31,3 +33,16 @@ def test_a_fork_waits_until_a_thread_has_imported():
     thread.join()
 
     assert 0 == os.waitpid(child, 0)[1]
+
+
+def test_a_fork_that_waited_in_vain_leaves_the_next_one_alone(monkeypatch):
+    monkeypatch.setattr(forking, "_WAIT_S", 0.01)
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        with importing():
+            one.submit(forking._before).result(30)
+        other.submit(forking._before).result(30)
+        one.submit(forking._after).result(30)  # the lock is the other's
+        other.submit(forking._after).result(30)
+
+    assert forking._lock.acquire(timeout=1)
+    forking._lock.release()
