@@ -36,7 +36,7 @@ __all__ = ["ActiveCall", "InstrumentedProvider"]
 # Of its own: it is set for each call, and a key in the OpenTelemetry context copies all that rides there.
 _ACTIVE: "ContextVar[ActiveCall | None]" = ContextVar("agentops-call", default=None)
 _MODEL_KINDS = ("llm", "agent")
-_SENT_ONCE_BYTES = 16 * 1024  # requests larger than this wait in one form only
+_SENT_ONCE_BYTES = 4 * 1024  # requests larger than this wait in one form only
 _BINARY_BYTES_MAX = 1024 * 1024  # files and videos larger than this are not held for the worker
 _SUPPRESS_KEY = "suppress_instrumentation"  # the key OpenTelemetry's instrumentations agree on
 

@@ -142,18 +142,18 @@ class Part:
                 found[key].items.extend(group.items)
         return Part(parts[0].encoding, list(found.values()))
 
-    def dump(self) -> bytes:
-        """Return the part as bytes for :meth:`load`: encoding and groups, each text length first."""
+    def dump(self) -> list[bytes]:
+        """Return the part as bytes for :meth:`load`, in pieces: encoding and groups, each text length first."""
         name = self.encoding.encode()
         out = [struct.pack("<BI", len(name), len(self.groups)), name]
         for group in self.groups:
             head = struct.pack("<III", len(group.resource), len(group.scope), len(group.items))
             sizes = struct.pack(f"<{len(group.items)}I", *map(len, group.items))
             out += (head, group.resource, group.scope, sizes, *group.items)
-        return b"".join(out)
+        return out
 
     @staticmethod
-    def load(data: bytes) -> "Part":
+    def load(data: bytes | memoryview) -> "Part":
         """Return the part that :meth:`dump` wrote.
 
         Raises:
@@ -173,22 +173,22 @@ def _compress(body: bytes, content_encoding: str) -> bytes:
     return zstandard.ZstdCompressor(level=1).compress(body)
 
 
-def _load(data: bytes) -> Part:
+def _load(data: bytes | memoryview) -> Part:
     name_size, groups_count = struct.unpack_from("<BI", data)
     at = 5 + name_size
-    name = data[5:at].decode()
+    name = bytes(data[5:at]).decode()
     ENCODINGS[name]  # type: ignore[index]  # an unknown name raises KeyError: made by a later version
     groups = []
     for _ in range(groups_count):
         resource_size, scope_size, count = struct.unpack_from("<III", data, at)
         at += 12
-        resource, at = data[at : at + resource_size], at + resource_size
-        scope, at = data[at : at + scope_size], at + scope_size
+        resource, at = bytes(data[at : at + resource_size]), at + resource_size
+        scope, at = bytes(data[at : at + scope_size]), at + scope_size
         sizes = struct.unpack_from(f"<{count}I", data, at)
         at += 4 * count
         items = []
         for size in sizes:
-            items.append(data[at : at + size])
+            items.append(bytes(data[at : at + size]))
             at += size
         groups.append(Group(resource, scope, items))
     if at != len(data):

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 __all__ = ["TelemetryManager"]
 
 logger = logging.getLogger("agentops")
+_LARGE_BYTES = 64 * 1024
 
 
 _FORESEEN_MAX = 64
@@ -490,8 +491,11 @@ class TelemetryManager:
     def _submit(self, item: Item) -> None:
         size = 0
         with guarded("weighing a span"):
-            # One giant alone must not find the queue too small for it: the worker will cut it.
-            size = min(_weigh_item(item), self.config.batch.queue_bytes_max // 4)
+            size = _weigh_item(item)
+            if size > _LARGE_BYTES:
+                # What the worker makes of it is as large. One giant alone must not find the queue too small for it:
+                # the worker will cut it.
+                size = min(size * 2, self.config.batch.queue_bytes_max // 4)
         self._pipeline.submit(item, size)
 
     def _after_fork(self) -> None:

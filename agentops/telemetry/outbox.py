@@ -72,12 +72,13 @@ class Outbox:
 
     def put(self, batch: Batch, encodings: Sequence[EncodingName]) -> None:
         """Take over a batch: to disk first, then to the queue."""
-        waiting = []
+        parts = []
         for encoding in encodings:
             part = batch.part(encoding)
             self.pass_over(batch.unencodable.get(encoding, 0), "not encodable")
             if part is not None:
-                waiting.append(self._pending(part))
+                parts.append(part)
+        waiting = self._pending(parts)
         if not encodings:
             size_bytes = sum(map(_weigh, batch.records))
             waiting.append(Pending(0, None, len(batch.records), size_bytes, batch))
@@ -94,10 +95,21 @@ class Outbox:
             self._counts["accepted"] += count
             self._dropped[reason] += count
 
-    def _pending(self, part: Part) -> Pending:
-        place = self._spool.append(part) if self._spool is not None else None
-        batch = Batch(parts={part.encoding: part})
-        return Pending(0, part.encoding, part.count, part.size_bytes, batch, place)
+    def _pending(self, parts: Sequence[Part]) -> list[Pending]:
+        places: Sequence[Place | None] = ()
+        if self._spool is not None and parts:
+            places = self._spool.append_all(parts)
+        return [
+            Pending(
+                0,
+                part.encoding,
+                part.count,
+                part.size_bytes,
+                Batch(parts={part.encoding: part}),
+                place,
+            )
+            for part, place in zip(parts, places or [None] * len(parts), strict=True)
+        ]
 
     def _append(self, queue: deque[Pending], pending: Pending) -> None:
         self._number += 1
@@ -226,7 +238,7 @@ class Outbox:
         refuses everything, and searching is of no use.
         """
         pieces = [
-            replace(self._pending(part), number=taken[0].number, is_half=is_half) for part in parts
+            replace(each, number=taken[0].number, is_half=is_half) for each in self._pending(parts)
         ]
         with self.changed:
             self._memory_bytes += sum(piece.size_bytes for piece in pieces)

@@ -26,14 +26,15 @@ __all__ = ["ITEM_OVERHEAD_BYTES", "Pipeline", "Prepare", "Release"]
 
 logger = logging.getLogger("agentops")
 
-ITEM_OVERHEAD_BYTES = 2048
+ITEM_OVERHEAD_BYTES = 1280
 """Added to the size a caller tells: what the objects around an item weigh."""
 
 _EXIT_MS = 1500
 _EXIT_SEND_S = 0.3  # what sending has at least after that
 _RELEASE_PAUSE_S = 1.0
-# What is worked on exists several times over; a destination joins what is small.
-_GATHER_BYTES = 1024 * 1024
+# What is worked on exists several times over. Fewer batches of large items are quicker: each write to the disk makes the
+# worker wait for its turn again.
+_GATHER_BYTES = 4 * 1024 * 1024
 _AHEAD_ITEMS = 64
 _AHEAD_BYTES = 1024 * 1024
 _PATIENCE_S = 1.0

@@ -24,6 +24,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentops.telemetry.disk import checksum, few, read_all, write_at
 from agentops.telemetry.encoder import EncodingName, Part
 
 if TYPE_CHECKING:
@@ -149,24 +150,38 @@ class Spool:
 
     def append(self, part: Part) -> Place | None:
         """Write a part; return where it stands, or ``None`` when the disk does not take it."""
-        payload = part.dump()
-        head = _head(_ENCODINGS.index(part.encoding), len(payload), part.count, zlib.crc32(payload))
+        places = self.append_all([part])
+        return places[0] if places else None
+
+    def append_all(self, parts: Sequence[Part]) -> list[Place]:
+        """Write parts at once; return where they stand, nothing at all when the disk does not take them."""
         with self._lock:
             try:
                 segment = self._writable()
-                place = Place(segment.name, segment.size, len(payload), part.count, part.encoding)
+                places: list[Place] = []
+                pieces: list[bytes] = []
+                size = segment.size
+                for part in parts:
+                    payload = few(part.dump())
+                    place = Place(
+                        segment.name, size, sum(map(len, payload)), part.count, part.encoding
+                    )
+                    places.append(place)
+                    pieces.append(_head(place, checksum(payload)))
+                    pieces += payload
+                    size += _FRAME.size + place.size_bytes
                 try:
-                    _write_at(self._current_fd, head + payload, segment.size)
+                    write_at(self._current_fd, few(pieces), segment.size)
                 except OSError:
                     os.ftruncate(self._current_fd, segment.size)
                     raise
             except OSError as error:
                 self.last_error = error.strerror or type(error).__name__
-                return None
+                return []
             self.last_error = ""
-            segment.size += len(head) + len(payload)
-            segment.places.add(place)
-            return place
+            segment.size = size
+            segment.places.update(places)
+            return places
 
     def _writable(self) -> _Segment:
         if self._current is not None and os.fstat(self._current_fd).st_nlink == 0:
@@ -182,7 +197,7 @@ class Spool:
         path = self._directory / segment.name
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
         try:
-            _write_at(descriptor, _FILE_HEAD, 0)
+            write_at(descriptor, [_FILE_HEAD], 0)
         except OSError:
             os.close(descriptor)
             path.unlink()
@@ -252,7 +267,7 @@ class Spool:
                     data = os.pread(descriptor, _FRAME.size + place.size_bytes, place.offset)
             except OSError:
                 return None
-        payload = data[_FRAME.size :]
+        payload = memoryview(data)[_FRAME.size :]
         try:
             crc = _FRAME.unpack_from(data)[6]
             return Part.load(payload) if zlib.crc32(payload) == crc else None
@@ -275,7 +290,7 @@ class Spool:
     def _mark(self, segment: _Segment, place: Place) -> None:
         if segment.places:
             with self._opened(segment.name, os.O_RDWR) as descriptor:
-                _write_at(descriptor, bytes([_DONE]), place.offset + _STATE_OFFSET)
+                write_at(descriptor, [bytes([_DONE])], place.offset + _STATE_OFFSET)
         elif segment is self._current:
             os.ftruncate(self._current_fd, len(_FILE_HEAD))
             segment.size = len(_FILE_HEAD)
@@ -360,7 +375,7 @@ class Spool:
         with _Opened(descriptor, is_ours=True):
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return []
-            data = _read_all(descriptor, self._segment_bytes * 4 + 64 * 1024 * 1024)
+            data = read_all(descriptor, self._segment_bytes * 4 + 64 * 1024 * 1024)
         if len(data) >= len(_FILE_HEAD) and not data.startswith(_FILE_HEAD):
             return []  # not ours, or of a later version: somebody else's to read
         places, damaged = _frames(name, data)
@@ -523,7 +538,11 @@ def _check_folder(directory: Path) -> None:
         directory.chmod(0o700)
 
 
-def _head(encoding: int, size: int, count: int, crc: int) -> bytes:
+def _head(place: Place, crc: int) -> bytes:
+    return _head_of(_ENCODINGS.index(place.encoding), place.size_bytes, place.count, crc)
+
+
+def _head_of(encoding: int, size: int, count: int, crc: int) -> bytes:
     head = _FRAME.pack(_MAGIC, _WAITING, _FRAME_VERSION, encoding, size, count, crc, 0)
     return head[:-4] + struct.pack("<I", zlib.crc32(head[:-4]))
 
@@ -549,26 +568,10 @@ def _heads(data: bytes) -> Iterator[int]:
     at = len(_FILE_HEAD)
     while (at := data.find(_MAGIC, at)) >= 0 and at + _FRAME.size <= len(data):
         _, _, _, encoding, size, count, crc, _ = _FRAME.unpack_from(data, at)
-        whole = _head(encoding, size, count, crc)
+        whole = _head_of(encoding, size, count, crc)
         if data[at : at + 4] + data[at + 5 : at + _FRAME.size] != whole[:4] + whole[5:]:
             at += 1  # a damaged head, or the magic inside a payload
             continue
         yield at
         # A flipped byte in a payload leaves its length right; a truncated one ends the file.
         at += _FRAME.size + size if at + _FRAME.size + size <= len(data) else 1
-
-
-def _write_at(descriptor: int, data: bytes, offset: int) -> None:
-    left = memoryview(data)
-    while left:
-        written = os.pwrite(descriptor, left, offset)
-        left, offset = left[written:], offset + written
-
-
-def _read_all(descriptor: int, bytes_max: int) -> bytes:
-    chunks = []
-    offset = 0
-    while offset < bytes_max and (chunk := os.pread(descriptor, 1 << 20, offset)):
-        chunks.append(chunk)
-        offset += len(chunk)
-    return b"".join(chunks)
