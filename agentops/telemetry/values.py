@@ -34,6 +34,7 @@ _KEY_MAX: Final = 256
 _KEPT_KEY_MAX: Final = 32
 _KEPT_KEYS_MAX: Final = 256
 _LONG: Final = 256
+_LOOKED_AT: Final = 1 << 16
 _ESCAPED: Final = bytes(code for code in range(32) if code != 10) + b'"\\'
 _SEQUENCES: Final = (list, tuple, set, frozenset, deque)
 
@@ -159,11 +160,18 @@ class PlainJson:
 
 def _quoted(text: str) -> str:
     """Return a text as JSON has it; long ones mostly need nothing but their line ends escaped."""
-    if len(text) >= _LONG and text.isascii():
-        raw = text.encode()
-        if len(raw.translate(None, _ESCAPED)) == len(raw):
-            return '"' + text.replace("\n", "\\n") + '"'
+    if len(text) >= _LONG and text.isascii() and not _needs_escapes(text):
+        return f'"{text}"' if "\n" not in text else '"{}"'.format(text.replace("\n", "\\n"))
     return encode_basestring(text)
+
+
+def _needs_escapes(text: str) -> bool:
+    """Whether ASCII text holds more to escape than line ends; a piece at a time, which the processor's cache holds."""
+    for at in range(0, len(text), _LOOKED_AT):
+        raw = text[at : at + _LOOKED_AT].encode()
+        if len(raw.translate(None, _ESCAPED)) < len(raw):
+            return True
+    return False
 
 
 def _scalar(value: object) -> str:
