@@ -42,6 +42,7 @@ IS_REMOTE: Final = 0x200
 
 _UNSET = Status(StatusCode.UNSET)
 _EVENTS_MAX = 1024
+_LINKS_MAX = 1024
 
 
 class OwnIds(IdGenerator):
@@ -144,6 +145,7 @@ class DeferredSpan(Span):
     _links: Sequence[Link] = ()
     _end_time: int | None = None
     _dropped_events = 0
+    _dropped_links = 0
 
     def __init__(
         self,
@@ -190,8 +192,8 @@ class DeferredSpan(Span):
 
     @property
     def dropped_links(self) -> int:
-        """Zero: links are limited by the worker."""
-        return 0
+        """How many links went beyond the bound; the worker may leave out more."""
+        return self._dropped_links
 
     def set_attribute(self, key: str, value: AnyValue) -> None:
         """Set an attribute by reference; after the end it is ignored."""
@@ -217,8 +219,12 @@ class DeferredSpan(Span):
         self, context: SpanContext, attributes: Mapping[str, AnyValue] | None = None
     ) -> None:
         """Add a link; after the end it is ignored."""
-        if self._end_time is None:
-            self._links = (*self._links, Link(context, cast("dict[str, Any]", attributes)))
+        if self._end_time is not None:
+            return
+        if len(self._links) >= _LINKS_MAX:
+            self._dropped_links += 1
+            return
+        self._links = (*self._links, Link(context, cast("dict[str, Any]", attributes)))
 
     def record_exception(
         self,
@@ -313,6 +319,7 @@ class DeferredSpan(Span):
             ]
         if self._links:
             record.links = [link_record(link) for link in self._links]
+            record.dropped_links = self._dropped_links
         return record
 
     def _note(self, event: SpanEvent) -> None:

@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 from opentelemetry.context import Context
+from opentelemetry.trace import SpanContext
 
 from agentops import guard
 from agentops.events import ActionEvent, Event
@@ -121,6 +122,19 @@ def test_flood_of_events_is_bounded_and_counted(manager):
     (made,) = manager.exporters[0].spans
     assert len(made.events) == 128
     assert made.dropped_events == 5_000 - 128
+
+
+def test_flood_of_links_is_bounded_and_counted(manager):
+    span = manager.create_span("s", parent=Context())
+    for number in range(5_000):
+        span.add_link(SpanContext(1, number + 1, False))
+    assert len(span.links) == 1024
+    manager.end_span(span)
+    assert manager.flush(30_000)
+
+    (made,) = manager.exporters[0].spans
+    assert len(made.links) == 128
+    assert made.dropped_links == 5_000 - 128
 
 
 def test_failing_completion_costs_only_itself(manager):
