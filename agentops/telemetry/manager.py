@@ -508,7 +508,7 @@ class TelemetryManager:
             self._price_table.after_fork()
             self._foreseen.clear()
             if self._metering is not None:
-                self._metering.after_fork()
+                self._metering.after_fork(self._own.resource)
                 self._metrics.renew()
             self._home.resource = self._own.resource
 

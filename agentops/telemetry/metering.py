@@ -36,6 +36,13 @@ _PERIOD_NS: Final = 60_000_000_000
 _TIMEOUT_S: Final = 10.0
 
 
+class _OwnMeters(MeterProvider):
+    """A MeterProvider that starts no thread in a forked child: :class:`Metering` makes a new one there."""
+
+    def _handle_fork(self) -> None:
+        type(self)._all_metric_readers_lock = threading.Lock()
+
+
 class Metering:
     """A MeterProvider and the receivers of what it measures.
 
@@ -54,7 +61,7 @@ class Metering:
 
     def _start(self) -> None:
         self._reader = InMemoryMetricReader()
-        self.provider = MeterProvider([self._reader], self._who, shutdown_on_exit=False)
+        self.provider = _OwnMeters([self._reader], self._who, shutdown_on_exit=False)
         self._sending = threading.Lock()
         self._sent_ns = monotonic_ns()
 
@@ -84,8 +91,9 @@ class Metering:
         finally:
             self._sending.release()
 
-    def after_fork(self) -> None:
-        """Measure afresh in a child process."""
+    def after_fork(self, who: Resource) -> None:
+        """Measure afresh in a child process, whose resource is ``who``."""
+        self._who = who
         for target in self._targets:
             target.after_fork()
         self._start()

@@ -1,11 +1,14 @@
 """Whose TracerProvider is used? Telemetry floor: our own by default, the program's where it wants that."""
 
+import os
+import threading
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.resources import PROCESS_PID, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.trace.sampling import Decision as OtelDecision
@@ -30,6 +33,7 @@ __all__ = [
 ]
 
 _NOTHING_SET: Final = trace.ProxyTracerProvider()
+_INSTANCE: Final = "service.instance.id"
 
 Choose = Callable[[Context | None, int, str, Attributes], tuple[OtelDecision, TraceState | None]]
 """From context, trace id, name and attributes of a span that starts to what becomes of it."""
@@ -48,6 +52,16 @@ def _detected(named: Mapping[str, str]) -> Resource:
     except RuntimeError:
         # OpenTelemetry runs the detectors in a thread pool, and no thread can be started here.
         return OTELResourceDetector().detect().merge(Resource(named))
+
+
+def _of_this_process(resource: Resource) -> Resource:
+    """Return the resource of a parent process as it has to be in its child."""
+    known, renewed = resource.attributes, dict[str, str | int]()
+    if PROCESS_PID in known:
+        renewed[PROCESS_PID] = os.getpid()
+    if _INSTANCE in known and _INSTANCE not in OTELResourceDetector().detect().attributes:
+        renewed[_INSTANCE] = str(uuid.uuid4())
+    return resource.merge(Resource(renewed))
 
 
 class StreetSampler(Sampler):
@@ -105,6 +119,16 @@ class OwnProvider(TracerProvider):
                 max_span_attribute_length=SpanLimits.UNSET,
             ),
         )
+
+    def _handle_fork(self) -> None:
+        """Begin anew in a child process, without a thread.
+
+        OpenTelemetry asks its detectors in a thread pool there. Under gevent that lets the greenlets of the
+        program run on in a child that is about to become another program.
+        """
+        self._tracers_lock = threading.Lock()
+        with guarded("starting anew after fork"):
+            self._update_resource(_of_this_process(self._resource))
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Add a processor; one that is not ours makes every span a stock one, complete when it ends."""

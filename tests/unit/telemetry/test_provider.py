@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -21,6 +22,7 @@ from agentops.telemetry.ambient import set_ambient
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import TelemetryConfig
 from agentops.telemetry.manager import TelemetryManager
+from agentops.telemetry.provider import _of_this_process
 
 KEY = "sk-proj-Abcdefghijklmnop0123456789"
 
@@ -294,3 +296,50 @@ def test_children_make_ids_of_their_own():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
 
     assert len(set(done.stdout.split())) == 4, done.stderr
+
+
+GREENLETS = """
+from gevent import monkey
+monkey.patch_all()
+import os, subprocess, sys
+import gevent
+from agentops.telemetry.config import ExporterConfig, SpoolConfig, TelemetryConfig
+from agentops.telemetry.manager import TelemetryManager
+
+receiver = ExporterConfig(type="otlp", endpoint="http://127.0.0.1:9", signals=("traces", "metrics"))
+manager = TelemetryManager(TelemetryConfig(exporters=(receiver,), spool=SpoolConfig(enabled=False)))
+parent = os.getpid()
+
+def work():
+    while True:
+        if os.getpid() != parent:
+            os._exit(7)
+        gevent.sleep(0)
+
+greenlets = [gevent.spawn(work) for _ in range(3)]
+gevent.sleep(0)
+for _ in range(3):
+    subprocess.run([sys.executable, "-c", ""], check=True)
+gevent.killall(greenlets)
+print("fine")
+os._exit(0)
+"""
+
+
+def test_a_fork_under_gevent_runs_no_greenlet_of_the_program_in_the_child():
+    done = subprocess.run(
+        [sys.executable, "-c", GREENLETS], capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert "fine\n" == done.stdout, done.stderr
+
+
+def test_a_child_is_another_instance_of_the_service(monkeypatch):
+    own = {"service.instance.id": "mine", "process.pid": 1, "service.name": "s"}
+    monkeypatch.delenv("OTEL_RESOURCE_ATTRIBUTES", raising=False)
+    child = _of_this_process(Resource(own)).attributes
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=mine")
+    named = _of_this_process(Resource(own)).attributes
+
+    assert (os.getpid(), "s") == (child["process.pid"], child["service.name"])
+    assert child["service.instance.id"] != "mine" == named["service.instance.id"]
