@@ -68,17 +68,23 @@ def test_s65_connections_that_are_given_up_lose_nothing_and_take_no_memory(host,
     [told] = agentops.get_client().telemetry.stats().destinations.values()
     say([told.sent - told.accepted, told.retried > 0])
     """
-    with RawGrpc() as receiver:
-        program = host(body.replace("PORT", str(receiver.port)))
-        program.wait_for("READY")
-        receiver.plan += [fault] * 2
-        program.say("go")
-        ended = program.end()
+    # Trailers come in until the connection is closed: on a machine that is too busy for that, some of a hundred megabytes.
+    growth_mb = 100
+    for _ in range(5):
+        with RawGrpc() as receiver:
+            program = host(body.replace("PORT", str(receiver.port)))
+            program.wait_for("READY")
+            receiver.plan += [fault] * 2
+            program.say("go")
+            ended = program.end()
 
-    assert 0 == ended.status, ended.err
-    growth, told = ended.out.splitlines()[-2:]
-    assert "[0, True]" == told
-    assert int(growth) <= 32  # of a hundred that were sent
+        assert 0 == ended.status, ended.err
+        growth, told = ended.out.splitlines()[-2:]
+        assert "[0, True]" == told
+        growth_mb = min(growth_mb, int(growth))
+        if growth_mb <= 8:
+            break
+    assert growth_mb <= 8
 
 
 def test_each_side_of_a_fork_has_a_channel_of_its_own(host, receiver):
