@@ -7,18 +7,16 @@ clock may jump.
 import time
 from datetime import datetime, timezone
 from functools import lru_cache
+from typing import Final
 
 __all__ = ["iso_from_ns", "monotonic_ns", "now_ns"]
 
 
-def now_ns() -> int:
-    """Return the wall clock as nanoseconds since the Unix epoch."""
-    return time.time_ns()
+now_ns: Final = time.time_ns
+"""The wall clock as nanoseconds since the Unix epoch."""
 
-
-def monotonic_ns() -> int:
-    """Return a clock that never runs backwards, in nanoseconds from an arbitrary origin."""
-    return time.perf_counter_ns()
+monotonic_ns: Final = time.perf_counter_ns
+"""A clock that never runs backwards, in nanoseconds from an arbitrary origin."""
 
 
 def iso_from_ns(ns: int) -> str:

@@ -125,6 +125,9 @@ class InstrumentedProvider:
 
     def __init__(self, instrumentation: ProviderInstrumentation) -> None:
         self.instrumentation = instrumentation
+        self._stainless = (
+            instrumentation if isinstance(instrumentation, StainlessInstrumentation) else None
+        )
         self._targets: Sequence[Target] = ()
         self._patches: list[Patch] = []
         self._is_wanted = False
@@ -187,13 +190,13 @@ class InstrumentedProvider:
         """
         if context.is_tapped:
             return response
-        with guarded("handling a response"):
-            if context.response is None:
+        if context.response is None:
+            with guarded("handling a response"):
                 proxy = self._follow(response, context)
                 if proxy is not None:
                     return proxy
                 context.response = response
-            context.finish()
+        context.finish()
         return response
 
     def end(self, active: ActiveCall, error: BaseException | None, end: str) -> None:
@@ -222,8 +225,7 @@ class InstrumentedProvider:
 
     def leaves_streams_open(self) -> bool:
         """Tell whether the SDK may drop a stream that it cannot read without closing it."""
-        known = self.instrumentation
-        return isinstance(known, StainlessInstrumentation) and not known.closes_failed_streams()
+        return self._stainless is not None and not self._stainless.closes_failed_streams()
 
     def complete(self, active: ActiveCall) -> Completion:
         """Read request and response of ``active``; called once, on the pipeline's worker."""
@@ -428,13 +430,10 @@ class InstrumentedProvider:
         self, active: ActiveCall, kwargs: Mapping[str, object], tap: type[Tap | AsyncTap]
     ) -> None:
         """Let the call hold the HTTP answer: the body that was read, or a tap on the one to come."""
-        instrumentation = self.instrumentation
-        if not isinstance(instrumentation, StainlessInstrumentation):
-            return
-        exchange = instrumentation.read_exchange(kwargs)
+        exchange = None if self._stainless is None else self._stainless.read_exchange(kwargs)
         if exchange is None:
             return
-        response = cast("HttpResponse", kwargs["response"])
+        response: HttpResponse = kwargs["response"]  # type: ignore[assignment] # see read_exchange
         active.response = exchange
         if response.is_closed:
             content = response.content
@@ -445,7 +444,7 @@ class InstrumentedProvider:
             return
         exchange.is_raw = True
         active.is_tapped = True
-        response.stream = tap(response.stream, exchange, active, instrumentation.module)
+        response.stream = tap(response.stream, exchange, active, self.instrumentation.module)
 
 
 async def _passed(

@@ -7,9 +7,9 @@ leave the process by themselves.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, cast
+from typing import Final
 
-from opentelemetry.context import Context, create_key, get_value, set_value
+from opentelemetry.context import Context, create_key, get_current, set_value
 from opentelemetry.trace import Span, get_current_span
 
 from agentops.telemetry.records import AnyValue
@@ -73,7 +73,9 @@ def _over(under: Mapping[str, AnyValue], mapping: Mapping[str, AnyValue]) -> Map
 
 
 def _riding(context: Context | None) -> _Riding | None:
-    return cast("_Riding | None", get_value(_KEY, context))
+    if context is None:
+        context = get_current()
+    return context.get(_KEY)  # type: ignore[return-value] # nobody else has the key
 
 
 def set_ambient(
@@ -108,7 +110,7 @@ def leave_ended(context: Context) -> Context:
 
     A session that another task ends stays in the context of the task that began it.
     """
-    riding = _riding(context)
+    riding: _Riding | None = context.get(_KEY)  # type: ignore[assignment] # ours
     while riding is not None and riding.shared is not None and riding.shared.outer is not None:
         if get_current_span(context) is not riding.shared.span:
             return context
@@ -129,9 +131,9 @@ def deny_sampling(context: Context | None) -> Context:
 
 def sampling_is_deferred(context: Context | None = None) -> bool:
     """Whether the parent of ``context`` has left the decision to us; its sampled flag then means nothing."""
-    return get_value(_SAMPLING_KEY, context) == "deferred"
+    return (get_current() if context is None else context).get(_SAMPLING_KEY) == "deferred"
 
 
 def sampling_is_denied(context: Context | None = None) -> bool:
     """Whether the sender of ``context`` wants nothing recorded."""
-    return get_value(_SAMPLING_KEY, context) == "denied"
+    return (get_current() if context is None else context).get(_SAMPLING_KEY) == "denied"

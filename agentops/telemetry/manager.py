@@ -532,7 +532,7 @@ def _metering(config: TelemetryConfig, resource: Resource) -> "Metering | None":
 def _weigh_item(item: Item) -> int:
     """Return about how many bytes an item keeps in memory while it waits for the worker."""
     if isinstance(item, DeferredSpan):
-        return weigh_attributes(item.raw) + weigh_call(item.completion)
+        return weigh_call(item.completion, item.raw)
     if isinstance(item, PendingEvent):
         return weigh(item.attributes) + weigh(item.body) + weigh(item.event)
     if isinstance(item, CompletedSpan):

@@ -6,12 +6,11 @@ sampling and nothing leaves unfinished.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from opentelemetry.sdk.trace import ReadableSpan
 
 from agentops import semconv
-from agentops.events import LLMEvent
+from agentops.events import Event, LLMEvent
 from agentops.pricing import Prices
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import TelemetryConfig
@@ -23,7 +22,6 @@ from agentops.telemetry.metrics import Metrics
 from agentops.telemetry.pending import CompletedSpan, PendingEvent
 from agentops.telemetry.processors import Finisher, Pricer, stamp_weight
 from agentops.telemetry.recording import (
-    REPEATED,
     call_event_record,
     completed_event_record,
     event_record,
@@ -127,15 +125,13 @@ class Preparation:
     def complete(self, items: Sequence[object]) -> None:
         """Read requests and answers of the calls among these items, so that they are ready when asked for."""
         for item in items:
-            if isinstance(item, DeferredSpan) and item.completion is not None:
-                completion = take_completion(item)
-                if completion is not None:
-                    item.completion = partial(_itself, completion)
+            if isinstance(item, DeferredSpan):
+                item.completion = take_completion(item)
 
     def __call__(self, item: object) -> list[Record]:
         """Return the records of one item, and of others that waited for it; often none or one."""
         if isinstance(item, DeferredSpan):
-            return self._span(item, None if item.completion is None else take_completion(item))
+            return self._span(item, take_completion(item))
         if isinstance(item, PendingEvent):
             if item.event is not None:
                 self.totals.add_to_session(item.ambient.get(semconv.SESSION_ID), (item.event,))
@@ -178,37 +174,56 @@ class Preparation:
             return []
         content = self._content_for_events(record) if events or is_call else {}
         is_plain = decision is None and not record.trace_state and self._writer.takes(record)
-        is_written = is_plain and not self._wanted.span_records
-        is_whole = not is_written or self._wanted.event_records
-        made: list[EventRecord] = []
+        made = self._events_of(events, record, content)
+        if is_plain and not self._wanted.span_records:
+            return self._written(record, made, content if is_call else None)
         if is_call:
             keeps = self._wanted.events
-            made.append(call_event_record(record, content, keeps_event=keeps, is_whole=is_whole))
-        for event in events:
-            if isinstance(event, LLMEvent) and event.cost is None:
-                cost = record.attributes.get(semconv.AGENTOPS_COST_USD)
-                event.cost = cost if isinstance(cost, float) else None
-            keeps = self._wanted.events
-            made.append(completed_event_record(event, record, content, keeps_event=keeps))
-        if is_written:
-            return self._written(record, made, is_call=is_call)
+            made.insert(0, call_event_record(record, content, keeps_event=keeps))
         records: list[Record] = [record, *made]
         if decision is not None:
             records.reverse()  # the end of a session's first span closes it: its events go before
         return self._pass(records, decision, record.trace_state)
 
+    def _events_of(
+        self, events: Sequence[Event], record: SpanRecord, content: Mapping[str, AnyValue]
+    ) -> list[EventRecord]:
+        """Return the records of the events of a completion."""
+        made = []
+        keeps = self._wanted.events
+        for event in events:
+            if isinstance(event, LLMEvent) and event.cost is None:
+                cost = record.attributes.get(semconv.AGENTOPS_COST_USD)
+                event.cost = cost if isinstance(cost, float) else None
+            made.append(completed_event_record(event, record, content, keeps_event=keeps))
+        return made
+
     def _written(
-        self, record: SpanRecord, events: list[EventRecord], *, is_call: bool
+        self,
+        record: SpanRecord,
+        events: list[EventRecord],
+        call_content: Mapping[str, AnyValue] | None,
     ) -> list[Record]:
-        """Finish and encode a span whose bytes are all that is needed, and its events; a call's own is the first."""
+        """Finish and encode a span whose bytes are all that is needed, and its events.
+
+        Args:
+            record: The span.
+            events: Of its completion.
+            call_content: What of the span's content goes on the event of the model call that it is; ``None``: it is none.
+        """
+        wanted = self._wanted
+        is_short = not (call_content or wanted.event_records) and self._writer.writes_calls
+        if call_content is not None and not is_short:
+            call_event = call_event_record(record, call_content, keeps_event=wanted.events)
+            events.insert(0, call_event)
         repeated = self._writer.span(record)
         for event in events:
-            if self._wanted.event_records:
+            if wanted.event_records:
                 self._finish(event)
-            elif is_call and event is events[0]:
-                self._writer.event(event, repeated, REPEATED)
             else:
                 self._writer.event(event)
+        if call_content is not None and is_short:
+            events.insert(0, self._writer.call_event(record, repeated))
         return [record, *events]
 
     def _content_for_events(self, record: SpanRecord) -> dict[str, AnyValue]:
@@ -241,7 +256,3 @@ class Preparation:
         for each in passed:
             stamp_weight(each, decision.weight)
         return passed
-
-
-def _itself(completion: Completion) -> Completion:
-    return completion

@@ -245,7 +245,7 @@ class Finisher:
         return self._text(value) if is_text else value  # type: ignore[arg-type] # narrowed above
 
     def _text(self, text: str) -> str:
-        if len(text) < self._masks.length_min and text.isascii():
+        if len(text) <= self.short_max and text.isascii() and not self._masks.may_change(text):
             return text
         return str(self._cleaner.clean(text))
 

@@ -32,7 +32,12 @@ from agentops.telemetry.records import (
 from agentops.telemetry.spans import IS_REMOTE, IS_REMOTE_KNOWN, DeferredSpan, link_record
 
 __all__ = [
+    "EVENT_DURATION",
+    "EVENT_END",
+    "EVENT_START",
     "REPEATED",
+    "call_event_frame",
+    "call_event_id",
     "call_event_record",
     "completed_event_record",
     "copied_attributes",
@@ -56,9 +61,11 @@ _SEVERITY_ERROR: Final = 17
 
 def take_completion(span: ReadableSpan) -> Completion | None:
     """Call a span's completion, once; ``None`` if it has none or it failed."""
-    if not isinstance(span, DeferredSpan) or span.completion is None:
+    if not isinstance(span, DeferredSpan):
         return None
     complete, span.completion = span.completion, None
+    if complete is None or isinstance(complete, Completion):
+        return complete
     with guarded("completing a span"):
         return complete()
     return None
@@ -166,11 +173,7 @@ def event_record(pending: PendingEvent, *, keeps_event: bool = True) -> EventRec
 
 
 def call_event_record(
-    span: SpanRecord,
-    content: Mapping[str, AnyValue],
-    *,
-    keeps_event: bool,
-    is_whole: bool = True,
+    span: SpanRecord, content: Mapping[str, AnyValue], *, keeps_event: bool
 ) -> EventRecord:
     """Return the record of the AgentOps event that a model call is: it repeats what the span tells.
 
@@ -178,33 +181,33 @@ def call_event_record(
         span: The record of the call, its values not yet cleaned.
         content: What of the span's content goes on the event too.
         keeps_event: Whether a destination wants the AgentOps event itself, and not only its attributes.
-        is_whole: Whether the record has the attributes of its span that it repeats (:data:`REPEATED`); ``False``: who
-            encodes both adds them.
     """
     given = span.attributes
-    attributes: dict[str, AnyValue] = {}
-    if is_whole:
-        attributes = {name: value for name in REPEATED if (value := given.get(name)) is not None}
-    attributes[semconv.AGENTOPS_EVENT_ID] = _event_id(span)
+    attributes = {name: value for name in REPEATED if (value := given.get(name)) is not None}
+    attributes[semconv.AGENTOPS_EVENT_ID] = call_event_id(span)
     attributes[semconv.AGENTOPS_EVENT_TYPE] = EventType.LLM.value
-    attributes[_EVENT_START] = iso_from_ns(span.start_ns)
-    attributes[_EVENT_END] = iso_from_ns(span.end_ns)
-    attributes[_EVENT_DURATION] = round((span.end_ns - span.start_ns) / 1e9, 6)
+    attributes[EVENT_START] = iso_from_ns(span.start_ns)
+    attributes[EVENT_END] = iso_from_ns(span.end_ns)
+    attributes[EVENT_DURATION] = round((span.end_ns - span.start_ns) / 1e9, 6)
     if given.get(semconv.GEN_AI_RESPONSE_MODEL) is None:
         model = given.get(semconv.GEN_AI_REQUEST_MODEL)
         if model is not None:
             attributes[semconv.GEN_AI_RESPONSE_MODEL] = model
-    event = _call_event(span, attributes) if keeps_event else None
-    if content:
-        attributes.update(content)
+    record = call_event_frame(span)
+    record.attributes = attributes
+    record.event = _call_event(span, attributes) if keeps_event else None
+    attributes.update(content)
+    return record
+
+
+def call_event_frame(span: SpanRecord) -> EventRecord:
+    """Return the record of the event of a model call but for its attributes."""
     return EventRecord(
-        name=semconv.EVENT_AGENTOPS_LLM,
-        time_ns=span.end_ns,
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        flags=span.flags & 0xFF,
-        attributes=attributes,
-        event=event,
+        semconv.EVENT_AGENTOPS_LLM,
+        span.end_ns,
+        span.trace_id,
+        span.span_id,
+        span.flags & 0xFF,
         resource=span.resource,
         scope=_SCOPE,
         session_id=span.session_id,
@@ -215,8 +218,8 @@ def _call_event(span: SpanRecord, told: Mapping[str, Any]) -> LLMEvent:
     """Return the AgentOps event of a model call, without content: that rides on the span."""
     return LLMEvent(
         id=UUID(told[semconv.AGENTOPS_EVENT_ID]),
-        init_timestamp=told[_EVENT_START],
-        end_timestamp=told[_EVENT_END],
+        init_timestamp=told[EVENT_START],
+        end_timestamp=told[EVENT_END],
         session_id=span.session_id or None,
         trace_id=f"{span.trace_id:032x}",
         span_id=f"{span.span_id:016x}",
@@ -227,10 +230,13 @@ def _call_event(span: SpanRecord, told: Mapping[str, Any]) -> LLMEvent:
     )
 
 
-def _event_id(span: SpanRecord) -> str:
+def call_event_id(span: SpanRecord) -> str:
     """Return the id of a call's event: a UUID made of the random ids of its span."""
-    bits = f"{span.trace_id >> 64:016x}{span.span_id:016x}"
-    return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}"
+    high, low = span.trace_id >> 64, span.span_id
+    return (
+        f"{high >> 32:08x}-{high >> 16 & 0xFFFF:04x}-4{high & 0xFFF:03x}"
+        f"-a{low >> 48 & 0xFFF:03x}-{low & 0xFFFF_FFFF_FFFF:012x}"
+    )
 
 
 def _without_content(name: str, value: object) -> object:
@@ -261,7 +267,7 @@ def event_attributes(event: Event, is_full: bool) -> dict[str, AnyValue]:
         attributes[semconv.AGENTOPS_AGENT_ID] = str(event.agent_id)
     seconds = _seconds_between(event.init_timestamp, event.end_timestamp)
     if seconds is not None:
-        attributes[_EVENT_DURATION] = seconds
+        attributes[EVENT_DURATION] = seconds
     trigger = getattr(event, "trigger_event", None)
     if isinstance(trigger, Event):
         attributes["agentops.event.trigger_id"] = str(trigger.id)
@@ -278,12 +284,18 @@ def _told_by(kind: type[Event]) -> tuple[list[tuple[str, str]], list[tuple[str, 
     ]
 
 
-_EVENT_START: Final = "agentops.event.start"
-_EVENT_END: Final = "agentops.event.end"
-_EVENT_DURATION: Final = "agentops.event.duration_s"
+EVENT_START: Final = "agentops.event.start"
+"""When what the event tells of began: ISO 8601 in UTC."""
+
+EVENT_END: Final = "agentops.event.end"
+"""When it was over."""
+
+EVENT_DURATION: Final = "agentops.event.duration_s"
+"""Seconds between the two."""
+
 _PLAIN_FIELDS: Final = {
-    "init_timestamp": _EVENT_START,
-    "end_timestamp": _EVENT_END,
+    "init_timestamp": EVENT_START,
+    "end_timestamp": EVENT_END,
     "action_type": "agentops.action.type",
     "name": semconv.GEN_AI_TOOL_NAME,
     "model": semconv.GEN_AI_RESPONSE_MODEL,

@@ -50,18 +50,22 @@ def _weigh_words(value: Sequence[object]) -> int | None:
     return _SMALL * (len(value) + 1) + sum(map(len, value))  # type: ignore[arg-type]  # texts
 
 
-def weigh_call(complete: object) -> int:
-    """Return about how much a completion holds: request and answer of the call that its method belongs to.
+def weigh_call(complete: object, attributes: Mapping[str, object]) -> int:
+    """Return about how much a span holds: its attributes, and request and answer of the call that it is.
 
-    A call that knows what it holds tells it by ``weight_bytes()``; others are walked through.
+    Args:
+        complete: Its completion: a method of the call. A call that knows what it holds tells it by
+            ``weight_bytes()``, and has given the span nothing besides; others are walked through.
+        attributes: Of the span.
     """
     if type(complete) is not MethodType:  # a function; what it closes over is not looked at
-        return _SMALL
+        return _SMALL + weigh_attributes(attributes)
     owner = complete.__self__
     told = getattr(owner, "weight_bytes", None)
     if told is not None and (weight := told()) is not None:
-        return int(weight)
-    return sum(weigh(getattr(owner, name, None)) for name in _HELD)
+        return int(weight) + _SMALL * len(attributes)
+    held = sum(weigh(getattr(owner, name, None)) for name in _HELD)
+    return held + weigh_attributes(attributes)
 
 
 def _weigh(value: object, depth: int, looks: list[int]) -> int:

@@ -9,11 +9,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from agentops import semconv
+from agentops.clock import iso_from_ns
+from agentops.events import EventType
 from agentops.telemetry import protobuf
 from agentops.telemetry.config import ContentMode, LimitsConfig
 from agentops.telemetry.content import is_content, reduced_value
 from agentops.telemetry.masking import Masks
 from agentops.telemetry.processors import ATTRIBUTE_KEY_MAX, Finisher
+from agentops.telemetry.recording import (
+    EVENT_DURATION,
+    EVENT_END,
+    EVENT_START,
+    REPEATED,
+    call_event_frame,
+    call_event_id,
+)
 from agentops.telemetry.records import AnyValue, EventRecord, SpanRecord
 
 __all__ = ["Pairs", "Repeated", "Writer"]
@@ -119,6 +129,9 @@ class Writer:
         limits: Bounds of values and of their number.
         mode: How much content stays.
         masks: Hide what must not leave; see every text.
+
+    Attributes:
+        writes_calls: Whether :meth:`call_event` may be used.
     """
 
     def __init__(self, limits: LimitsConfig, mode: ContentMode, masks: Masks) -> None:
@@ -128,6 +141,8 @@ class Writer:
         self._masks = masks
         self._short_max = self._finish.short_max
         self._keys: dict[str, _Key] = {}
+        # Ids and times hold no key of a provider; a mask of the program may change any text, short ones too.
+        self.writes_calls = masks.length_min > 0 and limits.attributes_max >= 2 * _ATTRIBUTES_MAX
 
     def takes(self, record: SpanRecord) -> bool:
         """Whether a record has no more attributes than may be kept; others take the long way."""
@@ -147,44 +162,60 @@ class Writer:
         record.encoded = protobuf.span(record, _fields(_SPAN_TAG, pairs))
         return Repeated(given, pairs)
 
-    def event(
-        self, record: EventRecord, repeated: Repeated | None = None, names: Sequence[str] = ()
-    ) -> None:
-        """Finish and encode an event.
-
-        Args:
-            record: The event.
-            repeated: Attributes of the span it belongs to.
-            names: Those of them that it has besides its own.
-        """
-        pairs: Pairs = {}
+    def event(self, record: EventRecord) -> None:
+        """Finish and encode an event."""
         given = record.attributes
-        is_flood = len(given) + _ATTRIBUTES_MAX > self._limits.attributes_max
-        if repeated is not None:
-            given = {}
-            for name in names:
-                value = repeated.given.get(name)
-                # What is nested looks different on a span and on an event.
-                if type(value) in _SCALARS and name in repeated.pairs and not is_flood:
-                    pairs[name] = repeated.pairs[name]
-                elif value is not None:
-                    given[name] = value
-            given.update(record.attributes)
-            record.attributes = given
-        if is_flood:
+        if len(given) + _ATTRIBUTES_MAX > self._limits.attributes_max:
             self._finish(record)
             return
         cut: list[str] = []
-        found = self._pairs(given, cut, is_span=False)
-        if len(found) < len(given):
-            record.dropped_attributes += len(given) - len(found) - self._finish.silent(given)
-        pairs.update(found)
+        pairs = self._pairs(given, cut, is_span=False)
+        if len(pairs) < len(given):
+            record.dropped_attributes += len(given) - len(pairs) - self._finish.silent(given)
         if cut:
             _mark(cut, pairs)
         if record.body is not None:
             record.body = self._finish.body(record.body)
         record.attributes, record.event = {}, None
         record.encoded = protobuf.event(record, _fields(_EVENT_TAG, pairs))
+
+    def call_event(self, span: SpanRecord, repeated: Repeated) -> EventRecord:
+        """Return the event of a model call, encoded, where :attr:`writes_calls` allows it.
+
+        It is that of :func:`~agentops.telemetry.recording.call_event_record`, but what it repeats is not written again.
+
+        Args:
+            span: The call.
+            repeated: What :meth:`span` returned for it.
+        """
+        given, written = repeated
+        pairs = []
+        nested: dict[str, AnyValue] = {}
+        for name in REPEATED:
+            pair = written.get(name)
+            if pair is not None:
+                if type(given[name]) in _SCALARS:
+                    pairs.append(pair)
+                else:  # what is nested looks different on a span and on an event
+                    nested[name] = given[name]
+        if given.get(semconv.GEN_AI_RESPONSE_MODEL) is None:
+            nested[semconv.GEN_AI_RESPONSE_MODEL] = given.get(semconv.GEN_AI_REQUEST_MODEL)
+        cut: list[str] = []
+        more = self._pairs(nested, cut, is_span=False)
+        if cut:
+            _mark(cut, more)
+        started, ended = span.start_ns, span.end_ns
+        pairs += (
+            *more.values(),
+            _EVENT_ID.with_text(call_event_id(span).encode()),
+            _CALL_TYPE,
+            _EVENT_START.with_text(iso_from_ns(started).encode()),
+            _EVENT_END.with_text(iso_from_ns(ended).encode()),
+            _EVENT_DURATION.with_value(protobuf.any_value(round((ended - started) / 1e9, 6))),
+        )
+        record = call_event_frame(span)
+        record.encoded = protobuf.event(record, _EVENT_TAG + _EVENT_TAG.join(pairs))
+        return record
 
     def _error_type(self, given: Mapping[str, AnyValue]) -> AnyValue:
         """Return the finished type of an error where it is all that may be told of it."""
@@ -283,6 +314,15 @@ class Writer:
         if type(cleaned) is str:
             return known.with_text(protobuf.clean_text(cleaned))
         return known.with_value(protobuf.any_value(cleaned))
+
+
+_EVENT_ID: Final = _Key(semconv.AGENTOPS_EVENT_ID, is_reduced=False)
+_EVENT_START: Final = _Key(EVENT_START, is_reduced=False)
+_EVENT_END: Final = _Key(EVENT_END, is_reduced=False)
+_EVENT_DURATION: Final = _Key(EVENT_DURATION, is_reduced=False)
+_CALL_TYPE: Final = _Key(semconv.AGENTOPS_EVENT_TYPE, is_reduced=False).with_text(
+    EventType.LLM.value.encode()
+)
 
 
 def _mark(cut: list[str], pairs: Pairs) -> None:

@@ -8,7 +8,6 @@ responses, retries, requests by path, platform clients, methods that were bound 
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import cast
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall
@@ -88,11 +87,10 @@ class StainlessInstrumentation(ProviderInstrumentation):
 
     def read_exchange(self, kwargs: Mapping[str, object]) -> HttpExchange | None:
         """Return what ``_process_response`` was given, or ``None`` when that cannot be told."""
-        response = kwargs.get("response")
-        if response is None:
+        answer: HttpResponse | None = kwargs.get("response")  # type: ignore[assignment] # what the SDK passes
+        if answer is None:
             return None
-        answer = cast("HttpResponse", response)
-        request = getattr(response, "request", None)
+        request = getattr(answer, "request", None)
         retries = kwargs.get("retries_taken")
         return HttpExchange(
             status=answer.status_code,

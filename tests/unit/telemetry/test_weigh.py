@@ -42,8 +42,8 @@ def test_a_call_weighs_its_request_and_its_answer():
         def complete(self):
             raise AssertionError("it is not called")
 
-    assert 1.9 * MEGABYTE < weigh_call(Call().complete) < 2.1 * MEGABYTE
-    assert weigh_call(None) < 1000
+    assert 1.9 * MEGABYTE < weigh_call(Call().complete, {}) < 2.1 * MEGABYTE
+    assert weigh_call(None, {}) < 1000
 
 
 def test_hostile_values_are_not_asked():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from opentelemetry.context import Context
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import ScopeLogs
 from support.records import event, span
 
 from agentops.events import ErrorEvent, LLMEvent, ToolEvent
@@ -18,6 +19,7 @@ from agentops.telemetry.exporters.base import DELIVERED, Exporter
 from agentops.telemetry.manager import TelemetryManager
 from agentops.telemetry.masking import Masks
 from agentops.telemetry.processors import Finisher
+from agentops.telemetry.recording import REPEATED, call_event_record
 from agentops.telemetry.records import LinkRecord, SpanEventRecord
 from agentops.telemetry.writing import Writer
 
@@ -130,6 +132,43 @@ def test_a_written_event_is_the_finished_event_encoded(limits, mode, masks, reco
         writer.event(record)
 
         assert protobuf.event(expected) == (record.encoded or protobuf.event(record))
+
+
+told = st.dictionaries(
+    st.sampled_from(REPEATED), st.one_of(texts, st.integers(), st.lists(texts), nested)
+)
+calls = st.builds(
+    span,
+    st.just(1),
+    attributes=told,
+    start_ns=st.integers(0, 2**62),
+    end_ns=st.integers(0, 2**62),
+    trace_id=st.integers(1, 2**128 - 1),
+    span_id=st.integers(1, 2**64 - 1),
+)
+
+
+def as_told(encoded):
+    """Return what a log record says, whatever the order of its attributes."""
+    (record,) = ScopeLogs.FromString(encoded).log_records
+    found = {each.key: each.value.SerializeToString() for each in record.attributes}
+    assert len(found) == len(record.attributes)
+    del record.attributes[:]
+    return record.SerializeToString(), found
+
+
+@settled
+@given(st.sampled_from(LIMITS), st.sampled_from(["full", "metadata", "none"]), calls)
+def test_a_written_event_of_a_call_is_the_finished_event_encoded(limits, mode, call):
+    finish, writer = pair_of(limits, mode, [])
+    if not (writer.writes_calls and writer.takes(call)):
+        return
+    expected = call_event_record(call, {}, keeps_event=False)
+    finish(expected)
+
+    record = writer.call_event(call, writer.span(call))
+
+    assert as_told(protobuf.event(expected)) == as_told(record.encoded)
 
 
 class Keeping(Exporter):

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from agentops.instrumentation.providers.fields import Json, json_value
 
@@ -37,7 +36,7 @@ class ClientRequest:
         return cls(
             method=str(getattr(options, "method", "")).lower(),
             path=str(getattr(options, "url", "")),
-            body=cast("Json", body) if isinstance(body, Mapping) else _NOTHING,
+            body=body if type(body) is dict or isinstance(body, Mapping) else _NOTHING,
             is_stream=is_stream,
         )
 
