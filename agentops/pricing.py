@@ -54,9 +54,11 @@ def is_stand_in(
         told: The span's attributes.
         priced_hosts: Patterns of hosts that are relays all the same.
     """
-    if not isinstance(address, str) or not address or any(name in told for name in _PROOFS):
+    if not isinstance(address, str) or not address or not _is_own(address):
         return False
-    return _is_own(address) and not any(fnmatchcase(address, each) for each in priced_hosts)
+    if any(name in told for name in _PROOFS):
+        return False
+    return not any(fnmatchcase(address, each) for each in priced_hosts)
 
 
 @lru_cache(maxsize=256)

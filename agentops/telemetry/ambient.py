@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from opentelemetry.context import Context, create_key, get_current, set_value
-from opentelemetry.trace import Span, get_current_span
+from opentelemetry.trace import Span, get_current_span, set_span_in_context
 
 from agentops.telemetry.records import AnyValue
 
@@ -22,6 +22,7 @@ __all__ = [
     "leave_ended",
     "sampling_is_deferred",
     "sampling_is_denied",
+    "session_alone",
     "set_ambient",
 ]
 
@@ -103,6 +104,14 @@ def get_ambient(context: Context | None = None) -> Mapping[str, AnyValue]:
     """
     riding = _riding(context)
     return _NOTHING if riding is None else riding.attributes()
+
+
+def session_alone(context: Context) -> Context:
+    """Return a context with nothing of ``context`` but its span and the attributes that ride in it."""
+    riding = _riding(context)
+    return set_span_in_context(
+        get_current_span(context), Context({} if riding is None else {_KEY: riding})
+    )
 
 
 def leave_ended(context: Context) -> Context:

@@ -30,7 +30,7 @@ from agentops.forking import in_children
 from agentops.guard import guarded
 from agentops.pricetable import PriceTable
 from agentops.pricing import Prices, provider_id_of
-from agentops.telemetry.ambient import get_ambient, leave_ended, set_ambient
+from agentops.telemetry.ambient import get_ambient, leave_ended, session_alone, set_ambient
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import ContentMode, ExporterConfig, TelemetryConfig
 from agentops.telemetry.content import narrow
@@ -112,6 +112,7 @@ class TelemetryManager:
         self.content_mode: ContentMode = self.config.content
         self.priced_hosts = self.config.priced_hosts
         self.default_context: Context | None = None
+        self._default_alone: tuple[Context | None, Context] = (None, Context())
         self.on_default_use: Callable[[], None] | None = None
         self._is_on = not self.config.disabled
         self._ids = OwnIds()
@@ -306,6 +307,11 @@ class TelemetryManager:
         default = self.default_context
         if default is None:
             return context
+        if not context and self.on_default_use is None:  # as nearly everywhere
+            alone = self._default_alone
+            if alone[0] is not default:
+                alone = self._default_alone = (default, session_alone(default))
+            return alone[1]
         ambient, rides = get_ambient(context), get_ambient(default)
         is_elsewhere = semconv.SESSION_ID in ambient
         if is_elsewhere and self.on_default_use is None:

@@ -41,6 +41,7 @@ __all__ = [
     "call_event_record",
     "completed_event_record",
     "copied_attributes",
+    "duration_s",
     "event_record",
     "span_record",
     "take_completion",
@@ -188,7 +189,7 @@ def call_event_record(
     attributes[semconv.AGENTOPS_EVENT_TYPE] = EventType.LLM.value
     attributes[EVENT_START] = iso_from_ns(span.start_ns)
     attributes[EVENT_END] = iso_from_ns(span.end_ns)
-    attributes[EVENT_DURATION] = round((span.end_ns - span.start_ns) / 1e9, 6)
+    attributes[EVENT_DURATION] = duration_s(span)
     if given.get(semconv.GEN_AI_RESPONSE_MODEL) is None:
         model = given.get(semconv.GEN_AI_REQUEST_MODEL)
         if model is not None:
@@ -214,6 +215,11 @@ def call_event_frame(span: SpanRecord) -> EventRecord:
     )
 
 
+def duration_s(span: SpanRecord) -> float:
+    """Return how long a span took, in seconds to the microsecond."""
+    return (span.end_ns - span.start_ns + 500) // 1000 / 1e6
+
+
 def _call_event(span: SpanRecord, told: Mapping[str, Any]) -> LLMEvent:
     """Return the AgentOps event of a model call, without content: that rides on the span."""
     return LLMEvent(
@@ -232,11 +238,8 @@ def _call_event(span: SpanRecord, told: Mapping[str, Any]) -> LLMEvent:
 
 def call_event_id(span: SpanRecord) -> str:
     """Return the id of a call's event: a UUID made of the random ids of its span."""
-    high, low = span.trace_id >> 64, span.span_id
-    return (
-        f"{high >> 32:08x}-{high >> 16 & 0xFFFF:04x}-4{high & 0xFFF:03x}"
-        f"-a{low >> 48 & 0xFFF:03x}-{low & 0xFFFF_FFFF_FFFF:012x}"
-    )
+    bits = ((span.trace_id >> 64 << 64) + span.span_id).to_bytes(16, "big").hex()
+    return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}"
 
 
 def _without_content(name: str, value: object) -> object:

@@ -288,14 +288,15 @@ class DeferredSpan(Span):
         context, parent, scope = self._context, self._parent, self._instrumentation_scope
         assert context is not None
         assert scope is not None
-        flags = int(context.trace_flags) & 0xFF | IS_REMOTE_KNOWN
+        trace_id, span_id, _, trace_flags, trace_state, _ = context  # its properties are calls
+        flags = int(trace_flags) & 0xFF | IS_REMOTE_KNOWN
         if parent is not None and parent.is_remote:
             flags |= IS_REMOTE
         started = self._started_ns
         record = SpanRecord(
             self._name,
-            context.trace_id,
-            context.span_id,
+            trace_id,
+            span_id,
             0 if parent is None else parent.span_id,
             started,
             max(self._end_time or started, started),
@@ -307,8 +308,8 @@ class DeferredSpan(Span):
             dropped_attributes=self.raw.dropped,
             dropped_events=self._dropped_events,
         )
-        if context.trace_state:
-            record.trace_state = context.trace_state.to_header()
+        if trace_state:
+            record.trace_state = trace_state.to_header()
         if self._status is not _UNSET:
             record.status_code = self._status.status_code.value
             record.status_message = self._status.description or ""

@@ -107,19 +107,18 @@ class PlainJson:
             ValueError: it goes beyond a limit.
         """
         kind = type(value)
-        if kind is dict or kind is list:
-            if depth == 0 or len(out) + len(value) > self._limits.nodes_max:  # type: ignore[arg-type] # a list or dict
-                raise ValueError("too deep or too many")
-            if kind is dict:
-                self._dict(value, depth - 1, out)  # type: ignore[arg-type] # a dict
-            else:
-                self._list(value, depth - 1, out)  # type: ignore[arg-type] # a list
+        if kind is dict:
+            self._dict(value, depth, out)  # type: ignore[arg-type] # a dict
+        elif kind is list:
+            self._list(value, depth, out)  # type: ignore[arg-type] # a list
         elif kind is str:
             out.append(self._text(value))  # type: ignore[arg-type] # a str
         else:
             out.append(_scalar(value))
 
     def _dict(self, value: dict[object, object], depth: int, out: list[str]) -> None:
+        if depth == 0 or len(out) + len(value) > self._limits.nodes_max:
+            raise ValueError("too deep or too many")
         keys = self._keys
         before = "{"
         for key, each in value.items():
@@ -129,15 +128,20 @@ class PlainJson:
                 out.append(f"{before}{name}{text}")
             else:
                 out.append(before + name)
-                self._walk(each, depth, out)
+                self._walk(each, depth - 1, out)
             before = ","
         out.append("}" if before == "," else "{}")
 
     def _list(self, value: list[object], depth: int, out: list[str]) -> None:
+        if depth == 0 or len(out) + len(value) > self._limits.nodes_max:
+            raise ValueError("too deep or too many")
         before = "["
         for each in value:
             out.append(before)
-            self._walk(each, depth, out)
+            if type(each) is dict:
+                self._dict(each, depth - 1, out)
+            else:
+                self._walk(each, depth - 1, out)
             before = ","
         out.append("]" if before == "," else "[]")
 

@@ -5,8 +5,8 @@ once: what is short, plain and harmless, as nearly all values are, becomes bytes
 come again and again are remembered. Everything else goes through the :class:`Finisher` and the encoder's long way.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from agentops import semconv
 from agentops.clock import iso_from_ns
@@ -23,6 +23,7 @@ from agentops.telemetry.recording import (
     REPEATED,
     call_event_frame,
     call_event_id,
+    duration_s,
 )
 from agentops.telemetry.records import AnyValue, EventRecord, SpanRecord
 
@@ -116,10 +117,11 @@ def _keep(kept: dict[Any, bytes], key: object, value: bytes) -> None:
 
 
 class Repeated(NamedTuple):
-    """Attributes of a span, as given and as written."""
+    """Attributes of a span, as given and as written; ``nested``: those that look different on an event."""
 
     given: Mapping[str, AnyValue]
     pairs: Pairs
+    nested: Collection[str]
 
 
 class Writer:
@@ -141,6 +143,7 @@ class Writer:
         self._masks = masks
         self._short_max = self._finish.short_max
         self._keys: dict[str, _Key] = {}
+        self._nested: list[str] = []
         # Ids and times hold no key of a provider; a mask of the program may change any text, short ones too.
         self.writes_calls = masks.length_min > 0 and limits.attributes_max >= 2 * _ATTRIBUTES_MAX
 
@@ -152,6 +155,7 @@ class Writer:
         """Finish and encode a span that :meth:`takes` allows; return its attributes for its events to repeat."""
         given = record.attributes
         cut: list[str] = []
+        self._nested = []
         pairs = self._pairs(given, cut, is_span=True)
         if len(pairs) < len(given):
             record.dropped_attributes += len(given) - len(pairs) - self._finish.silent(given)
@@ -160,7 +164,7 @@ class Writer:
         self._finish.frame(record, None if self._mode == "full" else self._error_type(given))
         record.attributes = {}
         record.encoded = protobuf.span(record, _fields(_SPAN_TAG, pairs))
-        return Repeated(given, pairs)
+        return Repeated(given, pairs, self._nested)
 
     def event(self, record: EventRecord) -> None:
         """Finish and encode an event."""
@@ -188,30 +192,23 @@ class Writer:
             span: The call.
             repeated: What :meth:`span` returned for it.
         """
-        given, written = repeated
-        pairs = []
-        nested: dict[str, AnyValue] = {}
-        for name in REPEATED:
-            pair = written.get(name)
-            if pair is not None:
-                if type(given[name]) in _SCALARS:
-                    pairs.append(pair)
-                else:  # what is nested looks different on a span and on an event
-                    nested[name] = given[name]
+        given, written, nested = repeated
+        more = {name: given[name] for name in nested if name in _REPEATED}
+        pairs = [written[name] for name in REPEATED if name in written and name not in more]
         if given.get(semconv.GEN_AI_RESPONSE_MODEL) is None:
-            nested[semconv.GEN_AI_RESPONSE_MODEL] = given.get(semconv.GEN_AI_REQUEST_MODEL)
-        cut: list[str] = []
-        more = self._pairs(nested, cut, is_span=False)
-        if cut:
-            _mark(cut, more)
-        started, ended = span.start_ns, span.end_ns
+            more[semconv.GEN_AI_RESPONSE_MODEL] = given.get(semconv.GEN_AI_REQUEST_MODEL)
+        if more:
+            cut: list[str] = []
+            found = self._pairs(more, cut, is_span=False)
+            if cut:
+                _mark(cut, found)
+            pairs += found.values()
         pairs += (
-            *more.values(),
             _EVENT_ID.with_text(call_event_id(span).encode()),
             _CALL_TYPE,
-            _EVENT_START.with_text(iso_from_ns(started).encode()),
-            _EVENT_END.with_text(iso_from_ns(ended).encode()),
-            _EVENT_DURATION.with_value(protobuf.any_value(round((ended - started) / 1e9, 6))),
+            _EVENT_START.with_text(iso_from_ns(span.start_ns).encode()),
+            _EVENT_END.with_text(iso_from_ns(span.end_ns).encode()),
+            _EVENT_DURATION.with_value(protobuf.any_value(duration_s(span))),
         )
         record = call_event_frame(span)
         record.encoded = protobuf.event(record, _EVENT_TAG + _EVENT_TAG.join(pairs))
@@ -282,8 +279,10 @@ class Writer:
             return self._reduced(known, value, cut, is_span=is_span)
         if kind is float or kind is bool or (kind is int and self._finish.is_number(value)):
             return known.with_value(protobuf.any_value(value))
-        if (kind is list or kind is tuple) and 0 < len(value) <= _WORDS_MAX:  # type: ignore[arg-type] # see left
-            return self._words(known, cast("Sequence[AnyValue]", value), cut, is_span=is_span)
+        is_list = (kind is list or kind is tuple) and 0 < len(value) <= _WORDS_MAX  # type: ignore[arg-type] # see left
+        if is_list and type(value[0]) is str:  # type: ignore[index] # see above
+            return self._words(known, value, cut, is_span=is_span)  # type: ignore[arg-type] # see above
+        self._nested.append(known.name)
         return self._whole(known, value, cut, is_span=is_span)
 
     def _reduced(
@@ -300,6 +299,7 @@ class Writer:
         """Return the pair with a short list, remembered when it holds nothing but short texts."""
         words = tuple(value) if set(map(type, value)) == {str} else ()
         if not words or not self._masks.is_steady or max(map(len, words)) > _SHORT_MAX:  # type: ignore[arg-type] # texts
+            self._nested.append(known.name)
             return self._whole(known, value, cut, is_span=is_span)
         pair = known.pairs.get(words)
         if pair is None:
@@ -316,6 +316,7 @@ class Writer:
         return known.with_value(protobuf.any_value(cleaned))
 
 
+_REPEATED: Final = frozenset(REPEATED)
 _EVENT_ID: Final = _Key(semconv.AGENTOPS_EVENT_ID, is_reduced=False)
 _EVENT_START: Final = _Key(EVENT_START, is_reduced=False)
 _EVENT_END: Final = _Key(EVENT_END, is_reduced=False)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from agentops import semconv
-from agentops.instrumentation.calls import LLMCall, Usage, merge_usage
+from agentops.instrumentation.calls import LLMCall, Usage
 from agentops.instrumentation.providers.fields import Json, code, count, mapping, text
 
 __all__ = ["LookReader", "Reader", "read_error", "read_parameters", "read_usage"]
@@ -22,7 +22,9 @@ _PARAMETERS = (
     ("previous_response_id", semconv.GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID),
     ("dimensions", semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT),
 )
-_PARAMETER_NAMES = frozenset(name for name, _ in _PARAMETERS)
+_PARAMETER_NAMES = frozenset(
+    ("stop", "n", "service_tier", "encoding_format", *(name for name, _ in _PARAMETERS))
+)
 
 
 class Reader:
@@ -76,12 +78,13 @@ def read_object(call: LLMCall, body: Json) -> None:
 
 def read_parameters(call: LLMCall, request: Json) -> None:
     """Read the parameters that endpoints share; what was not given is left out."""
+    if _PARAMETER_NAMES.isdisjoint(request):
+        return
     attributes = call.attributes
-    if not _PARAMETER_NAMES.isdisjoint(request):
-        for name, attribute in _PARAMETERS:
-            value = request.get(name)
-            if isinstance(value, (str, int, float)):
-                attributes[attribute] = value
+    for name, attribute in _PARAMETERS:
+        value = request.get(name)
+        if isinstance(value, (str, int, float)):
+            attributes[attribute] = value
     stop = request.get("stop")
     if stop:
         attributes[semconv.GEN_AI_REQUEST_STOP_SEQUENCES] = (
@@ -99,25 +102,34 @@ def read_parameters(call: LLMCall, request: Json) -> None:
 
 def read_usage(usage: Usage, told: Json) -> None:
     """Read a ``usage`` object of any endpoint; the last one that tells a count wins."""
-    if not told:
-        return
-    given = told.get
-    counts = {
-        "input_tokens": given("input_tokens", given("prompt_tokens")),
-        "output_tokens": given("output_tokens", given("completion_tokens")),
-    }
-    taken = _first(told, "input_tokens_details", "prompt_tokens_details", "input_token_details")
-    if taken:
-        _rename(taken, _TAKEN, counts)
-        _rename(mapping(taken, "cached_tokens_details"), _CACHED, counts)
-    made = _first(
-        told, "output_tokens_details", "completion_tokens_details", "output_token_details"
-    )
-    if made:
-        _rename(made, _MADE, counts)
-    merge_usage(usage, counts)
+    for name, value in told.items():
+        if _NEWER.get(name) in told:  # an endpoint that uses both names
+            continue
+        if type(value) is int:
+            _set_count(usage, _COUNTS.get(name), value)
+        elif name in _DETAILS and isinstance(value, dict):
+            _read_details(usage, value, _DETAILS[name])
 
 
+def _read_details(usage: Usage, told: Json, names: Mapping[str, str]) -> None:
+    for name, value in told.items():
+        if type(value) is int:
+            _set_count(usage, names.get(name), value)
+        elif name == "cached_tokens_details" and isinstance(value, dict):
+            _read_details(usage, value, _CACHED)
+
+
+def _set_count(usage: Usage, field: str | None, value: int) -> None:
+    if field is not None and value >= 0:
+        setattr(usage, field, value)
+
+
+_COUNTS = {
+    "input_tokens": "input_tokens",
+    "prompt_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+    "completion_tokens": "output_tokens",
+}
 _TAKEN = {
     "cached_tokens": "cache_read_input_tokens",
     "cache_write_tokens": "cache_write_input_tokens",
@@ -136,13 +148,22 @@ _MADE = {
     "image_tokens": "image_output_tokens",
     "audio_tokens": "audio_output_tokens",
 }
-
-
-def _rename(told: Json, names: Mapping[str, str], counts: dict[str, object]) -> None:
-    """Put what was told into ``counts``, under our names for it."""
-    for name, value in told.items():
-        if name in names:
-            counts[names[name]] = value
+_DETAILS = {
+    "input_tokens_details": _TAKEN,
+    "prompt_tokens_details": _TAKEN,
+    "input_token_details": _TAKEN,
+    "output_tokens_details": _MADE,
+    "completion_tokens_details": _MADE,
+    "output_token_details": _MADE,
+}
+_NEWER = {
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "prompt_tokens_details": "input_tokens_details",
+    "completion_tokens_details": "output_tokens_details",
+    "input_token_details": "input_tokens_details",
+    "output_token_details": "output_tokens_details",
+}
 
 
 def read_error(call: LLMCall, body: Json) -> None:
@@ -151,10 +172,3 @@ def read_error(call: LLMCall, body: Json) -> None:
         return
     call.error_type = call.error_type or code(error.get("code"), error.get("type")) or "error"
     call.error_message = call.error_message or text(error, "message")
-
-
-def _first(told: Json, *names: str) -> Json:
-    for name in names:
-        if name in told and (found := mapping(told, name)):
-            return found
-    return {}
