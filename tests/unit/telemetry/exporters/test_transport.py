@@ -147,7 +147,7 @@ def test_a_peer_that_vanishes_ends_at_the_deadline():
     # A listener that never accepts: the kernel completes the handshake, nobody reads.
     with socket.create_server(("127.0.0.1", 0), backlog=8) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        assert_within(lambda: {"took_s": seconds(post_in_vain, url)}, took_s=0.5 + 0.3)
+        assert_within(lambda: {"took_s": seconds(post_in_vain, url)}, took_s=0.5 + 0.5)
 
 
 @pytest.mark.parametrize("rate", [1, 5])
@@ -155,7 +155,7 @@ def test_a_head_that_drips_ends_at_the_deadline(rate):
     with Collector() as collector:
         collector.answer_always(Reply(bytes_per_s=rate, is_accepted=False))
 
-        assert_within(lambda: {"took_s": seconds(post_in_vain, collector.url)}, took_s=0.5 + 0.3)
+        assert_within(lambda: {"took_s": seconds(post_in_vain, collector.url)}, took_s=0.5 + 0.5)
 
 
 def test_nobody_there_is_told_apart():
