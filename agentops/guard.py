@@ -7,6 +7,7 @@ error fails them.
 """
 
 import logging
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from types import TracebackType
@@ -87,9 +88,15 @@ def tolerated(place: str, function: Callable[..., T], *arguments: object, otherw
     except Exception as error:
         _count(place, error, "agentops goes on although %s failed (%s)")
         return otherwise
+    except SystemExit as error:
+        # On the main thread a signal may have raised it; on a thread of ours it would end the thread.
+        if threading.current_thread() is threading.main_thread():
+            raise
+        _count(place, error, "agentops goes on although %s failed (%s)")
+        return otherwise
 
 
-def _count(place: str, error: Exception, text: str) -> None:
+def _count(place: str, error: BaseException, text: str) -> None:
     """Count a fault and log the first of each place, never with data of the host in it."""
     try:
         seen = _faults.get(place, 0)

@@ -9,6 +9,7 @@ pytestmark = pytest.mark.timeout(150)  # several programs each; a busy machine t
 
 BROKEN = {
     "mask raises": "def broken(text): raise RuntimeError('no')",
+    "mask wants the end": "def broken(text): sys.exit(9)",
     "mask returns garbage": "def broken(text): return 5",
     "mask blocks": "def broken(text): time.sleep(60); return text",
     "processor raises": """
