@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.children import status_of_child
 
 from agentops import forking
 from agentops.forking import importing
@@ -26,13 +27,15 @@ def test_a_fork_waits_until_a_thread_has_imported():
     thread.start()
     started.wait(30)
     threading.Timer(0.2, go_on.set).start()
-    child = os.fork()
-    if child == 0:
+
+    def import_too():
         with importing():
-            os._exit(0 if done else 1)
+            return bool(done)
+
+    status = status_of_child(import_too)
     thread.join()
 
-    assert 0 == os.waitpid(child, 0)[1]
+    assert 0 == status
 
 
 def test_a_fork_that_waited_in_vain_leaves_the_next_one_alone(monkeypatch):

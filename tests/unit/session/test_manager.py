@@ -1,12 +1,12 @@
 """The register knows which sessions are live and which is meant here."""
 
 import os
-import signal
 import sys
 import threading
 from uuid import uuid4
 
 import pytest
+from support.children import status_of_child
 
 import agentops
 from agentops.session.session import SessionOptions
@@ -208,13 +208,12 @@ def test_a_child_forked_while_a_thread_starts_a_session_starts_its_own(recorded)
     thread = threading.Thread(target=work)
     thread.start()
     assert begun.wait(30)
-    child = os.fork()
-    if child == 0:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(60)
+
+    def start_and_end():
         agentops.start_session("of the child").end()
-        os._exit(0)
-    status = os.waitpid(child, 0)[1]
+        return True
+
+    status = status_of_child(start_and_end)
     go_on.set()
     thread.join()
 
