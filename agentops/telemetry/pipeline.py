@@ -32,6 +32,9 @@ ITEM_OVERHEAD_BYTES = 1280
 _EXIT_MS = 1500
 _EXIT_SEND_S = 0.3  # what sending has at least after that
 _RELEASE_PAUSE_S = 1.0
+_LOOKS_MAX = (
+    16  # how often the worker looks for more after work before it sleeps, once for each item
+)
 # What is worked on exists several times over. Fewer batches of large items are quicker: each write to the disk makes the
 # worker wait for its turn again.
 _GATHER_BYTES = 4 * 1024 * 1024
@@ -289,25 +292,37 @@ class Pipeline:
         _finish_with_multiprocessing(self)
 
     def _run(self) -> None:
-        self._looked_s = _now_s()
+        looks_left = 0
         while True:
-            self._is_idle = True  # before the look at the queue: whoever submits after it rings
-            if not self._queue:
-                if not (self._tasks or self._is_flush_wanted() or self._is_closed):
-                    self._alarm.acquire(timeout=-1 if self._release is None else _RELEASE_PAUSE_S)
-                self._looked_s = _now_s()
-            self._is_idle = False
+            if not looks_left:
+                self._sleep()
             if self._is_closed:
                 return
             with guarded("working"):
                 self._do_tasks()
-                if self._queue:
+                if self._queue or looks_left:
                     self._linger()
-                if self._queue or self._is_flush_wanted() or self._release is not None:
+                self._looked_s = _now_s()
+                count = len(self._queue)
+                looks_left = min(count, _LOOKS_MAX) if count else max(0, looks_left - 1)
+                if count or self._is_flush_wanted() or self._release is not None:
                     self._work(None)
 
+    def _sleep(self) -> None:
+        """Wait until somebody rings.
+
+        To be woken in the midst of a burst is dear: the worker asks for the interpreter's lock, and each time the
+        program lets go of it for an instant, it is told in vain. So after work the worker looks by itself for a
+        while, more often after more work, before it sleeps.
+        """
+        self._is_idle = True  # before the look at the queue: whoever submits after it rings
+        if not (self._queue or self._tasks or self._is_flush_wanted() or self._is_closed):
+            self._alarm.acquire(timeout=-1 if self._release is None else _RELEASE_PAUSE_S)
+        self._looked_s = _now_s()
+        self._is_idle = False
+
     def _linger(self) -> None:
-        """Wait for company for what is in the queue; none of it came before the last look."""
+        """Wait for company for what is in the queue or soon will be; none of it came before the last look."""
         self._due_s = self._looked_s + self._linger_s
         while not (self._is_flush_wanted() or self._is_closed or self._is_batch_waiting()):
             left_s = self._due_s - _now_s()
