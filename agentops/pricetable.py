@@ -69,9 +69,8 @@ def _alone(provider_id: str) -> Any:  # noqa: ANN401
         return eval(compile(b"[" + text + b"]", _TABLE, "eval"), names)[0]
 
     try:
-        exec(
-            compile(head if opening else b"", _TABLE, "exec"), names
-        )  # what the package runs itself
+        # What the package runs itself.
+        exec(compile(head if opening else b"", _TABLE, "exec"), names)
         found = cut_out(provider_id)
         others = getattr(found, "fallback_model_providers", None) or ()
         return DataSnapshot(providers=[found, *map(cut_out, others)], from_auto_update=False)

@@ -44,9 +44,8 @@ class SessionManager:
         self._telemetry_manager = telemetry_manager
         self._link = link
         self._live: dict[Session, None] = {}  # by themselves: several may bear one id
-        self._lock = (
-            threading.RLock()
-        )  # a signal handler may start a session in the midst of a start
+        # A signal handler may start a session in the midst of a start.
+        self._lock = threading.RLock()
         self.tally = Tally()
         self._automatic: Session | None = None
         in_children(self._after_fork)

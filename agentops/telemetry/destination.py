@@ -223,9 +223,8 @@ class Destination:
         Returns:
             How many records stay behind in memory only, and how many on disk.
         """
-        self.start(
-            is_last=True
-        )  # an exporter of the program's own may take its time: not on this thread
+        # An exporter of the program's own may take its time: not on this thread.
+        self.start(is_last=True)
         thread = self._thread
         if thread is None:
             self._send_inline(deadline_s)

@@ -66,8 +66,6 @@ __all__ = ["TelemetryManager"]
 
 logger = logging.getLogger("agentops")
 _LARGE_BYTES = 64 * 1024
-
-
 _FORESEEN_MAX = 64
 
 

@@ -32,9 +32,7 @@ ITEM_OVERHEAD_BYTES = 1280
 _EXIT_MS = 1500
 _EXIT_SEND_S = 0.3  # what sending has at least after that
 _RELEASE_PAUSE_S = 1.0
-_LOOKS_MAX = (
-    16  # how often the worker looks for more after work before it sleeps, once for each item
-)
+_LOOKS_MAX = 16  # after work, before it sleeps, the worker looks for more: once for each item
 # What is worked on exists several times over. Fewer batches of large items are quicker: each write to the disk makes the
 # worker wait for its turn again.
 _GATHER_BYTES = 4 * 1024 * 1024
