@@ -477,12 +477,15 @@ def _finish_with_multiprocessing(pipeline: Pipeline) -> None:
         if util is not None and process is not None and process.parent_process() is not None:
             util.Finalize(None, pipeline.at_exit, exitpriority=-100)
     signals = sys.modules.get("celery.signals")
+    reference = weakref.ref(pipeline)  # Celery keeps what it is told for ever
     with guarded("registering with Celery"):
         if signals is not None:  # a pool of Celery tells nobody else that a worker ends
 
             def finish(**_: object) -> None:
-                with guarded("ending with a worker of Celery"):
-                    pipeline.at_exit()
+                found = reference()
+                if found is not None:
+                    with guarded("ending with a worker of Celery"):
+                        found.at_exit()
 
             name = f"agentops-{id(pipeline)}"
             signals.worker_process_shutdown.connect(finish, weak=False, dispatch_uid=name)

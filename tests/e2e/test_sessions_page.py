@@ -96,7 +96,7 @@ def test_keys_choose_and_open_a_session(seeded, visit):
 def test_drag_over_the_histogram_becomes_the_range(seeded, visit):
     page = visit(seeded).open("/sessions?range=all")
     expect(rows_of(page).first).to_be_visible()
-    page.wait_for_function("document.querySelector('.histogram svg')?.clientWidth > 100")
+    page.wait_for_function("() => document.querySelector('.histogram svg')?.clientWidth > 100")
     box = page.locator(".histogram svg").bounding_box()
 
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 10)
