@@ -32,7 +32,9 @@ ITEM_OVERHEAD_BYTES = 1280
 _EXIT_MS = 1500
 _EXIT_SEND_S = 0.3  # what sending has at least after that
 _RELEASE_PAUSE_S = 1.0
-_LOOKS_MAX = 16  # after work, before it sleeps, the worker looks for more: once for each item
+# After work, before it sleeps, the worker looks for more: once, and once more for each few items there were.
+_LOOKS_MAX = 64
+_ITEMS_A_LOOK = 4
 # What is worked on exists several times over. Fewer batches of large items are quicker: each write to the disk makes the
 # worker wait for its turn again.
 _GATHER_BYTES = 4 * 1024 * 1024
@@ -302,7 +304,9 @@ class Pipeline:
                     self._linger()
                 self._looked_s = _now_s()
                 count = len(self._queue)
-                looks_left = min(count, _LOOKS_MAX) if count else max(0, looks_left - 1)
+                looks_left = max(looks_left, 1) - 1
+                if count:
+                    looks_left = min(1 + count // _ITEMS_A_LOOK, _LOOKS_MAX)
                 if count or self._is_flush_wanted() or self._release is not None:
                     self._work(None)
 
