@@ -1,6 +1,7 @@
 """Who makes spans and events and sees them off? Telemetry floor: :class:`TelemetryManager`."""
 
 import logging
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -123,7 +124,7 @@ class TelemetryManager:
         destinations = connect(exporters, batch=self.config.batch, spool=self.config.spool)
         self.exporters = [destination.exporter for destination in destinations]
         wanted = Wanted.by(destinations)
-        self._price_table = PriceTable(lambda: self._pipeline.patience_s())
+        self._price_table = PriceTable(_patience_of(weakref.ref(self)))
         self.prices = Prices(self._price_table)
         self._preparation = Preparation(self.config, self._head, metrics, wanted, self.prices)
         self._pipeline = Pipeline(
@@ -515,6 +516,16 @@ class TelemetryManager:
                 self._metering.after_fork(self._own.resource)
                 self._metrics.renew()
             self._home.resource = self._own.resource
+
+
+def _patience_of(manager: "weakref.ref[TelemetryManager]") -> Callable[[], float]:
+    """Return how long a manager's pipeline may wait, without keeping it: meters may keep the pipeline."""
+
+    def patience_s() -> float:
+        found = manager()
+        return 0.0 if found is None else found._pipeline.patience_s()
+
+    return patience_s
 
 
 def _takes_records(exporter: ExporterConfig) -> bool:
