@@ -215,11 +215,8 @@ class InstrumentedProvider:
         if isinstance(exchange, HttpExchange):
             if not exchange.end:
                 exchange.end = end if active.is_tapped else "complete"
-            known = self.instrumentation
-            if len(exchange.sent) > _SENT_ONCE_BYTES and isinstance(
-                known, StainlessInstrumentation
-            ):
-                known.let_go(call, exchange)
+            if self._stainless is not None and len(exchange.sent) > _SENT_ONCE_BYTES:
+                self._stainless.let_go(call, exchange)
         manager = self.instrumentation.telemetry_manager
         manager.end_span(active.span, complete=active.complete, error=error)
 

@@ -1,7 +1,6 @@
 """Who makes spans and events and sees them off? Telemetry floor: :class:`TelemetryManager`."""
 
 import logging
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -124,7 +123,7 @@ class TelemetryManager:
         destinations = connect(exporters, batch=self.config.batch, spool=self.config.spool)
         self.exporters = [destination.exporter for destination in destinations]
         wanted = Wanted.by(destinations)
-        self._price_table = PriceTable(_patience_of(weakref.ref(self)))
+        self._price_table = PriceTable(lambda: self._pipeline.patience_s())
         self.prices = Prices(self._price_table)
         self._preparation = Preparation(self.config, self._head, metrics, wanted, self.prices)
         self._pipeline = Pipeline(
@@ -344,6 +343,8 @@ class TelemetryManager:
         self.span_processor.shutdown()
         report = self._pipeline.shutdown(timeout_ms)
         self._send_metrics(timeout_ms, began_ns)
+        ended = self._pipeline.stats()
+        self._metrics.watch(lambda: ended)  # a meter never lets go of those it asks
         return report
 
     def stats(self) -> Stats:
@@ -516,16 +517,6 @@ class TelemetryManager:
                 self._metering.after_fork(self._own.resource)
                 self._metrics.renew()
             self._home.resource = self._own.resource
-
-
-def _patience_of(manager: "weakref.ref[TelemetryManager]") -> Callable[[], float]:
-    """Return how long a manager's pipeline may wait, without keeping it: meters may keep the pipeline."""
-
-    def patience_s() -> float:
-        found = manager()
-        return 0.0 if found is None else found._pipeline.patience_s()
-
-    return patience_s
 
 
 def _takes_records(exporter: ExporterConfig) -> bool:

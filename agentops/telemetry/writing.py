@@ -282,7 +282,6 @@ class Writer:
         is_list = (kind is list or kind is tuple) and 0 < len(value) <= _WORDS_MAX  # type: ignore[arg-type] # see left
         if is_list and type(value[0]) is str:  # type: ignore[index] # see above
             return self._words(known, value, cut, is_span=is_span)  # type: ignore[arg-type] # see above
-        self._nested.append(known.name)
         return self._whole(known, value, cut, is_span=is_span)
 
     def _reduced(
@@ -299,7 +298,6 @@ class Writer:
         """Return the pair with a short list, remembered when it holds nothing but short texts."""
         words = tuple(value) if set(map(type, value)) == {str} else ()
         if not words or not self._masks.is_steady or max(map(len, words)) > _SHORT_MAX:  # type: ignore[arg-type] # texts
-            self._nested.append(known.name)
             return self._whole(known, value, cut, is_span=is_span)
         pair = known.pairs.get(words)
         if pair is None:
@@ -310,6 +308,8 @@ class Writer:
         return pair
 
     def _whole(self, known: _Key, value: AnyValue, cut: list[str], *, is_span: bool) -> bytes:
+        if is_span and type(value) is not str:
+            self._nested.append(known.name)
         cleaned = self._finish.value(known.name, value, cut, is_span=is_span)
         if type(cleaned) is str:
             return known.with_text(protobuf.clean_text(cleaned))

@@ -1,5 +1,7 @@
 """A real Celery worker on the in-memory broker: a task runs in the trace and session of whoever sent it."""
 
+import logging
+
 import pytest
 from support.waiting import eventually
 
@@ -53,8 +55,11 @@ def app():
         where.delay()
         return here()
 
+    level = logging.root.level  # to which Celery gives a level of its own
     with start_worker(app, perform_ping_check=False, pool="solo", shutdown_timeout=30):
+        logging.root.setLevel(level)
         yield app
+    logging.root.setLevel(level)
 
 
 @pytest.fixture

@@ -116,15 +116,19 @@ def test_nothing_is_kept_for_a_provider_that_the_program_has_shut_down(foreign):
 
 
 def test_a_provider_of_the_program_keeps_nothing_of_a_manager_that_was_shut_down(foreign):
-    importlib.import_module("celery.signals")  # to which the manager listens where it is loaded
+    # Where these are loaded, they are told of the pipeline, and never forget what they were told.
+    importlib.import_module("celery.signals")
+    importlib.import_module("opentelemetry.sdk.metrics")
     manager = make_manager(provider="attach")
     one_call(manager)
+    assert manager.flush(30_000)
     manager.shutdown()
-    kept = weakref.ref(manager)
+    kept, pipeline = weakref.ref(manager), weakref.ref(manager._pipeline)
     del manager
 
     # A thread of the manager's may still be on its way out.
     eventually(lambda: gc.collect() >= 0 and kept() is None)
+    eventually(lambda: gc.collect() >= 0 and pipeline() is None)
     assert foreign[0].force_flush()
 
 

@@ -260,3 +260,6 @@ def test_what_is_remembered_is_bounded():
 
     assert len(writer._keys) <= 1024
     assert len(writer._keys["id"].pairs) <= 64
+    for number in range(100):
+        writer.event(event(number, attributes={"params": {"x": number}, "mixed": ["a", 1]}))
+    assert writer._nested == []
