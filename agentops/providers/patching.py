@@ -3,13 +3,19 @@
 A patch sits on the class or module that holds the function. Taking it off restores what was there
 before, the very same object; where somebody else has wrapped ours since, ours stays and becomes
 transparent. A vendor that is not imported yet is waited for.
+
+In place of a method stands another plain method: it is what any look at it expects, and the quickest to
+call. What is called in any other way (static and class methods, functions of modules, generators,
+wrappers of others) gets a proxy of wrapt's.
 """
 
 import importlib
 import sys
 from collections.abc import Callable, Mapping
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from functools import partial, update_wrapper
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from types import FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
 import wrapt
 
@@ -83,7 +89,12 @@ class Patch:
         self._holder = holder
         self._before = vars(holder).get(name, _MISSING)
         raw = _raw(holder, name)
-        self._ours = self._property(raw) if isinstance(raw, property) else _Wrapped(raw, self._run)
+        if isinstance(raw, property):
+            self._ours = self._property(raw)
+        elif isinstance(holder, type) and _is_plain(raw):
+            self._ours = self._method(raw)
+        else:
+            self._ours = _Wrapped(raw, self._run)
         setattr(holder, name, self._ours)
         self.is_active = True
         return True
@@ -146,6 +157,37 @@ class Patch:
 
         return property(read, original.fset, original.fdel, original.__doc__)
 
+    def _method(self, original: FunctionType) -> Function:
+        """Return a plain method around ``original``; a coroutine function around a coroutine function."""
+        patch = self
+        function: Callable[..., Any] = original
+        wrapper: Callable[..., Any] = self._wrapper
+
+        def method(self: object, /, *args: object, **kwargs: object) -> object:
+            try:
+                if not patch.is_active:
+                    return function(self, *args, **kwargs)
+                # Called on the class, ``self`` may be anything; there is no method of ``None``.
+                bound = partial(function, None) if self is None else MethodType(function, self)
+                return wrapper(bound, self, args, kwargs)
+            except BaseException as error:
+                hide_frames(error)
+                raise
+
+        async def coroutine_method(self: object, /, *args: object, **kwargs: object) -> object:
+            try:
+                if not patch.is_active:
+                    return await function(self, *args, **kwargs)
+                # Called on the class, ``self`` may be anything; there is no method of ``None``.
+                bound = partial(function, None) if self is None else MethodType(function, self)
+                return await wrapper(bound, self, args, kwargs)
+            except BaseException as error:
+                hide_frames(error)
+                raise
+
+        is_coroutine_function = original.__code__.co_flags & CO_COROUTINE
+        return update_wrapper(coroutine_method if is_coroutine_function else method, original)
+
     def _run(self, wrapped: Function, instance: object, args: Args, kwargs: Kwargs) -> object:
         try:
             if not self.is_active:
@@ -175,6 +217,13 @@ def hide_frames(error: BaseException) -> None:
 def wrapped_function(function: Function, wrapper: Wrapper) -> Function:
     """Return ``function`` with ``wrapper`` around it; to a look it is still the same."""
     return _Wrapped(function, wrapper)
+
+
+def _is_plain(function: object) -> TypeGuard[FunctionType]:
+    """Tell whether a method can be replaced by a plain one; a generator function would no longer look like one."""
+    if type(function) is not FunctionType:  # wrapt's proxies tell this type as theirs, too
+        return False
+    return not function.__code__.co_flags & (CO_GENERATOR | CO_ASYNC_GENERATOR)
 
 
 def _raw(holder: object, name: str) -> Function | property:
