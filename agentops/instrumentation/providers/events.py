@@ -5,11 +5,12 @@ Reading each of them as JSON is most of what a stream costs, so :func:`merged_ev
 one event while they are still bytes.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import cast
+
+from agentops.instrumentation.providers.fields import json_value
 
 __all__ = ["merged_events", "parse_events"]
 
@@ -157,7 +158,7 @@ def _fields(block: _Block) -> tuple[bytes, bytes]:
 def _values(spelled: bytes) -> list[object] | None:
     """Return the values of JSON texts with commas between them, ``None`` when they are none."""
     try:
-        return cast("list[object]", json.loads(f"[{_text(spelled)}]"))
+        return cast("list[object]", json_value(f"[{_text(spelled)}]"))
     except (ValueError, RecursionError):
         return None
 

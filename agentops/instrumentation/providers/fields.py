@@ -2,8 +2,9 @@
 
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 __all__ = ["Json", "code", "count", "json_value", "mapping", "mappings", "parsed", "text"]
 
@@ -13,21 +14,26 @@ Json: TypeAlias = Mapping[str, object]
 """A JSON object."""
 
 _NOTHING: Json = {}
-# What json.loads ends in, by a longer way.
-_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # typeshed does not know it
 
 
-def json_value(spelled: str) -> object:
-    """Return the value that a JSON text spells.
+def json_value(spelled: str | bytes) -> object:
+    """Return the value that a JSON text spells, the same as :func:`json.loads` does.
+
+    The vendors' packages load ``pydantic_core``, which reads three to six times as fast; it is never loaded for this.
 
     Raises:
         ValueError: It spells none.
+        RecursionError: It is nested too deep.
     """
-    try:
-        value, end = _scan(spelled, 0)
-    except StopIteration:  # space before it, or no JSON
-        return json.loads(spelled)
-    return value if end == len(spelled) else json.loads(spelled)
+    read = getattr(sys.modules.get("pydantic_core"), "from_json", None)
+    if read is not None:
+        try:
+            # Its cache is the process's: it would keep what programs say, and saves nothing here (2.50, measured).
+            return cast("object", read(spelled, cache_strings=False))
+        except (TypeError, ValueError):
+            # Older than 2.17, or a text that only the other one takes: lone surrogates, 200 levels, not UTF-8.
+            pass
+    return cast("object", json.loads(spelled))
 
 
 def text(body: Json, name: str) -> str:
@@ -69,6 +75,6 @@ def parsed(value: object) -> object:
     if not isinstance(value, str) or not value:
         return value
     try:
-        return json.loads(value)
+        return json_value(value)
     except (ValueError, RecursionError):
         return value

@@ -148,7 +148,7 @@ class HttpExchange:
     def json(self) -> object:
         """Return the body as a JSON value, or ``None`` when it is none."""
         try:
-            return json_value(self.body().decode())
+            return json_value(self.body())
         except (ValueError, RecursionError):
             return None
 

@@ -4,7 +4,6 @@ Everything here runs on the pipeline's worker, on data the SDK has finished with
 JSON body the SDK prepared, answers as the models it returned or as decoded JSON.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from agentops import semconv
@@ -16,6 +15,7 @@ from agentops.instrumentation.providers.anthropic.blocks import (
     read_parts,
     read_tools,
 )
+from agentops.instrumentation.providers.fields import json_value
 
 __all__ = [
     "FINISH_REASONS",
@@ -338,6 +338,6 @@ _DELTA_TEXTS: Mapping[object, str] = {
 def _decode(text: str) -> object:
     """Return the value of a JSON text; the text itself where the stream ended in the middle of it."""
     try:
-        return json.loads(text)
+        return json_value(text)
     except ValueError:
         return text

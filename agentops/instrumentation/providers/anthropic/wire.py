@@ -5,10 +5,10 @@ Amazon's event stream encoding (``vnd.amazon.eventstream``), each with one event
 """
 
 import base64
-import json
 import struct
 from collections.abc import Iterator
 
+from agentops.instrumentation.providers.fields import json_value
 from agentops.instrumentation.providers.http import HttpExchange
 
 __all__ = ["AWS_EVENT_STREAM", "decode", "json_lines", "stream_events"]
@@ -49,7 +49,7 @@ def json_lines(body: bytes) -> Iterator[object]:
 def decode(text: str | bytes) -> object:
     """Return the value of a JSON text, ``None`` when it is none."""
     try:
-        return json.loads(text)
+        return json_value(text)
     except (ValueError, RecursionError):
         return None
 
@@ -72,12 +72,13 @@ def _aws_events(body: bytes) -> Iterator[tuple[str, object]]:
 
 def _aws_event(headers: dict[str, str], payload: bytes) -> tuple[str, object] | None:
     try:
-        value = json.loads(payload)
+        value = json_value(payload)
+        body = value if isinstance(value, dict) else {}
         kind = headers.get(":exception-type") or headers.get(":error-code")
         if kind is not None:
-            message = value.get("message") if isinstance(value, dict) else None
-            return "error", {"type": "error", "error": {"type": kind, "message": message}}
-        event = json.loads(base64.b64decode(value["bytes"]))
+            error = {"type": kind, "message": body.get("message")}
+            return "error", {"type": "error", "error": error}
+        event = json_value(base64.b64decode(body["bytes"]))
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return (str(event.get("type", "")), event) if isinstance(event, dict) else None

@@ -6,7 +6,6 @@ events of responses inside others. Several responses may be under way at once: a
 delegation or that of the response tells them apart. Pieces of audio are not kept.
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Message
 from agentops.instrumentation.providers.base import Target
-from agentops.instrumentation.providers.fields import Json, mapping, mappings, text
+from agentops.instrumentation.providers.fields import Json, json_value, mapping, mappings, text
 from agentops.instrumentation.providers.openai.chat import tool_definition
 from agentops.instrumentation.providers.openai.media import DecisionReader, TranscriptionReader
 from agentops.instrumentation.providers.openai.reader import read_error
@@ -351,7 +350,7 @@ def _values(messages: Sequence[object]) -> Iterator[Json]:
         if not isinstance(message, str | bytes) or not message:
             continue
         try:
-            value = json.loads(message)
+            value = json_value(message)
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
