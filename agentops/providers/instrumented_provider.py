@@ -19,13 +19,14 @@ from agentops.guard import guarded
 from agentops.instrumentation.calls import LLMCall
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
-from agentops.instrumentation.providers.stainless import StainlessInstrumentation
+from agentops.instrumentation.providers.stainless import ClientRequest, StainlessInstrumentation
 from agentops.pricing import is_stand_in
 from agentops.providers.patching import Patch, Wrapper, hide_frames, when_imported
 from agentops.providers.sockets import follow_socket
 from agentops.providers.streams import AsyncStreamProxy, AsyncTap, StreamProxy, Tap
 from agentops.providers.tools import actions_wrapper, tool_wrapper
 from agentops.telemetry.completion import Completion, Measurement
+from agentops.telemetry.pending import LateSpan, Place
 from agentops.telemetry.provider import global_provider
 
 if TYPE_CHECKING:
@@ -41,26 +42,45 @@ _BINARY_BYTES_MAX = 1024 * 1024  # files and videos larger than this are not hel
 _SUPPRESS_KEY = "suppress_instrumentation"  # the key OpenTelemetry's instrumentations agree on
 
 
-class ActiveCall:
+class ActiveCall(LateSpan):
     """A call that is under way, from its span's start to its end.
 
+    Where nobody looks at a span before it has ended, it is named and its span made by the worker only: until then
+    there are references, a place and times. Whoever asks for the call or the span before has them made at once.
+
+    Args:
+        provider: Whose call it is.
+        call: What is known of it; ``None``: ``request`` and ``place`` are.
+        span: Its span, likewise.
+        request: What its SDK was told to send, where that is one of its client's requests.
+        place: Where and when it began.
+
     Attributes:
-        call: What is known of it.
-        span: Its span.
+        request: As given.
         response: What the reader gets on the worker: the result, or the HTTP exchange.
         chunks: Objects of a stream that the program received; ``None`` when it is no such stream.
         context: Where its span was begun; ``None`` when nothing else is begun there.
+        ended_ns: Monotonic clock at its end, where its span is made later.
         is_tapped: Whether the byte stream of the response is followed: the stream ends the span.
     """
 
     __slots__ = (
-        "_attached", "_is_open", "_provider", "_token", "call", "chunks", "context", "first_chunk_ns", "is_tapped", "last_chunk_ns",
-        "response", "span",
+        "_attached", "_call", "_is_open", "_place", "_provider", "_span", "_token", "chunks", "context", "ended_ns",
+        "first_chunk_ns", "is_tapped", "last_chunk_ns", "request", "response",
     )  # fmt: skip
 
-    def __init__(self, provider: "InstrumentedProvider", call: LLMCall, span: Span) -> None:
-        self.call = call
-        self.span = span
+    def __init__(
+        self,
+        provider: "InstrumentedProvider",
+        call: LLMCall | None,
+        span: Span | None,
+        request: ClientRequest | None = None,
+        place: Place | None = None,
+    ) -> None:
+        self._call = call
+        self._span = span
+        self.request = request
+        self._place = place
         self.response: object = None
         self.chunks: list[object] | None = None
         self.is_tapped = False
@@ -71,6 +91,51 @@ class ActiveCall:
         self._attached: Token[Context] | None = None
         self._token: Token[ActiveCall | None] | None = None
         self.context: Context | None = None
+        self.ended_ns = 0
+
+    @property
+    def call(self) -> LLMCall:
+        """What is known of it."""
+        if self._call is None:
+            self._begin()
+        return self._call  # type: ignore[return-value] # made by now
+
+    @property
+    def span(self) -> Span:
+        """Its span."""
+        if self._span is None:
+            self._begin()
+        return self._span  # type: ignore[return-value] # made by now
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether its span is made; else the worker can make it."""
+        return self._span is not None
+
+    def _begin(self) -> None:
+        request, place = self._noted()
+        self._call = self._provider.name_call(request, place)
+        self._span = self._provider.create_span_at(place, self._call)
+
+    def ended_span(self) -> Span:
+        """Return its span, made the first time, where it was handed over without one; runs on the worker."""
+        if self._span is None:
+            request, place = self._noted()
+            self._call = self._provider.name_call(request, place)
+            self.tell_times()
+            self._span = self._provider.ended_span_at(place, self)
+        return self._span
+
+    def _noted(self) -> tuple[ClientRequest, Place]:
+        assert self.request is not None
+        assert self._place is not None
+        return self.request, self._place
+
+    def tell_times(self) -> None:
+        """Let the call know when its chunks came."""
+        call = self.call
+        call.first_chunk_ns = self.first_chunk_ns
+        call.last_chunk_ns = self.last_chunk_ns
 
     @property
     def is_under_way(self) -> bool:
@@ -201,24 +266,30 @@ class InstrumentedProvider:
 
     def end(self, active: ActiveCall, error: BaseException | None, end: str) -> None:
         """End the span of ``active``; called by it, once."""
-        call = active.call
-        call.first_chunk_ns = active.first_chunk_ns
-        call.last_chunk_ns = active.last_chunk_ns
         if error is not None:
             with guarded("reading an error"):
-                failed = self.instrumentation.read_error(call, error)
+                failed = self.instrumentation.read_error(active.call, error)
                 if active.response is None:
                     active.response = failed
-        exchange = active.response
-        if active.chunks is not None and end != "complete":
-            call.attributes[semconv.AGENTOPS_STREAM_END] = end
+        manager, exchange = self.instrumentation.telemetry_manager, active.response
         if isinstance(exchange, HttpExchange):
             if not exchange.end:
                 exchange.end = end if active.is_tapped else "complete"
-            if self._stainless is not None and len(exchange.sent) > _SENT_ONCE_BYTES:
-                self._stainless.let_go(call, exchange)
-        manager = self.instrumentation.telemetry_manager
+            if len(exchange.sent) > _SENT_ONCE_BYTES:
+                self._let_go(active, exchange)
+            if error is None and not active.is_begun:
+                active.ended_ns = clock.monotonic_ns()
+                manager.end_late(active, exchange.weight_bytes())
+                return
+        active.tell_times()
+        if active.chunks is not None and end != "complete":
+            active.call.attributes[semconv.AGENTOPS_STREAM_END] = end
         manager.end_span(active.span, complete=active.complete, error=error)
+
+    def _let_go(self, active: ActiveCall, exchange: HttpExchange) -> None:
+        """Keep a large request in one form only."""
+        if self._stainless is not None and active.request is not None:
+            self._stainless.let_go(active.request, exchange)
 
     def leaves_streams_open(self) -> bool:
         """Tell whether the SDK may drop a stream that it cannot read without closing it."""
@@ -275,6 +346,26 @@ class InstrumentedProvider:
         active.context = get_current() if parent is None else parent
         return active
 
+    def name_call(self, request: ClientRequest, place: Place) -> LLMCall:
+        """Return the call that a request at a noted place is."""
+        assert self._stainless is not None
+        assert place.began_ns is not None
+        call = self._stainless.client_call(request)
+        call.started_ns = place.began_ns
+        return call
+
+    def create_span_at(self, place: Place, call: LLMCall) -> Span:
+        """Start the span of a call at the place where it began."""
+        manager, attributes = self.instrumentation.telemetry_manager, call.to_start_attributes()
+        return manager.create_span_at(place, call.name(), SpanKind.CLIENT, attributes)
+
+    def ended_span_at(self, place: Place, active: ActiveCall) -> Span:
+        """Return the span of a call that is over."""
+        call, manager = active.call, self.instrumentation.telemetry_manager
+        return manager.ended_span_at(
+            place, call.name(), call.to_start_attributes(), active.complete, active.ended_ns
+        )
+
     def _start(
         self, target: Target, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> ActiveCall | None:
@@ -283,14 +374,37 @@ class InstrumentedProvider:
             outer = _ACTIVE.get()
             if (outer is not None and outer.is_under_way) or get_current().get(_SUPPRESS_KEY):
                 return None
+            is_shared = self._is_shared()
+            active = self._noted(target, args, kwargs, is_shared=is_shared)
+            if active is not None:
+                active.enter(is_shared=is_shared)
+            return active
+        return None
+
+    def _noted(
+        self,
+        target: Target,
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        *,
+        is_shared: bool,
+    ) -> ActiveCall | None:
+        """Return a call that begins here; ``None``: it makes no span."""
+        request = None
+        if self._stainless is None:
             call = self.instrumentation.read_request(target, args, kwargs)
             if call is None:
                 return None
-            call.started_ns = clock.monotonic_ns()
-            active = ActiveCall(self, call, self.create_span(call))
-            active.enter(is_shared=self._is_shared())
-            return active
-        return None
+        else:
+            request = self._stainless.client_request(args, kwargs)
+            service = request.service
+            manager = self.instrumentation.telemetry_manager
+            place = None if is_shared else manager.note_place(service.provider, service.host)
+            if place is not None:
+                return ActiveCall(self, None, None, request, place)
+            call = self._stainless.client_call(request)
+        call.started_ns = clock.monotonic_ns()
+        return ActiveCall(self, call, self.create_span(call), request)
 
     def _is_shared(self) -> bool:
         """Tell whether spans of ours go where the program's own go: only then are they its parents.

@@ -98,6 +98,14 @@ class Head:
             self.sampler.learn(decision, attributes)
         return self._verdict(decision, above, is_first=False)
 
+    def is_sure(self, context: Context, above: SpanContext | None) -> bool:
+        """Whether everything that starts there is recorded, and nobody has to remember anything for that."""
+        if not self.sampler.is_trivial:
+            return False
+        if above is None:
+            return not sampling_is_denied(context)
+        return bool(above.trace_flags & _SAMPLED)
+
     def choose(
         self, context: Context | None, trace_id: int, name: str, attributes: Attributes
     ) -> tuple[OtelDecision, TraceState | None]:

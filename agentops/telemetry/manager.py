@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from opentelemetry.context import Context, get_current
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import (
@@ -32,15 +31,16 @@ from agentops.pricetable import PriceTable
 from agentops.pricing import Prices, provider_id_of
 from agentops.telemetry.ambient import get_ambient, leave_ended, session_alone, set_ambient
 from agentops.telemetry.completion import Completion
-from agentops.telemetry.config import ContentMode, ExporterConfig, TelemetryConfig
+from agentops.telemetry.config import ContentMode, TelemetryConfig
 from agentops.telemetry.content import narrow
 from agentops.telemetry.destination import connect
 from agentops.telemetry.exceptions import exception_attributes
 from agentops.telemetry.head import Head, Verdict
-from agentops.telemetry.metrics import Metrics
-from agentops.telemetry.pending import CompletedSpan, Item, PendingEvent
+from agentops.telemetry.metrics import Metrics, metering_for
+from agentops.telemetry.pending import CompletedSpan, Item, LateSpan, PendingEvent, Place
 from agentops.telemetry.pipeline import Pipeline
 from agentops.telemetry.preparation import Preparation, Wanted
+from agentops.telemetry.processors import PRICED_OPERATIONS
 from agentops.telemetry.provider import (
     Doorway,
     OwnProvider,
@@ -49,17 +49,15 @@ from agentops.telemetry.provider import (
     foreign_provider,
     own_resource,
 )
-from agentops.telemetry.recording import copied_attributes
 from agentops.telemetry.records import AnyValue, Scope
 from agentops.telemetry.spans import DeferredSpan, OwnIds, SpanHome
 from agentops.telemetry.stats import LossReport, Stats
-from agentops.telemetry.weigh import weigh, weigh_attributes, weigh_call
+from agentops.telemetry.weigh import weigh_item
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
 
     from agentops.telemetry.logbook import LogBridge
-    from agentops.telemetry.metering import Metering
     from agentops.telemetry.totals import Totals
 
 __all__ = ["TelemetryManager"]
@@ -115,11 +113,15 @@ class TelemetryManager:
         self._is_on = not self.config.disabled
         self._ids = OwnIds()
         resource = own_resource(service_name)
-        self._metering = _metering(self.config, resource) if self._is_on else None
+        self._metering = metering_for(self.config.exporters, resource) if self._is_on else None
         metrics = Metrics(self._metering)
         self._metrics = metrics
         self._head = Head(self.config.sampling, metrics)
-        exporters = [each for each in self.config.exporters if self._is_on and _takes_records(each)]
+        exporters = [
+            each
+            for each in self.config.exporters
+            if self._is_on and set(each.signals) != {"metrics"}
+        ]
         destinations = connect(exporters, batch=self.config.batch, spool=self.config.spool)
         self.exporters = [destination.exporter for destination in destinations]
         wanted = Wanted.by(destinations)
@@ -136,7 +138,8 @@ class TelemetryManager:
         )
         metrics.watch(self._pipeline.stats)
         self._completions: dict[int, Completion] = {}
-        self._foreseen: set[str] = set()  # providers whose prices are on their way
+        # Providers and addresses whose prices are on their way, where they have any.
+        self._foreseen: set[tuple[AnyValue, AnyValue]] = set()
         self.span_processor: SpanProcessor = Doorway(self._take_stock, self.flush)
         self._own = OwnProvider(
             resource,
@@ -186,30 +189,99 @@ class TelemetryManager:
         Returns:
             An OpenTelemetry span. End it with :meth:`end_span` or its own ``end``.
         """
-        context = self.in_session(get_current() if parent is None else parent)
-        ambient = get_ambient(context)
-        above: SpanContext | None = get_current_span(context).get_span_context()
-        if above is not None and not above.is_valid:
-            above = None
+        place = self._place(get_current() if parent is None else parent, start_ns)
+        return self.create_span_at(place, name, kind, attributes, links=links, scope=scope)
+
+    def create_span_at(
+        self,
+        place: Place,
+        name: str,
+        kind: SpanKind,
+        attributes: Mapping[str, AnyValue] | None,
+        *,
+        links: Sequence[Link] = (),
+        scope: str = "agentops",
+    ) -> Span:
+        """Start a span as :meth:`create_span` does, at a place that was noted before."""
+        context, above, ambient, _, _ = place
         trace_id = self._ids.generate_trace_id() if above is None else above.trace_id
         verdict = self._head.judge(context, above, trace_id, name, ambient, attributes)
         if not self._is_on or not verdict.is_recorded:
-            return self._silent_span(above, trace_id, verdict)
+            if not self._is_on:  # without anything recorded the caller's ids go on
+                return NonRecordingSpan(above or SpanContext(0, 0, False))
+            return NonRecordingSpan(self._own_context(trace_id, verdict))
         if attributes:
             self._foresee(attributes)
         if self._is_shared():
-            given = _Given(attributes, links, start_ns)
+            given = _Given(attributes, links, place.start_ns)
             return self._stock_span(name, kind, context, scope, given)
-        own = SpanContext(
-            trace_id, self._ids.generate_span_id(), False, verdict.flags, verdict.trace_state
-        )
+        own = self._own_context(trace_id, verdict)
         span = DeferredSpan(name, kind, own, above, self._scope(scope), self._home)
         if verdict.decision is not None:
             span.decision = verdict.decision
             if verdict.is_first:
                 verdict.decision.root_span_id = own.span_id
-        span.begin(attributes, ambient, links, start_ns)
+        span.begin(attributes, place, links)
         return span
+
+    def note_place(self, provider: str, address: str) -> Place | None:
+        """Note where and when the span of a model call begins that :meth:`create_span_at` makes after its end.
+
+        Args:
+            provider: ``gen_ai.provider.name``.
+            address: ``server.address``.
+
+        Returns:
+            ``None`` where it has to begin now, since more than the worker depends on it: a sampler, processors, prices.
+        """
+        if not self._is_on or (provider, address) not in self._foreseen or self._is_shared():
+            return None
+        place = self._place(get_current(), None)
+        return place if self._head.is_sure(place.context, place.above) else None
+
+    def end_late(self, span: LateSpan, weight_bytes: int) -> None:
+        """Hand over a span that is over, and that the worker makes.
+
+        Args:
+            span: The span.
+            weight_bytes: About how much memory it keeps while it waits.
+        """
+        self._submit_weighed(span, weight_bytes)
+
+    def ended_span_at(
+        self,
+        place: Place,
+        name: str,
+        attributes: Mapping[str, AnyValue],
+        complete: Callable[[], Completion],
+        ended_ns: int,
+    ) -> Span:
+        """Return the span of a call that began at a noted place and is over; for the worker.
+
+        Args:
+            place: Of :meth:`note_place`.
+            name: As for :meth:`create_span`.
+            attributes: Likewise.
+            complete: As for :meth:`end_span`.
+            ended_ns: Where the monotonic clock stood at its end.
+        """
+        above = place.above
+        trace_id = self._ids.generate_trace_id() if above is None else above.trace_id
+        verdict = self._head.judge(place.context, above, trace_id, name, place.ambient, attributes)
+        own = self._own_context(trace_id, verdict)
+        span = DeferredSpan(name, SpanKind.CLIENT, own, above, self._scope("agentops"), self._home)
+        span.begin(attributes, place, ())
+        span.end_at(complete, ended_ns)
+        return span
+
+    def _place(self, context: Context, start_ns: int | None) -> Place:
+        context = self.in_session(context)
+        above: SpanContext | None = get_current_span(context).get_span_context()
+        if above is not None and not above.is_valid:
+            above = None
+        if start_ns is None:
+            return Place(context, above, get_ambient(context), now_ns(), monotonic_ns())
+        return Place(context, above, get_ambient(context), start_ns, None)
 
     def end_span(
         self,
@@ -391,22 +463,20 @@ class TelemetryManager:
             self._home.scopes[name] = Scope(name, __version__, semconv.SCHEMA_URL)
         return found
 
-    def _silent_span(self, above: SpanContext | None, trace_id: int, verdict: Verdict) -> Span:
-        """Return a span that records nothing; without anything recorded the caller's ids go on."""
-        if not self._is_on:
-            return NonRecordingSpan(above or SpanContext(0, 0, False))
+    def _own_context(self, trace_id: int, verdict: Verdict) -> SpanContext:
         span_id = self._ids.generate_span_id()
-        return NonRecordingSpan(
-            SpanContext(trace_id, span_id, False, verdict.flags, verdict.trace_state)
-        )
+        return SpanContext(trace_id, span_id, False, verdict.flags, verdict.trace_state)
 
     def _foresee(self, attributes: Mapping[str, AnyValue]) -> None:
         """Have the prices loaded while the first call of a provider is under way, and not when its span should be on disk."""
-        provider = attributes.get(semconv.GEN_AI_PROVIDER_NAME)
-        if type(provider) is not str or provider in self._foreseen:
+        if attributes.get(semconv.GEN_AI_OPERATION_NAME) not in PRICED_OPERATIONS:
             return
-        if len(self._foreseen) < _FORESEEN_MAX and self._preparation.pricer.foresees(attributes):
-            self._foreseen.add(provider)
+        provider = attributes.get(semconv.GEN_AI_PROVIDER_NAME)
+        service = (provider, attributes.get(semconv.SERVER_ADDRESS))
+        if service in self._foreseen or len(self._foreseen) >= _FORESEEN_MAX:
+            return
+        self._foreseen.add(service)
+        if type(provider) is str and self._preparation.pricer.foresees(attributes):
             self._pipeline.do_ahead(partial(self._price_table.fetch, provider_id_of(provider)))
 
     def _is_shared(self) -> bool:
@@ -494,14 +564,17 @@ class TelemetryManager:
         if self._is_on and not (is_left_out and pending.decision is None):
             self._submit(pending)
 
-    def _submit(self, item: Item) -> None:
+    def _submit(self, item: ReadableSpan | PendingEvent | CompletedSpan) -> None:
         size = 0
         with guarded("weighing a span"):
-            size = _weigh_item(item)
-            if size > _LARGE_BYTES:
-                # What the worker makes of it is as large. One giant alone must not find the queue too small for it:
-                # the worker will cut it.
-                size = min(size * 2, self.config.batch.queue_bytes_max // 4)
+            size = weigh_item(item)
+        self._submit_weighed(item, size)
+
+    def _submit_weighed(self, item: Item, size: int) -> None:
+        if size > _LARGE_BYTES:
+            # What the worker makes of it is as large. One giant alone must not find the queue too small for it:
+            # the worker will cut it.
+            size = min(size * 2, self.config.batch.queue_bytes_max // 4)
         self._pipeline.submit(item, size)
 
     def _after_fork(self) -> None:
@@ -517,30 +590,3 @@ class TelemetryManager:
                 self._metering.after_fork(self._own.resource)
                 self._metrics.renew()
             self._home.resource = self._own.resource
-
-
-def _takes_records(exporter: ExporterConfig) -> bool:
-    return set(exporter.signals) != {"metrics"}
-
-
-def _metering(config: TelemetryConfig, resource: Resource) -> "Metering | None":
-    """Return a meter of our own when an exporter asks for metrics; the SDK's metrics are loaded then."""
-    wanting = {
-        index: each for index, each in enumerate(config.exporters) if "metrics" in each.signals
-    }
-    if not wanting:
-        return None
-    from agentops.telemetry.metering import Metering  # 167 ms of CPU, only for those who ask
-
-    return Metering(wanting, resource)
-
-
-def _weigh_item(item: Item) -> int:
-    """Return about how many bytes an item keeps in memory while it waits for the worker."""
-    if isinstance(item, DeferredSpan):
-        return weigh_call(item.completion, item.raw)
-    if isinstance(item, PendingEvent):
-        return weigh(item.attributes) + weigh(item.body) + weigh(item.event)
-    if isinstance(item, CompletedSpan):
-        return weigh(item.completion.attributes)
-    return weigh_attributes(copied_attributes(item.attributes))

@@ -7,7 +7,7 @@ measured and nothing is imported.
 
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -18,11 +18,13 @@ from agentops.telemetry.records import AnyValue, SpanRecord
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter, Observation
+    from opentelemetry.sdk.resources import Resource
 
+    from agentops.telemetry.config import ExporterConfig
     from agentops.telemetry.metering import Metering
     from agentops.telemetry.stats import Stats
 
-__all__ = ["HISTOGRAMS", "SELF_COUNTERS", "SELF_GAUGES", "Metrics"]
+__all__ = ["HISTOGRAMS", "SELF_COUNTERS", "SELF_GAUGES", "Metrics", "metering_for"]
 
 _SECONDS: Final = tuple(0.01 * 2**n for n in range(14))
 _AGENT_SECONDS: Final = tuple(0.1 * 2**n for n in range(13))
@@ -240,3 +242,13 @@ class Metrics:
                 else:
                     found.append(Observation(value, where))
         return found
+
+
+def metering_for(exporters: "Sequence[ExporterConfig]", resource: "Resource") -> "Metering | None":
+    """Return a meter of our own when an exporter asks for metrics; the SDK's metrics are loaded then."""
+    wanting = {index: each for index, each in enumerate(exporters) if "metrics" in each.signals}
+    if not wanting:
+        return None
+    from agentops.telemetry.metering import Metering  # 167 ms of CPU, only for those who ask
+
+    return Metering(wanting, resource)

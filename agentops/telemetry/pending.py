@@ -1,17 +1,38 @@
 """What waits in the queue? Telemetry floor: what the caller's thread leaves for the worker to finish."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import Span, SpanContext
 
 from agentops.events import Event
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.records import AnyValue
 from agentops.telemetry.sampling import Decision
 
-__all__ = ["CompletedSpan", "Item", "PendingEvent"]
+__all__ = ["CompletedSpan", "Item", "LateSpan", "PendingEvent", "Place"]
+
+
+class Place(NamedTuple):
+    """Where and when a span begins.
+
+    Attributes:
+        context: The context it begins in, within a session.
+        above: The span it stands below; ``None``: it begins a trace.
+        ambient: What rides in the context.
+        start_ns: Since the Unix epoch.
+        began_ns: The same on the monotonic clock; ``None``: only ``start_ns`` is known.
+    """
+
+    context: Context
+    above: SpanContext | None
+    ambient: Mapping[str, AnyValue]
+    start_ns: int
+    began_ns: int | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,4 +75,14 @@ class CompletedSpan:
     completion: Completion
 
 
-Item: TypeAlias = ReadableSpan | PendingEvent | CompletedSpan
+class LateSpan(ABC):
+    """A span that is over and not made yet: nobody but the worker looks at it."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def ended_span(self) -> Span:
+        """Return the span, made the first time. Runs on the worker."""
+
+
+Item: TypeAlias = ReadableSpan | PendingEvent | CompletedSpan | LateSpan

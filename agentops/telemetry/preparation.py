@@ -19,7 +19,7 @@ from agentops.telemetry.destination import Destination
 from agentops.telemetry.head import Head
 from agentops.telemetry.masking import Masks
 from agentops.telemetry.metrics import Metrics
-from agentops.telemetry.pending import CompletedSpan, PendingEvent
+from agentops.telemetry.pending import CompletedSpan, LateSpan, PendingEvent
 from agentops.telemetry.processors import Finisher, Pricer, stamp_weight
 from agentops.telemetry.recording import (
     call_event_record,
@@ -125,11 +125,14 @@ class Preparation:
     def complete(self, items: Sequence[object]) -> None:
         """Read requests and answers of the calls among these items, so that they are ready when asked for."""
         for item in items:
-            if isinstance(item, DeferredSpan):
-                item.completion = take_completion(item)
+            span = item.ended_span() if isinstance(item, LateSpan) else item
+            if isinstance(span, DeferredSpan):
+                span.completion = take_completion(span)
 
     def __call__(self, item: object) -> list[Record]:
         """Return the records of one item, and of others that waited for it; often none or one."""
+        if isinstance(item, LateSpan):
+            item = item.ended_span()
         if isinstance(item, DeferredSpan):
             return self._span(item, take_completion(item))
         if isinstance(item, PendingEvent):

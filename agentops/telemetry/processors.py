@@ -22,10 +22,12 @@ from agentops.telemetry.masking import Masks
 from agentops.telemetry.records import AnyValue, EventRecord, Record, SpanRecord
 from agentops.telemetry.values import Cleaner, PlainJson, json_text
 
-__all__ = ["ATTRIBUTE_KEY_MAX", "Finisher", "Pricer", "stamp_weight"]
+__all__ = ["ATTRIBUTE_KEY_MAX", "PRICED_OPERATIONS", "Finisher", "Pricer", "stamp_weight"]
 
 _SCALARS: Final = (str, bool, int, float, bytes)
-_PRICED: Final = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
+PRICED_OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
+"""Operations that a price list may know."""
+
 ATTRIBUTE_KEY_MAX: Final = 256
 """Characters of an attribute's key that are kept."""
 
@@ -51,15 +53,13 @@ class Pricer:
         self._hosts = priced_hosts
 
     def foresees(self, attributes: Mapping[str, AnyValue]) -> bool:
-        """Whether a call that starts with these attributes will have a price, most likely."""
-        if attributes.get(semconv.GEN_AI_OPERATION_NAME) not in _PRICED:
-            return False
+        """Whether a call of a priced operation that starts with these attributes will have a price, most likely."""
         return not is_stand_in(attributes.get(semconv.SERVER_ADDRESS), attributes, self._hosts)
 
     def __call__(self, record: SpanRecord) -> None:
         """Price one span, in place."""
         get = record.attributes.get
-        if get(semconv.GEN_AI_OPERATION_NAME) not in _PRICED or get(_COST) is not None:
+        if get(semconv.GEN_AI_OPERATION_NAME) not in PRICED_OPERATIONS or get(_COST) is not None:
             return
         counts: dict[str, int] = {}
         for key, unit in _UNITS:

@@ -21,6 +21,7 @@ from agentops.clock import monotonic_ns, now_ns
 from agentops.semconv import EXCEPTION_MESSAGE
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.exceptions import exception_attributes
+from agentops.telemetry.pending import Place
 from agentops.telemetry.records import AnyValue, LinkRecord, Scope, SpanEventRecord, SpanRecord
 from agentops.telemetry.sampling import Decision
 
@@ -165,20 +166,22 @@ class DeferredSpan(Span):
         self._resource = home.resource
 
     def begin(
-        self,
-        attributes: Mapping[str, AnyValue] | None,
-        ambient: Mapping[str, AnyValue],
-        links: Sequence[Link],
-        start_ns: int | None,
+        self, attributes: Mapping[str, AnyValue] | None, place: Place, links: Sequence[Link]
     ) -> None:
-        """Set what the span starts with and start its clock."""
+        """Set what the span starts with; its clock started where ``place`` was noted."""
         self.raw = RawAttributes(attributes, self._home.attributes_max)
         self._attributes = self.raw  # type: ignore[assignment] # AnyValue is wider than OpenTelemetry's
-        self.ambient = ambient
+        self.ambient = place.ambient
         if links:
             self._links = tuple(links)
-        self._start_time = self._started_ns = now_ns() if start_ns is None else start_ns
-        self._began_ns = monotonic_ns() if start_ns is None else None
+        self._start_time = self._started_ns = place.start_ns
+        self._began_ns = place.began_ns
+
+    def end_at(self, completion: Callable[[], Completion], ended_ns: int) -> None:
+        """End where the monotonic clock stood at ``ended_ns``; its maker sees it off."""
+        assert self._began_ns is not None
+        self.completion = completion
+        self._end_time = self._started_ns + ended_ns - self._began_ns
 
     @property
     def dropped_attributes(self) -> int:

@@ -9,7 +9,13 @@ from itertools import islice
 from types import MethodType
 from typing import cast
 
-__all__ = ["weigh", "weigh_attributes", "weigh_call"]
+from opentelemetry.sdk.trace import ReadableSpan
+
+from agentops.telemetry.pending import CompletedSpan, PendingEvent
+from agentops.telemetry.recording import copied_attributes
+from agentops.telemetry.spans import DeferredSpan
+
+__all__ = ["weigh", "weigh_attributes", "weigh_call", "weigh_item"]
 
 _LOOKS_MAX = 96
 _SAMPLE = 12
@@ -66,6 +72,17 @@ def weigh_call(complete: object, attributes: Mapping[str, object]) -> int:
         return int(weight) + _SMALL * len(attributes)
     held = sum(weigh(getattr(owner, name, None)) for name in _HELD)
     return held + weigh_attributes(attributes)
+
+
+def weigh_item(item: ReadableSpan | PendingEvent | CompletedSpan) -> int:
+    """Return about how many bytes an item keeps in memory while it waits for the worker."""
+    if isinstance(item, DeferredSpan):
+        return weigh_call(item.completion, item.raw)
+    if isinstance(item, PendingEvent):
+        return weigh(item.attributes) + weigh(item.body) + weigh(item.event)
+    if isinstance(item, CompletedSpan):
+        return weigh(item.completion.attributes)
+    return weigh_attributes(copied_attributes(item.attributes))
 
 
 def _weigh(value: object, depth: int, looks: list[int]) -> int:

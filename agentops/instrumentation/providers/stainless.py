@@ -8,15 +8,95 @@ responses, retries, requests by path, platform clients, methods that were bound 
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
+from agentops.instrumentation.providers.fields import Json, json_value
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 
-__all__ = ["StainlessInstrumentation", "sent_bytes"]
+if TYPE_CHECKING:
+    from agentops.telemetry.manager import TelemetryManager
+
+__all__ = ["ClientRequest", "Service", "StainlessInstrumentation", "sent_bytes"]
 
 _WIRE_BYTES_MAX = 1024 * 1024
+_SERVICES_MAX = 256
+_NOTHING: Final[Json] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the clients of a class and an address ask.
+
+    Attributes:
+        base_url: Their address, as the SDK has it.
+        provider: ``gen_ai.provider.name``.
+        host: Host name.
+        port: ``None`` when it is the default of the scheme.
+    """
+
+    base_url: object
+    provider: str
+    host: str
+    port: int | None
+
+
+class ClientRequest:
+    """A request as the client was told to send it: references, nothing of the program's is iterated.
+
+    Args:
+        service: What is asked.
+        options: The SDK's request options.
+        is_stream: Whether the answer is to be streamed.
+
+    Attributes:
+        method: As the SDK has it.
+        url: Relative to the client's base URL, with its query.
+        body: What becomes the JSON body; the SDK has copied it from the program's arguments, but deep
+            inside it may still be theirs.
+        model: The model that the body names.
+        wire: The body as it was sent; ``b""`` when it is not known, no JSON, or very large.
+    """
+
+    __slots__ = ("body", "is_stream", "method", "model", "options", "service", "url", "wire")  # fmt: skip
+
+    def __init__(self, service: Service, options: object, *, is_stream: bool) -> None:
+        self.service = service
+        self.options = options
+        self.is_stream = is_stream
+        # Now, for older versions of the SDKs change the options themselves.
+        self.method: object = getattr(options, "method", "")
+        self.url: object = getattr(options, "url", "")
+        self.body: object = getattr(options, "json_data", None)
+        self.model = self.named("model")
+        self.wire = b""
+
+    def named(self, name: str) -> object:
+        """Return what the body has under ``name``, ``None`` where there is nothing."""
+        body = self.body
+        if type(body) is dict or isinstance(body, Mapping):  # the first asks for far less
+            return body.get(name)
+        return getattr(body, name, None)
+
+    def let_go(self) -> None:
+        """Let go of the body but for a name in it: nobody looks at the rest again."""
+        self.options = None
+        self.body = {"name": self.named("name")}
+
+    def sent(self) -> Json:
+        """Return the body that was sent; it is read from the wire, which nobody can change."""
+        body = self.body if isinstance(self.body, Mapping) else _NOTHING
+        if self.wire:
+            try:
+                sent = json_value(self.wire.decode())
+            except (ValueError, RecursionError):
+                return body
+            if isinstance(sent, dict):
+                return sent
+        return body
 
 
 class StainlessInstrumentation(ProviderInstrumentation):
@@ -29,15 +109,44 @@ class StainlessInstrumentation(ProviderInstrumentation):
 
     reads_sent: bool = False
 
-    @abstractmethod
-    def client_call(self, client: object, options: object, stream: bool) -> LLMCall | None:
-        """Read a request that is about to be sent; runs on the caller's thread.
+    def __init__(self, telemetry_manager: "TelemetryManager") -> None:
+        super().__init__(telemetry_manager)
+        self._services: dict[tuple[type, int], Service] = {}
 
-        Args:
-            client: The vendor's client object.
-            options: Its request options: ``method``, ``url`` (the path), ``json_data``, ``headers``.
-            stream: Whether the answer is to be streamed.
+    @abstractmethod
+    def provider_of(self, client: object, host: str) -> str:
+        """Return ``gen_ai.provider.name`` of who serves a client at a host."""
+
+    @abstractmethod
+    def client_call(self, request: ClientRequest) -> LLMCall:
+        """Return the call that a request is, with what its span starts with.
+
+        Runs on the caller's thread before the request is sent, or on the worker when all is over.
         """
+
+    def client_request(
+        self, args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> ClientRequest:
+        """Take the client, the options and the stream flag off the arguments of ``request``, on the caller's thread."""
+        client = args[0]
+        # What the property of that name returns after a look at how the client signs in.
+        base_url = getattr(client, "_base_url", None) or getattr(client, "base_url", None)
+        service = self._services.get((type(client), id(base_url)))
+        return ClientRequest(
+            service or self._meet(client, base_url),
+            args[2] if len(args) > 2 else kwargs.get("options"),
+            is_stream=bool(kwargs.get("stream")),
+        )
+
+    def _meet(self, client: object, base_url: object) -> Service:
+        host = str(getattr(base_url, "host", ""))
+        port = getattr(base_url, "port", None)
+        if len(self._services) >= _SERVICES_MAX:
+            self._services.clear()
+        # The address is kept: nothing else gets its id meanwhile.
+        service = Service(base_url, self.provider_of(client, host), host, port)
+        self._services[type(client), id(base_url)] = service
+        return service
 
     def closes_failed_streams(self) -> bool:
         """Tell whether the SDK closes a stream of which it cannot read an event.
@@ -63,9 +172,10 @@ class StainlessInstrumentation(ProviderInstrumentation):
         if exchange.request is not None:
             call.request = exchange.request
 
-    def let_go(self, call: LLMCall, exchange: HttpExchange) -> None:  # noqa: ARG002
+    def let_go(self, request: ClientRequest, exchange: HttpExchange) -> None:
         """Let go of a request's values, for its bytes are kept; runs on the caller's thread, for large ones."""
         exchange.request = None
+        request.let_go()
 
     @abstractmethod
     def read_input(self, call: LLMCall) -> None:
@@ -81,9 +191,8 @@ class StainlessInstrumentation(ProviderInstrumentation):
         args: tuple[object, ...],
         kwargs: Mapping[str, object],
     ) -> LLMCall | None:
-        """Read the client, the options and the stream flag off the arguments of ``request``."""
-        options = args[2] if len(args) > 2 else kwargs.get("options")
-        return self.client_call(args[0], options, bool(kwargs.get("stream")))
+        """Return the call that the arguments of ``request`` tell of."""
+        return self.client_call(self.client_request(args, kwargs))
 
     def read_exchange(self, kwargs: Mapping[str, object]) -> HttpExchange | None:
         """Return what ``_process_response`` was given, or ``None`` when that cannot be told."""

@@ -30,9 +30,9 @@ CLASSES = (openai.OpenAI, openai.AsyncOpenAI)
 ASKED = {"model": "gpt-5", "messages": [{"role": "user", "content": "Hi"}]}
 
 
-@pytest.fixture
-def manager():
-    return DirectManager()
+@pytest.fixture(params=[True, False], ids=["late", "at once"])
+def manager(request):
+    return DirectManager(is_late=request.param)
 
 
 @pytest.fixture
@@ -302,10 +302,15 @@ def test_each_of_ours_that_breaks_leaves_the_call_alone(provider, manager, monke
     guard.be_strict(False)
     provider.install()
     for owner, name in (
-        (provider.instrumentation, "read_request"),
+        (provider.instrumentation, "client_request"),
+        (provider.instrumentation, "client_call"),
         (provider.instrumentation, "read_exchange"),
+        (manager, "note_place"),
         (manager, "create_span"),
+        (manager, "create_span_at"),
         (manager, "end_span"),
+        (manager, "end_late"),
+        (manager, "ended_span_at"),
     ):
         with monkeypatch.context() as patched:
             patched.setattr(owner, name, functools.partial(_broken, name))

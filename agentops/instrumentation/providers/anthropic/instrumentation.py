@@ -6,7 +6,6 @@ What it is follows from its method and path.
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
@@ -41,7 +40,7 @@ from agentops.instrumentation.providers.anthropic.wire import (
 from agentops.instrumentation.providers.base import Target
 from agentops.instrumentation.providers.fields import code
 from agentops.instrumentation.providers.http import HttpExchange, header_fields
-from agentops.instrumentation.providers.stainless import StainlessInstrumentation
+from agentops.instrumentation.providers.stainless import ClientRequest, StainlessInstrumentation
 from agentops.instrumentation.tools import ToolRun
 from agentops.telemetry.ambient import get_ambient
 from agentops.telemetry.provider import global_provider
@@ -138,28 +137,33 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         provider: object = self.telemetry_manager.tracer_provider
         return getattr(span, "resource", None) is getattr(provider, "resource", self)
 
-    def client_call(self, client: object, options: object, stream: bool) -> LLMCall | None:
-        """Read a request that is about to be sent."""
-        method = str(getattr(options, "method", "")).lower()
-        url = str(getattr(options, "url", ""))
+    def provider_of(self, client: object, host: str) -> str:  # noqa: ARG002 - the class tells
+        """Return whose service a client calls: the platforms are told apart by the names of their classes."""
+        for kind in type(client).__mro__:
+            for name, provider in _PLATFORMS:
+                if name in kind.__name__:
+                    return provider
+        return "anthropic"
+
+    def client_call(self, request: ClientRequest) -> LLMCall:
+        """Name a request by the operation on its path, or by the path."""
+        method, url = str(request.method).lower(), str(request.url)
         path = (url if url.startswith("/") else _ORIGIN.sub("", url)).partition("?")[0]
-        body = getattr(options, "json_data", None)
-        model = field(body, "model")
-        base_url = getattr(client, "base_url", None)
+        body, model, service = request.body, request.model, request.service
         call = LLMCall(
             operation=_OPERATIONS.get((method, path), ""),
-            provider=_provider(type(client)),  # type: ignore[arg-type]  # mypy looks at its instances
+            provider=service.provider,
             model=model if isinstance(model, str) else "",
-            server_address=str(getattr(base_url, "host", "")),
-            server_port=getattr(base_url, "port", None),
+            server_address=service.host,
+            server_port=service.port,
             request=body,
         )
-        if stream and call.operation:
+        if request.is_stream and call.operation:
             call.start_attributes[semconv.GEN_AI_REQUEST_STREAM] = True
         if (method, path) == ("post", _AGENTS_PATH):
             _name_new_agent(call, body)
         elif not call.operation:
-            _name_other(call, method, path, getattr(options, "span_route", None))
+            _name_other(call, method, path, getattr(request.options, "span_route", None))
         return call
 
     def read_input(self, call: LLMCall) -> None:
@@ -261,16 +265,6 @@ class AnthropicInstrumentation(StainlessInstrumentation):
             _read_http(call, status, headers, int(retries) if str(retries).isdigit() else 0)
         if call.operation == "chat":
             call.request = _sent(request, call.request)
-
-
-@lru_cache(maxsize=64)
-def _provider(client_type: type) -> str:
-    """Return whose service a client calls: the platforms are told apart by the names of their classes."""
-    for kind in client_type.__mro__:
-        for name, provider in _PLATFORMS:
-            if name in kind.__name__:
-                return provider
-    return "anthropic"
 
 
 def _name_new_agent(call: LLMCall, body: object) -> None:

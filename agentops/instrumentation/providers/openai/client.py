@@ -1,7 +1,6 @@
 """Where is the openai package hooked, and what does a client tell? Part of what is known of openai."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from agentops import semconv
@@ -18,7 +17,6 @@ from agentops.instrumentation.providers.openai.operations import (
     Operations,
     path_template,
 )
-from agentops.instrumentation.providers.openai.request import ClientRequest
 from agentops.instrumentation.providers.openai.sockets import (
     SocketTurn,
     begin_turn,
@@ -35,7 +33,11 @@ from agentops.instrumentation.providers.openai.tools import (
     tool_targets,
 )
 from agentops.instrumentation.providers.parts import blob
-from agentops.instrumentation.providers.stainless import StainlessInstrumentation, sent_bytes
+from agentops.instrumentation.providers.stainless import (
+    ClientRequest,
+    StainlessInstrumentation,
+    sent_bytes,
+)
 from agentops.instrumentation.tools import Action, ToolRun
 
 if TYPE_CHECKING:
@@ -60,22 +62,11 @@ _HOST_ENDS = {
     ".amazonaws.com": "aws.bedrock",
 }
 _CLASSES = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}
-_CLIENTS_MAX = 256
 _RATE_LIMITS = tuple(
     (f"x-ratelimit-{what}-{unit}", f"{semconv.AGENTOPS_RATE_LIMIT}.{what}_{unit}")
     for what in ("limit", "remaining", "reset")
     for unit in ("requests", "tokens")
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Client:
-    """What clients of a class and an address tell."""
-
-    base_url: object
-    provider: str
-    host: str
-    port: int | None
 
 
 class OpenAIInstrumentation(StainlessInstrumentation):
@@ -98,7 +89,6 @@ class OpenAIInstrumentation(StainlessInstrumentation):
 
     def __init__(self, telemetry_manager: "TelemetryManager") -> None:
         super().__init__(telemetry_manager)
-        self._clients: dict[tuple[type, int], _Client] = {}
         self._operations = Operations()
         self._counted: dict[str, None] = {}
 
@@ -125,7 +115,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
     def read_socket(self, target: Target, connection: object) -> LLMCall | None:
         """Read a WebSocket that was just opened."""
         call = read_socket(target, connection, "openai")
-        call.provider = _provider(self, call.server_address)
+        call.provider = self.provider_of(self, call.server_address)
         return call
 
     def socket_step(self, session: LLMCall, message: str | bytes) -> str:
@@ -167,34 +157,39 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         if isinstance(call.request, ClientRequest):
             super().read_response(call, response)
 
-    def client_call(self, client: object, options: object, stream: bool) -> LLMCall | None:
-        """Read a request that is about to be sent."""
-        known = self._client(client)
-        request = ClientRequest.of(options, stream)
-        operation = self._operations.find(request.method, request.path)
-        model = request.body.get("model")
-        template = "" if operation.name else path_template(request.path)
+    def provider_of(self, client: object, host: str) -> str:
+        """Return who serves the client: told by its class, else by its host."""
+        for base in type(client).__mro__:
+            name = base.__name__.removeprefix("Async")
+            if name in _CLASSES:
+                return _CLASSES[name]
+        for end, provider in _HOST_ENDS.items():
+            if host.endswith(end):
+                return provider
+        return _HOSTS.get(host, "openai")
+
+    def client_call(self, request: ClientRequest) -> LLMCall:
+        """Name a request by the operation on its path, or by the path."""
+        method, path = _method_and_path(request)
+        operation = self._operations.find(method, path)
+        template = "" if operation.name else path_template(path)
+        service, model = request.service, request.model
         call = LLMCall(
             operation=operation.name,
-            provider=known.provider,
+            provider=service.provider,
             model=model if isinstance(model, str) else "",
             span_name=_span_name(operation, request, template),
             span_kind=operation.kind,
-            server_address=known.host,
-            server_port=known.port,
+            server_address=service.host,
+            server_port=service.port,
             request=request,
         )
         if request.is_stream:
             call.start_attributes[semconv.GEN_AI_REQUEST_STREAM] = True
         if template:
-            call.start_attributes[semconv.HTTP_REQUEST_METHOD] = request.method.upper()
-            call.start_attributes[semconv.URL_PATH] = request.path
+            call.start_attributes[semconv.HTTP_REQUEST_METHOD] = method.upper()
+            call.start_attributes[semconv.URL_PATH] = path
         return call
-
-    def let_go(self, call: LLMCall, exchange: HttpExchange) -> None:
-        """Let go of the body's values: nobody looks at them again."""
-        super().let_go(call, exchange)
-        _request(call).body = {}
 
     def take_request(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Let the request have its body as it was sent."""
@@ -202,18 +197,21 @@ class OpenAIInstrumentation(StainlessInstrumentation):
 
     def read_input(self, call: LLMCall) -> None:
         """Read the body of the request, and what the path tells."""
-        request = _request(call)
-        operation = self._operations.find(request.method, request.path)
-        operation.reader.read_input(call, request.sent())
-        _read_path(call, operation, request.path)
+        operation, path = self._operation(call)
+        operation.reader.read_input(call, _request(call).sent())
+        _read_path(call, operation, path)
 
     def read_body(self, call: LLMCall, body: object, exchange: HttpExchange) -> None:
         """Read the answer of a call that was not streamed."""
         if not isinstance(body, dict):
             self._read_other(call, exchange)
             return
-        request = _request(call)
-        self._operations.find(request.method, request.path).reader.read_body(call, body)
+        self._operation(call)[0].reader.read_body(call, body)
+
+    def _operation(self, call: LLMCall) -> tuple[Operation, str]:
+        """Return what a call does, and its path."""
+        method, path = _method_and_path(_request(call))
+        return self._operations.find(method, path), path
 
     def _read_other(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Read an answer that is neither a JSON object nor events: speech, files, plain text."""
@@ -230,8 +228,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
 
     def read_events(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Read the answer of a streamed call."""
-        request = _request(call)
-        operation = self._operations.find(request.method, request.path)
+        operation, _ = self._operation(call)
         if not operation.reader.joins_pieces:
             operation.reader.read_events(call, exchange.events())
             return
@@ -276,48 +273,26 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         taken = int(retries) if retries.isdigit() else 0
         return self.read_exchange({"response": response, "retries_taken": taken})
 
-    def _client(self, client: object) -> _Client:
-        # What the property of that name returns after a look at how the client signs in.
-        base_url = getattr(client, "_base_url", None) or getattr(client, "base_url", None)
-        key = (type(client), id(base_url))
-        known = self._clients.get(key)
-        if known is None:
-            host = str(getattr(base_url, "host", ""))
-            port = getattr(base_url, "port", None)
-            if len(self._clients) >= _CLIENTS_MAX:
-                self._clients.clear()
-            # The address is kept: nothing else gets its id meanwhile.
-            known = self._clients[key] = _Client(base_url, _provider(client, host), host, port)
-        return known
-
 
 def _request(call: LLMCall) -> ClientRequest:
     assert isinstance(call.request, ClientRequest)
     return call.request
 
 
-def _provider(client: object, host: str) -> str:
-    """Return who serves the client: told by its class, else by its host."""
-    for base in type(client).__mro__:
-        name = base.__name__.removeprefix("Async")
-        if name in _CLASSES:
-            return _CLASSES[name]
-    for end, provider in _HOST_ENDS.items():
-        if host.endswith(end):
-            return provider
-    return _HOSTS.get(host, "openai")
+def _method_and_path(request: ClientRequest) -> tuple[str, str]:
+    return str(request.method).lower(), str(request.url)
 
 
 def _span_name(operation: Operation, request: ClientRequest, template: str) -> str:
     if template:
-        return f"{request.method.upper()} {template}"
+        return f"{str(request.method).upper()} {template}"
     if operation.name == "fetch_response":
         return operation.name
     if operation.name == "create_agent":
-        name = request.body.get("name")
+        name = request.named("name")
         return f"{operation.name} {name}" if isinstance(name, str) else operation.name
     if operation.name == "retrieval":
-        return f"{operation.name} {_segment(request.path, 'vector_stores')}"
+        return f"{operation.name} {_segment(str(request.url), 'vector_stores')}"
     return ""
 
 
