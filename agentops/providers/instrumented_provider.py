@@ -28,6 +28,7 @@ from agentops.providers.tools import actions_wrapper, tool_wrapper
 from agentops.telemetry.completion import Completion, Measurement
 from agentops.telemetry.pending import LateSpan, Place
 from agentops.telemetry.provider import global_provider
+from agentops.telemetry.records import SpanRecord
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -65,7 +66,7 @@ class ActiveCall(LateSpan):
     """
 
     __slots__ = (
-        "_attached", "_call", "_is_open", "_place", "_provider", "_span", "_token", "chunks", "context", "ended_ns",
+        "_attached", "_call", "_ended", "_is_open", "_place", "_provider", "_span", "_token", "chunks", "context", "ended_ns",
         "first_chunk_ns", "is_tapped", "last_chunk_ns", "request", "response",
     )  # fmt: skip
 
@@ -92,6 +93,7 @@ class ActiveCall(LateSpan):
         self._token: Token[ActiveCall | None] | None = None
         self.context: Context | None = None
         self.ended_ns = 0
+        self._ended: tuple[SpanRecord, Completion | None] | None = None
 
     @property
     def call(self) -> LLMCall:
@@ -117,14 +119,17 @@ class ActiveCall(LateSpan):
         self._call = self._provider.name_call(request, place)
         self._span = self._provider.create_span_at(place, self._call)
 
-    def ended_span(self) -> Span:
-        """Return its span, made the first time, where it was handed over without one; runs on the worker."""
-        if self._span is None:
+    def ended(self) -> tuple[SpanRecord, Completion | None]:
+        """Return what became of it where it was handed over without a span; runs on the worker."""
+        if self._ended is None:
             request, place = self._noted()
             self._call = self._provider.name_call(request, place)
             self.tell_times()
-            self._span = self._provider.ended_span_at(place, self)
-        return self._span
+            record, completion = self._provider.record_at(place, self), None
+            with guarded("completing a span"):
+                completion = self.complete()
+            self._ended = record, completion
+        return self._ended
 
     def _noted(self) -> tuple[ClientRequest, Place]:
         assert self.request is not None
@@ -359,12 +364,10 @@ class InstrumentedProvider:
         manager, attributes = self.instrumentation.telemetry_manager, call.to_start_attributes()
         return manager.create_span_at(place, call.name(), SpanKind.CLIENT, attributes)
 
-    def ended_span_at(self, place: Place, active: ActiveCall) -> Span:
-        """Return the span of a call that is over."""
+    def record_at(self, place: Place, active: ActiveCall) -> SpanRecord:
+        """Return the record of a call that is over."""
         call, manager = active.call, self.instrumentation.telemetry_manager
-        return manager.ended_span_at(
-            place, call.name(), call.to_start_attributes(), active.complete, active.ended_ns
-        )
+        return manager.record_at(place, call.name(), call.to_start_attributes(), active.ended_ns)
 
     def _start(
         self, target: Target, args: tuple[object, ...], kwargs: Mapping[str, object]

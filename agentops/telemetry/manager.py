@@ -49,8 +49,8 @@ from agentops.telemetry.provider import (
     foreign_provider,
     own_resource,
 )
-from agentops.telemetry.records import AnyValue, Scope
-from agentops.telemetry.spans import DeferredSpan, OwnIds, SpanHome
+from agentops.telemetry.records import AnyValue, Scope, SpanRecord
+from agentops.telemetry.spans import DeferredSpan, OwnIds, SpanHome, wire_flags
 from agentops.telemetry.stats import LossReport, Stats
 from agentops.telemetry.weigh import weigh_item
 
@@ -63,7 +63,9 @@ if TYPE_CHECKING:
 __all__ = ["TelemetryManager"]
 
 logger = logging.getLogger("agentops")
+_CLIENT = SpanKind.CLIENT.value + 1  # as OTLP counts
 _LARGE_BYTES = 64 * 1024
+_SCOPE = Scope("agentops", __version__, semconv.SCHEMA_URL)
 _FORESEEN_MAX = 64
 
 
@@ -248,31 +250,36 @@ class TelemetryManager:
         """
         self._submit_weighed(span, weight_bytes)
 
-    def ended_span_at(
-        self,
-        place: Place,
-        name: str,
-        attributes: Mapping[str, AnyValue],
-        complete: Callable[[], Completion],
-        ended_ns: int,
-    ) -> Span:
-        """Return the span of a call that began at a noted place and is over; for the worker.
+    def record_at(
+        self, place: Place, name: str, attributes: Mapping[str, AnyValue], ended_ns: int
+    ) -> SpanRecord:
+        """Return the record of a call that began at a noted place and is over; for the worker.
 
         Args:
             place: Of :meth:`note_place`.
             name: As for :meth:`create_span`.
             attributes: Likewise.
-            complete: As for :meth:`end_span`.
             ended_ns: Where the monotonic clock stood at its end.
         """
-        above = place.above
+        context, above, ambient, start_ns, began_ns = place
         trace_id = self._ids.generate_trace_id() if above is None else above.trace_id
-        verdict = self._head.judge(place.context, above, trace_id, name, place.ambient, attributes)
-        own = self._own_context(trace_id, verdict)
-        span = DeferredSpan(name, SpanKind.CLIENT, own, above, self._scope("agentops"), self._home)
-        span.begin(attributes, place, ())
-        span.end_at(complete, ended_ns)
-        return span
+        verdict = self._head.judge(context, above, trace_id, name, ambient, attributes)
+        record = SpanRecord(
+            name,
+            trace_id,
+            self._ids.generate_span_id(),
+            0 if above is None else above.span_id,
+            start_ns,
+            start_ns + ended_ns - (began_ns or ended_ns),
+            _CLIENT,
+            wire_flags(verdict.flags, above),
+            attributes={**ambient, **attributes},
+            scope=_SCOPE,
+            resource=self._home.resource.attributes,
+        )
+        if verdict.trace_state:
+            record.trace_state = verdict.trace_state.to_header()
+        return record
 
     def _place(self, context: Context, start_ns: int | None) -> Place:
         context = self.in_session(context)

@@ -7,11 +7,11 @@ from typing import NamedTuple, TypeAlias
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import Span, SpanContext
+from opentelemetry.trace import SpanContext
 
 from agentops.events import Event
 from agentops.telemetry.completion import Completion
-from agentops.telemetry.records import AnyValue
+from agentops.telemetry.records import AnyValue, SpanRecord
 from agentops.telemetry.sampling import Decision
 
 __all__ = ["CompletedSpan", "Item", "LateSpan", "PendingEvent", "Place"]
@@ -81,8 +81,8 @@ class LateSpan(ABC):
     __slots__ = ()
 
     @abstractmethod
-    def ended_span(self) -> Span:
-        """Return the span, made the first time. Runs on the worker."""
+    def ended(self) -> tuple[SpanRecord, Completion | None]:
+        """Return its record and its completion, made the first time. Runs on the worker."""
 
 
 Item: TypeAlias = ReadableSpan | PendingEvent | CompletedSpan | LateSpan

@@ -23,6 +23,7 @@ from agentops.telemetry.pending import CompletedSpan, LateSpan, PendingEvent
 from agentops.telemetry.processors import Finisher, Pricer, stamp_weight
 from agentops.telemetry.recording import (
     call_event_record,
+    complete_record,
     completed_event_record,
     event_record,
     span_record,
@@ -125,30 +126,36 @@ class Preparation:
     def complete(self, items: Sequence[object]) -> None:
         """Read requests and answers of the calls among these items, so that they are ready when asked for."""
         for item in items:
-            span = item.ended_span() if isinstance(item, LateSpan) else item
-            if isinstance(span, DeferredSpan):
-                span.completion = take_completion(span)
+            if isinstance(item, LateSpan):
+                item.ended()
+            elif isinstance(item, DeferredSpan):
+                item.completion = take_completion(item)
 
     def __call__(self, item: object) -> list[Record]:
         """Return the records of one item, and of others that waited for it; often none or one."""
         if isinstance(item, LateSpan):
-            item = item.ended_span()
+            record, completion = item.ended()
+            complete_record(record, completion)
+            return self._records(record, completion, None)
         if isinstance(item, DeferredSpan):
             return self._span(item, take_completion(item))
         if isinstance(item, PendingEvent):
-            if item.event is not None:
-                self.totals.add_to_session(item.ambient.get(semconv.SESSION_ID), (item.event,))
-            record = event_record(item, keeps_event=self._wanted.events)
-            if item.decision is None and not item.trace_state and not self._wanted.event_records:
-                self._writer.event(record)
-                return [record]
-            if not self._is_left_out(item.decision, 1):
-                return self._pass([record], item.decision, item.trace_state)
-            return []
+            return self._event(item)
         if isinstance(item, CompletedSpan):
             return self._span(item.span, item.completion)
         assert isinstance(item, ReadableSpan)
         return self._span(item, None)
+
+    def _event(self, item: PendingEvent) -> list[Record]:
+        if item.event is not None:
+            self.totals.add_to_session(item.ambient.get(semconv.SESSION_ID), (item.event,))
+        record = event_record(item, keeps_event=self._wanted.events)
+        if item.decision is None and not item.trace_state and not self._wanted.event_records:
+            self._writer.event(record)
+            return [record]
+        if not self._is_left_out(item.decision, 1):
+            return self._pass([record], item.decision, item.trace_state)
+        return []
 
     def release(self, is_last: bool) -> list[Record]:
         """Return records held back that are due; ``True``: the pipeline ends, all that will ever be."""
@@ -166,13 +173,18 @@ class Preparation:
 
     def _span(self, span: ReadableSpan, completion: Completion | None) -> list[Record]:
         record = span_record(span, completion)
+        decision = span.decision if isinstance(span, DeferredSpan) else self._find(record)
+        return self._records(record, completion, decision)
+
+    def _records(
+        self, record: SpanRecord, completion: Completion | None, decision: Decision | None
+    ) -> list[Record]:
         self._price(record)
         self.totals.add(record)
         self._metrics.measure(record, completion)
         events = () if completion is None else completion.events
         is_call = completion is not None and completion.is_model_call
         self.totals.add_to_session(record.session_id, events, record, is_call=is_call)
-        decision = span.decision if isinstance(span, DeferredSpan) else self._find(record)
         if self._is_left_out(decision, 1 + is_call + len(events)):
             return []
         content = self._content_for_events(record) if events or is_call else {}

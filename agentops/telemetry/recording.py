@@ -29,7 +29,7 @@ from agentops.telemetry.records import (
     SpanEventRecord,
     SpanRecord,
 )
-from agentops.telemetry.spans import IS_REMOTE, IS_REMOTE_KNOWN, DeferredSpan, link_record
+from agentops.telemetry.spans import DeferredSpan, link_record, wire_flags
 
 __all__ = [
     "EVENT_DURATION",
@@ -39,6 +39,7 @@ __all__ = [
     "call_event_frame",
     "call_event_id",
     "call_event_record",
+    "complete_record",
     "completed_event_record",
     "copied_attributes",
     "duration_s",
@@ -75,6 +76,12 @@ def take_completion(span: ReadableSpan) -> Completion | None:
 def span_record(span: ReadableSpan, completion: Completion | None) -> SpanRecord:
     """Return the record of a span that ended, its completion's attributes merged in."""
     record = span.to_record() if isinstance(span, DeferredSpan) else _stock_record(span)
+    complete_record(record, completion)
+    return record
+
+
+def complete_record(record: SpanRecord, completion: Completion | None) -> None:
+    """Merge a completion into the record of its span."""
     attributes = record.attributes
     if completion is not None:
         attributes.update(completion.attributes)
@@ -82,15 +89,12 @@ def span_record(span: ReadableSpan, completion: Completion | None) -> SpanRecord
             record.status_code, record.status_message = _ERROR, completion.error
     if semconv.SESSION_ID in attributes:
         record.session_id = str(attributes[semconv.SESSION_ID] or "")
-    return record
 
 
 def _stock_record(span: ReadableSpan) -> SpanRecord:
     context, parent = span.get_span_context(), span.parent
     assert context is not None
-    flags = context.trace_flags & 0xFF | IS_REMOTE_KNOWN
-    if parent is not None and parent.is_remote:
-        flags |= IS_REMOTE
+    flags = wire_flags(context.trace_flags, parent)
     scope, status = span.instrumentation_scope, span.status
     started = span.start_time or 0
     record = SpanRecord(

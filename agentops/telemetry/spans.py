@@ -15,7 +15,15 @@ from opentelemetry.sdk.trace import Event as SpanEvent
 from opentelemetry.sdk.trace import Span
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+)
 
 from agentops.clock import monotonic_ns, now_ns
 from agentops.semconv import EXCEPTION_MESSAGE
@@ -33,6 +41,7 @@ __all__ = [
     "RawAttributes",
     "SpanHome",
     "link_record",
+    "wire_flags",
 ]
 
 IS_REMOTE_KNOWN: Final = 0x100
@@ -177,12 +186,6 @@ class DeferredSpan(Span):
         self._start_time = self._started_ns = place.start_ns
         self._began_ns = place.began_ns
 
-    def end_at(self, completion: Callable[[], Completion], ended_ns: int) -> None:
-        """End where the monotonic clock stood at ``ended_ns``; its maker sees it off."""
-        assert self._began_ns is not None
-        self.completion = completion
-        self._end_time = self._started_ns + ended_ns - self._began_ns
-
     @property
     def dropped_attributes(self) -> int:
         """How many attributes went beyond the bound."""
@@ -292,9 +295,7 @@ class DeferredSpan(Span):
         assert context is not None
         assert scope is not None
         trace_id, span_id, _, trace_flags, trace_state, _ = context  # its properties are calls
-        flags = int(trace_flags) & 0xFF | IS_REMOTE_KNOWN
-        if parent is not None and parent.is_remote:
-            flags |= IS_REMOTE
+        flags = wire_flags(trace_flags, parent)
         started = self._started_ns
         record = SpanRecord(
             self._name,
@@ -335,6 +336,12 @@ class DeferredSpan(Span):
         if not isinstance(self._events, list):
             self._events = []
         self._events.append(event)
+
+
+def wire_flags(flags: TraceFlags, above: SpanContext | None) -> int:
+    """Return the flags of a span as OTLP has them, which tell of its parent too."""
+    is_remote = above is not None and above.is_remote
+    return int(flags) & 0xFF | IS_REMOTE_KNOWN | (IS_REMOTE if is_remote else 0)
 
 
 def link_record(link: Link) -> LinkRecord:

@@ -183,6 +183,9 @@ class _Late(DirectManager):
     def end_span(self, span, *, complete=None, error=None, end_ns=None):
         self.ended.append(complete)
 
+    def end_late(self, span, weight_bytes):
+        self.ended.append(lambda: span.ended()[1])
+
 
 @pytest.mark.parametrize("status", [200, 404])
 def test_what_a_program_changes_after_the_call_is_not_told_of_it(status, provider, wire):

@@ -237,14 +237,13 @@ def test_a_large_image_is_told_by_its_digest(manager):
 
 def test_messages_changed_after_the_call_are_told_as_they_were(manager):
     deferred = []
-    ends = manager.end_span
-    manager.end_span = lambda *args, **kwargs: deferred.append((args, kwargs))
+    ends = manager.end_late
+    manager.end_late = lambda *args: deferred.append(args)
     messages = [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]
     Wire().client().chat.completions.create(model="gpt-5", messages=messages)
     messages[0]["content"][0]["text"] = "changed"
     messages.append({"role": "user", "content": "more"})
-    args, kwargs = deferred.pop()
-    ends(*args, **kwargs)
+    ends(*deferred.pop())
 
     [span] = manager.ended
     assert span["gen_ai.input.messages"] == [
