@@ -9,12 +9,12 @@ import dataclasses
 import hashlib
 import json
 import math
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from json.encoder import encode_basestring
 from pathlib import PurePath
 from typing import Final, cast
 from uuid import UUID
@@ -31,11 +31,6 @@ _HASH_PIECE: Final = 1 << 20
 _MARK: Final = "...truncated"
 _AS_TEXT: Final = (UUID, PurePath, Decimal)
 _KEY_MAX: Final = 256
-_KEPT_KEY_MAX: Final = 32
-_KEPT_KEYS_MAX: Final = 256
-_LONG: Final = 256
-_LOOKED_AT: Final = 1 << 16
-_ESCAPED: Final = bytes(code for code in range(32) if code != 10) + b'"\\'
 _SEQUENCES: Final = (list, tuple, set, frozenset, deque)
 
 
@@ -68,133 +63,81 @@ def json_text(value: AnyValue) -> str:
 class PlainJson:
     """Writes nested values as JSON text where cleaning would change nothing but their encoding. For one thread.
 
-    That is so for nearly all messages: lists and dicts of JSON's own types within the limits. One walk finds that
-    out and writes the text; it takes a third of the time of looking first and calling the encoder then.
+    That is so for nearly all messages: lists and dicts of JSON's own types within the limits. A walk finds that out,
+    then one call writes the whole: of ``pydantic_core`` where the program has loaded it, as the vendors' packages do.
 
     Args:
         limits: Bounds of depth, values and bytes.
     """
 
-    __slots__ = ("_keys", "_left", "_limits")
+    __slots__ = ("_has_floats", "_left", "_limits", "_nodes_left")
 
     def __init__(self, limits: LimitsConfig) -> None:
         self._limits = limits
         self._left = 0
-        self._keys: dict[str, str] = {}
+        self._nodes_left = 0
+        self._has_floats = False
 
     def text(self, value: AnyValue) -> str | None:
         """Return a list or dict as JSON text; ``None`` where it has to be cleaned."""
-        out: list[str] = []
-        self._left = self._limits.attribute_bytes_max
+        limits = self._limits
+        self._left = limits.attribute_bytes_max
+        self._nodes_left = limits.nodes_max
+        self._has_floats = False
         try:
-            self._walk(value, self._limits.depth_max, out)
+            self._look(value, limits.depth_max)  # type: ignore[arg-type] # a list or dict
+            # Floats it would spell in its own way.
+            text = (not self._has_floats and _quick_text(value)) or clean_text(
+                _ENCODER.encode(value)
+            )
         except (TypeError, ValueError, RuntimeError):
             # Another type, or the program changed it meanwhile.
             return None
-        if len(out) > self._limits.nodes_max:
-            return None
-        text = "".join(out)
-        is_ascii = text.isascii()
-        if len(text) * (1 if is_ascii else 4) > self._limits.attribute_bytes_max:
-            return None
-        return text if is_ascii else clean_text(text)
+        size_max = len(text) if text.isascii() else len(text) * 4
+        return text if size_max <= limits.attribute_bytes_max else None
 
-    def _walk(self, value: AnyValue, depth: int, out: list[str]) -> None:
-        """Append the text of a value.
+    def _look(self, value: list[object] | dict[object, object], depth: int) -> None:
+        """Look whether a list or dict holds nothing but what may be written as it is.
 
         Raises:
             TypeError: it holds something that JSON has not.
             ValueError: it goes beyond a limit.
         """
-        kind = type(value)
-        if kind is dict:
-            self._dict(value, depth, out)  # type: ignore[arg-type] # a dict
-        elif kind is list:
-            self._list(value, depth, out)  # type: ignore[arg-type] # a list
-        elif kind is str:
-            out.append(self._text(value))  # type: ignore[arg-type] # a str
-        else:
-            out.append(_scalar(value))
-
-    def _dict(self, value: dict[object, object], depth: int, out: list[str]) -> None:
-        if depth == 0 or len(out) + len(value) > self._limits.nodes_max:
+        self._nodes_left -= len(value)
+        if depth == 0 or self._nodes_left < 0:
             raise ValueError("too deep or too many")
-        keys = self._keys
-        before = "{"
-        for key, each in value.items():
-            name = keys.get(key) or self._key(key)  # type: ignore[call-overload] # any key may be looked for
-            if type(each) is str:
-                text = encode_basestring(each) if len(each) < _LONG else self._text(each)
-                out.append(f"{before}{name}{text}")
-            else:
-                out.append(before + name)
-                self._walk(each, depth - 1, out)
-            before = ","
-        out.append("}" if before == "," else "{}")
-
-    def _list(self, value: list[object], depth: int, out: list[str]) -> None:
-        if depth == 0 or len(out) + len(value) > self._limits.nodes_max:
-            raise ValueError("too deep or too many")
-        before = "["
-        for each in value:
-            out.append(before)
-            if type(each) is dict:
-                self._dict(each, depth - 1, out)
-            else:
-                self._walk(each, depth - 1, out)
-            before = ","
-        out.append("]" if before == "," else "[]")
-
-    def _text(self, text: str) -> str:
-        self._left -= len(text)
+        members: Iterable[object] = value
+        if type(value) is dict:
+            for key in value:
+                if type(key) is not str or len(key) > _KEY_MAX:
+                    raise TypeError("not a key of JSON")
+            members = value.values()
+        for each in members:
+            kind = type(each)
+            if kind is str:
+                self._left -= len(each)  # type: ignore[arg-type] # a str
+            elif kind is dict or kind is list:
+                self._look(each, depth - 1)  # type: ignore[arg-type] # see left
+            elif each is not None and kind is not bool:
+                self._number(each)
         if self._left < 0:  # found out before anything is copied
             raise ValueError("too many bytes")
-        return _quoted(text)
 
-    def _key(self, key: object) -> str:
-        if type(key) is not str or len(key) > _KEY_MAX:
-            raise TypeError("not a key of JSON")
-        text = encode_basestring(key) + ":"
-        if len(key) <= _KEPT_KEY_MAX:
-            if len(self._keys) >= _KEPT_KEYS_MAX:
-                self._keys.clear()
-            self._keys[key] = text
-        return text
+    def _number(self, value: object) -> None:
+        kind = type(value)
+        if kind is float and math.isfinite(cast("float", value)):
+            self._has_floats = True
+        elif kind is not int or not -_INT_MAX <= cast("int", value) <= _INT_MAX:
+            raise TypeError(f"not plain: {kind.__name__}")
 
 
-def _quoted(text: str) -> str:
-    """Return a text as JSON has it; long ones mostly need nothing but their line ends escaped."""
-    if len(text) >= _LONG and text.isascii() and not _needs_escapes(text):
-        return f'"{text}"' if "\n" not in text else '"{}"'.format(text.replace("\n", "\\n"))
-    return encode_basestring(text)
-
-
-def _needs_escapes(text: str) -> bool:
-    """Whether ASCII text holds more to escape than line ends; a piece at a time, which the processor's cache holds."""
-    for at in range(0, len(text), _LOOKED_AT):
-        raw = text[at : at + _LOOKED_AT].encode()
-        if len(raw.translate(None, _ESCAPED)) < len(raw):
-            return True
-    return False
-
-
-def _scalar(value: object) -> str:
-    """Return a number, truth value or nothing as JSON text.
-
-    Raises:
-        TypeError: it is something else.
-        ValueError: JSON has no such number, or most readers of it have not.
-    """
-    kind = type(value)
-    if kind is bool:
-        return "true" if value else "false"
-    if value is None:
-        return "null"
-    if kind is float and math.isfinite(cast("float", value)):
-        return repr(value)
-    if kind is int and -_INT_MAX <= cast("int", value) <= _INT_MAX:
-        return repr(value)
-    raise TypeError(f"not plain: {kind.__name__}")
+def _quick_text(value: AnyValue) -> str:
+    """Return plain values as the encoder above writes them; ``""`` where there is no quicker writer, or it fails."""
+    write = getattr(sys.modules.get("pydantic_core"), "to_json", None)
+    try:
+        return str(write(value), "utf-8") if write is not None else ""
+    except ValueError:  # lone surrogates
+        return ""
 
 
 class Cleaner:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 import tracemalloc
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -10,8 +11,9 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from uuid import UUID
 
+import pydantic_core
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentops.telemetry.config import LimitsConfig
@@ -207,15 +209,64 @@ _NESTED = st.recursive(
 )
 
 
+@pytest.fixture(params=[True, False], ids=["the vendors' writer", "the standard library"])
+def writer(request, monkeypatch):
+    """What writes JSON text: both ways must give the same."""
+    monkeypatch.setitem(sys.modules, "pydantic_core", pydantic_core if request.param else None)
+
+
+_SAME_FIXTURE = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+_ANY_TEXT = st.text(
+    st.one_of(st.characters(exclude_categories=()), st.sampled_from('"\\\n\x1f\x7f\u2028\ud800'))
+)
+_PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63) + 1, 2**63 - 1)
+    | _ANY_TEXT
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_ANY_TEXT, inner, max_size=4),
+)
+
+
+@_SAME_FIXTURE
+@given(st.lists(_PLAIN) | st.dictionaries(_ANY_TEXT, _PLAIN))
+def test_plain_values_are_spelled_as_the_standard_library_spells_them(writer, value):
+    spelled = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    assert spelled.encode("utf-16", "surrogatepass").decode("utf-16", "replace") == PlainJson(
+        LimitsConfig()
+    ).text(value)
+
+
+def test_every_character_is_spelled_as_the_standard_library_spells_it(writer):
+    every = [
+        "".join(map(chr, (*range(0xD800), *range(0xE000, 0x110000)))),
+        "1e16",
+        1e16,
+        -0.0,
+        2**62,
+    ]
+    limits = LimitsConfig(attribute_bytes_max=10_000_000)
+
+    for value in (every, every[:1]):
+        assert json.dumps(value, ensure_ascii=False, separators=(",", ":")) == PlainJson(
+            limits
+        ).text(value)
+
+
+@_SAME_FIXTURE
 @given(st.one_of(st.lists(_NESTED), st.dictionaries(st.text(), _NESTED)))
-def test_the_short_way_to_json_gives_what_cleaning_gives(value):
+def test_the_short_way_to_json_gives_what_cleaning_gives(writer, value):
     limits = LimitsConfig(depth_max=4, nodes_max=20, attribute_bytes_max=120)
     text = PlainJson(limits).text(value)
 
     assert text in (None, json_text(Cleaner(limits).clean(value)))
 
 
-def test_the_short_way_to_json_is_taken_for_messages():
+def test_the_short_way_to_json_is_taken_for_messages(writer):
     messages = [{"role": "user", "parts": [{"type": "text", "content": "a \ud800 b"}]}]
 
     assert PlainJson(LimitsConfig()).text(messages) == json_text(
