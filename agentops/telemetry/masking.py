@@ -34,7 +34,7 @@ _LOW_HEADS: Final = ("gsk", "hf", "r8", "ghp", "gho", "ghu", "ghs", "ghr")
 _SHORT_HEADS: Final = {"-": ("k-", "xai-", "plx-", "xox"), "_": ("gsk_", "hf_", "r8_", "gh")}
 _SHORT: Final = 64
 _MARKS_MIN: Final = 16
-_MARK_DISTANCE: Final = 100
+_MARK_DISTANCE: Final = 32
 
 
 class Masks:
@@ -92,12 +92,13 @@ def _may_hold_key(text: str) -> bool:
 
 
 def _has_head(text: str, mark: str, heads: tuple[str, ...]) -> bool:
-    """Whether one of ``heads`` stands before one of the marks; true as well where looking takes longer."""
+    """Whether one of ``heads`` stands before one of the marks; of a short text true as well for the end of a head."""
     if len(text) < _SHORT:
         one, two, three, four = _SHORT_HEADS[mark]
         return one in text or two in text or three in text or four in text
     if text.count(mark) > len(text) // _MARK_DISTANCE + _MARKS_MIN:
-        return True
+        # As in code and tables: to look for each head takes the same time however many marks there are.
+        return any(head + mark in text for head in heads)
     at = text.find(mark)
     while at >= 0:
         if text.endswith(heads, 0, at):

@@ -10,6 +10,7 @@ from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import TelemetryConfig
 from agentops.telemetry.exporters.base import DELIVERED, Exporter
 from agentops.telemetry.manager import TelemetryManager
+from agentops.telemetry.masking import Masks
 
 SECRET = "the moon is made of cheese"
 KEY = "sk-proj-Abcdefghijklmnop0123456789"
@@ -116,32 +117,49 @@ def test_keys_of_providers_and_patterns_are_hidden_in_keys_inside_values():
         assert b"of ***" in sink.sent
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        KEY,
-        "sk-ant-api03-" + "a" * 40,
-        "sk-" + "A1" * 24,
-        "sk-abcde***************************wxyz",
-        "AIza" + "b" * 35,
-        "gsk_" + "c" * 40,
-        "hf_" + "d" * 34,
-        "xai-" + "e" * 40,
-        "AKIAABCDEFGHIJKLMNOP",
-        "ghp_" + "f" * 36,
-        "ghs_" + "f" * 36,
-        "r8_" + "g" * 37,
-        "rk-" + "h" * 24,
-        "pplx-" + "i" * 48,
-        "xoxb-" + "1" * 24,
-        "-_" * 40 + " pk-" + "j" * 24,
-    ],
-)
+KEYS = [
+    KEY,
+    "sk-ant-api03-" + "a" * 40,
+    "sk-" + "A1" * 24,
+    "sk-abcde***************************wxyz",
+    "AIza" + "b" * 35,
+    "gsk_" + "c" * 40,
+    "hf_" + "d" * 34,
+    "xai-" + "e" * 40,
+    "AKIAABCDEFGHIJKLMNOP",
+    "ghp_" + "f" * 36,
+    "ghs_" + "f" * 36,
+    "r8_" + "g" * 37,
+    "rk-" + "h" * 24,
+    "pplx-" + "i" * 48,
+    "xoxb-" + "1" * 24,
+    "-_" * 40 + " pk-" + "j" * 24,
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
 def test_key_is_hidden_inside_text(key):
     sent = everything_about(f"Incorrect API key provided:\n{key}.")
 
     assert key.rpartition(" ")[2].encode() not in sent
     assert b"***." in sent
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize(
+    "around", ["plain words, ", "| --- | --- |", "snake_case and well-known, "]
+)
+def test_key_is_found_however_many_marks_stand_around_it(key, around):
+    text = f"{around * 100} {key}. {around * 100}"
+    masks = Masks()
+
+    assert masks.may_change(text)
+    assert key.rpartition(" ")[2] not in masks(text)
+
+
+@pytest.mark.parametrize("text", ["| --- | --- |", "snake_case and well-known, ", "-", "_"])
+def test_many_marks_alone_are_no_reason_to_look_closer(text):
+    assert not Masks().may_change(text * 100)
 
 
 def test_ordinary_text_is_left_alone():
