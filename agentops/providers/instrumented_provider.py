@@ -374,13 +374,12 @@ class InstrumentedProvider:
     ) -> ActiveCall | None:
         """Begin a call and enter it, or return ``None`` to let it pass."""
         with guarded("starting a call"):
-            outer = _ACTIVE.get()
-            if (outer is not None and outer.is_under_way) or get_current().get(_SUPPRESS_KEY):
+            outer, context = _ACTIVE.get(), get_current()
+            if (outer is not None and outer.is_under_way) or context.get(_SUPPRESS_KEY):
                 return None
-            is_shared = self._is_shared()
-            active = self._noted(target, args, kwargs, is_shared=is_shared)
+            active = self._noted(target, args, kwargs, context)
             if active is not None:
-                active.enter(is_shared=is_shared)
+                active.enter(is_shared=active.is_begun and self._is_shared())
             return active
         return None
 
@@ -389,8 +388,7 @@ class InstrumentedProvider:
         target: Target,
         args: tuple[object, ...],
         kwargs: Mapping[str, object],
-        *,
-        is_shared: bool,
+        context: "Context",
     ) -> ActiveCall | None:
         """Return a call that begins here; ``None``: it makes no span."""
         request = None
@@ -400,9 +398,8 @@ class InstrumentedProvider:
                 return None
         else:
             request = self._stainless.client_request(args, kwargs)
-            service = request.service
-            manager = self.instrumentation.telemetry_manager
-            place = None if is_shared else manager.note_place(service.provider, service.host)
+            service, manager = request.service, self.instrumentation.telemetry_manager
+            place = manager.note_place(service.provider, service.host, context)
             if place is not None:
                 return ActiveCall(self, None, None, request, place)
             call = self._stainless.client_call(request)

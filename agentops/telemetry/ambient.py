@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from opentelemetry.context import Context, create_key, get_current, set_value
-from opentelemetry.trace import Span, get_current_span, set_span_in_context
+from opentelemetry.trace import Span, SpanContext, get_current_span, set_span_in_context
 
 from agentops.telemetry.records import AnyValue
 
@@ -24,6 +24,7 @@ __all__ = [
     "sampling_is_denied",
     "session_alone",
     "set_ambient",
+    "span_above",
 ]
 
 _KEY: Final = create_key("agentops-ambient")
@@ -112,6 +113,12 @@ def session_alone(context: Context) -> Context:
     return set_span_in_context(
         get_current_span(context), Context({} if riding is None else {_KEY: riding})
     )
+
+
+def span_above(context: Context | None) -> SpanContext | None:
+    """Return what a span that starts in ``context`` stands below; ``None``: it begins a trace."""
+    above: SpanContext | None = get_current_span(context).get_span_context()
+    return above if above is not None and above.is_valid else None
 
 
 def leave_ended(context: Context) -> Context:

@@ -8,11 +8,16 @@ from typing import Final, NamedTuple
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import Decision as OtelDecision
-from opentelemetry.trace import SpanContext, TraceFlags, TraceState, get_current_span
+from opentelemetry.trace import SpanContext, TraceFlags, TraceState
 from opentelemetry.util.types import Attributes
 
 from agentops import semconv
-from agentops.telemetry.ambient import get_ambient, sampling_is_deferred, sampling_is_denied
+from agentops.telemetry.ambient import (
+    get_ambient,
+    sampling_is_deferred,
+    sampling_is_denied,
+    span_above,
+)
 from agentops.telemetry.config import SamplingConfig
 from agentops.telemetry.metrics import Metrics
 from agentops.telemetry.records import AnyValue, SpanRecord
@@ -111,9 +116,7 @@ class Head:
     ) -> tuple[OtelDecision, TraceState | None]:
         """Return the same for a span that the program makes with OpenTelemetry's own tracer."""
         current = context if context is not None else Context()
-        above: SpanContext | None = get_current_span(context).get_span_context()
-        if above is not None and not above.is_valid:
-            above = None
+        above = span_above(context)
         verdict = self.judge(
             current, above, trace_id, name, get_ambient(context), dict(attributes or {})
         )

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from opentelemetry.context import Context, get_current
@@ -28,25 +27,32 @@ from agentops.events import Event
 from agentops.forking import in_children
 from agentops.guard import guarded
 from agentops.pricetable import PriceTable
-from agentops.pricing import Prices, provider_id_of
-from agentops.telemetry.ambient import get_ambient, leave_ended, session_alone, set_ambient
+from agentops.pricing import Prices
+from agentops.telemetry.ambient import (
+    get_ambient,
+    leave_ended,
+    session_alone,
+    set_ambient,
+    span_above,
+)
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import ContentMode, TelemetryConfig
 from agentops.telemetry.content import narrow
 from agentops.telemetry.destination import connect
 from agentops.telemetry.exceptions import exception_attributes
+from agentops.telemetry.foresight import Foresight
 from agentops.telemetry.head import Head, Verdict
 from agentops.telemetry.metrics import Metrics, metering_for
 from agentops.telemetry.pending import CompletedSpan, Item, LateSpan, PendingEvent, Place
 from agentops.telemetry.pipeline import Pipeline
 from agentops.telemetry.preparation import Preparation, Wanted
-from agentops.telemetry.processors import PRICED_OPERATIONS
 from agentops.telemetry.provider import (
     Doorway,
     OwnProvider,
     StreetSampler,
     become_global,
     foreign_provider,
+    global_provider,
     own_resource,
 )
 from agentops.telemetry.records import AnyValue, Scope, SpanRecord
@@ -127,8 +133,8 @@ class TelemetryManager:
         destinations = connect(exporters, batch=self.config.batch, spool=self.config.spool)
         self.exporters = [destination.exporter for destination in destinations]
         wanted = Wanted.by(destinations)
-        self._price_table = PriceTable(lambda: self._pipeline.patience_s())
-        self.prices = Prices(self._price_table)
+        price_table = PriceTable(lambda: self._pipeline.patience_s())
+        self.prices = Prices(price_table)
         self._preparation = Preparation(self.config, self._head, metrics, wanted, self.prices)
         self._pipeline = Pipeline(
             destinations,
@@ -140,8 +146,8 @@ class TelemetryManager:
         )
         metrics.watch(self._pipeline.stats)
         self._completions: dict[int, Completion] = {}
-        # Providers and addresses whose prices are on their way, where they have any.
-        self._foreseen: set[tuple[AnyValue, AnyValue]] = set()
+        self._seen: tuple[Context | None, SpanContext | None, bool] = (None, None, False)
+        self._foresight = Foresight(self._preparation.pricer, price_table, self._pipeline.do_ahead)
         self.span_processor: SpanProcessor = Doorway(self._take_stock, self.flush)
         self._own = OwnProvider(
             resource,
@@ -213,7 +219,7 @@ class TelemetryManager:
                 return NonRecordingSpan(above or SpanContext(0, 0, False))
             return NonRecordingSpan(self._own_context(trace_id, verdict))
         if attributes:
-            self._foresee(attributes)
+            self._foresight.look(attributes)
         if self._is_shared():
             given = _Given(attributes, links, place.start_ns)
             return self._stock_span(name, kind, context, scope, given)
@@ -226,20 +232,35 @@ class TelemetryManager:
         span.begin(attributes, place, links)
         return span
 
-    def note_place(self, provider: str, address: str) -> Place | None:
-        """Note where and when the span of a model call begins that :meth:`create_span_at` makes after its end.
+    def note_place(self, provider: str, address: str, context: Context) -> Place | None:
+        """Note where and when the span of a model call begins whose record :meth:`record_at` makes after its end.
 
         Args:
             provider: ``gen_ai.provider.name``.
             address: ``server.address``.
+            context: The current context.
 
         Returns:
-            ``None`` where it has to begin now, since more than the worker depends on it: a sampler, processors, prices.
+            ``None`` where the span has to begin now, since more than the worker depends on it: a sampler, processors,
+            whatever is below it, the loading of prices.
         """
-        if not self._is_on or (provider, address) not in self._foreseen or self._is_shared():
+        own = self._own
+        if (
+            not self._foresight.knows(provider, address)
+            or own.has_strangers
+            or self.tracer_provider is not own
+            or global_provider() is own
+        ):
             return None
-        place = self._place(get_current(), None)
-        return place if self._head.is_sure(place.context, place.above) else None
+        context = self.in_session(context)
+        seen = self._seen
+        if seen[0] is not context:  # one context often comes again and again
+            above = span_above(context)
+            seen = self._seen = (context, above, self._head.is_sure(context, above))
+        _, above, is_sure = seen
+        if not is_sure:
+            return None
+        return Place(context, above, get_ambient(context), now_ns(), monotonic_ns())
 
     def end_late(self, span: LateSpan, weight_bytes: int) -> None:
         """Hand over a span that is over, and that the worker makes.
@@ -253,14 +274,7 @@ class TelemetryManager:
     def record_at(
         self, place: Place, name: str, attributes: Mapping[str, AnyValue], ended_ns: int
     ) -> SpanRecord:
-        """Return the record of a call that began at a noted place and is over; for the worker.
-
-        Args:
-            place: Of :meth:`note_place`.
-            name: As for :meth:`create_span`.
-            attributes: Likewise.
-            ended_ns: Where the monotonic clock stood at its end.
-        """
+        """Return the record of a call that began at a noted place and ended at ``ended_ns`` on the monotonic clock."""
         context, above, ambient, start_ns, began_ns = place
         trace_id = self._ids.generate_trace_id() if above is None else above.trace_id
         verdict = self._head.judge(context, above, trace_id, name, ambient, attributes)
@@ -283,12 +297,10 @@ class TelemetryManager:
 
     def _place(self, context: Context, start_ns: int | None) -> Place:
         context = self.in_session(context)
-        above: SpanContext | None = get_current_span(context).get_span_context()
-        if above is not None and not above.is_valid:
-            above = None
+        above, ambient = span_above(context), get_ambient(context)
         if start_ns is None:
-            return Place(context, above, get_ambient(context), now_ns(), monotonic_ns())
-        return Place(context, above, get_ambient(context), start_ns, None)
+            return Place(context, above, ambient, now_ns(), monotonic_ns())
+        return Place(context, above, ambient, start_ns, None)
 
     def end_span(
         self,
@@ -474,18 +486,6 @@ class TelemetryManager:
         span_id = self._ids.generate_span_id()
         return SpanContext(trace_id, span_id, False, verdict.flags, verdict.trace_state)
 
-    def _foresee(self, attributes: Mapping[str, AnyValue]) -> None:
-        """Have the prices loaded while the first call of a provider is under way, and not when its span should be on disk."""
-        if attributes.get(semconv.GEN_AI_OPERATION_NAME) not in PRICED_OPERATIONS:
-            return
-        provider = attributes.get(semconv.GEN_AI_PROVIDER_NAME)
-        service = (provider, attributes.get(semconv.SERVER_ADDRESS))
-        if service in self._foreseen or len(self._foreseen) >= _FORESEEN_MAX:
-            return
-        self._foreseen.add(service)
-        if type(provider) is str and self._preparation.pricer.foresees(attributes):
-            self._pipeline.do_ahead(partial(self._price_table.fetch, provider_id_of(provider)))
-
     def _is_shared(self) -> bool:
         """Whether processors that are not ours see the spans too."""
         return self._own.has_strangers or self.tracer_provider is not self._own
@@ -591,8 +591,7 @@ class TelemetryManager:
             self._head.sampler.after_fork()
             self._preparation.after_fork()
             self._completions.clear()
-            self._price_table.after_fork()
-            self._foreseen.clear()
+            self._foresight.after_fork()
             if self._metering is not None:
                 self._metering.after_fork(self._own.resource)
                 self._metrics.renew()

@@ -4,13 +4,13 @@ import json
 import time
 
 from opentelemetry import trace
-from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from agentops.pricing import Prices
 from agentops.telemetry.pending import Place
+from agentops.telemetry.provider import global_provider
 from agentops.telemetry.recording import call_event_record
 from agentops.telemetry.records import SpanRecord
 
@@ -67,10 +67,9 @@ class DirectManager:
         self.ended.append(Ended(span, complete(), error))
         span.end(end_ns)
 
-    def note_place(self, provider, address):
-        if not self.is_late:
+    def note_place(self, provider, address, context):
+        if not self.is_late or self.tracer_provider is global_provider():
             return None
-        context = get_current()
         return Place(context, None, {}, time.time_ns(), time.monotonic_ns())
 
     def create_span_at(self, place, name, kind, attributes):
