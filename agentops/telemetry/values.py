@@ -70,22 +70,20 @@ class PlainJson:
         limits: Bounds of depth, values and bytes.
     """
 
-    __slots__ = ("_has_floats", "_left", "_limits", "_nodes_left")
+    __slots__ = ("_has_floats", "_limits", "_nodes_left")
 
     def __init__(self, limits: LimitsConfig) -> None:
         self._limits = limits
-        self._left = 0
         self._nodes_left = 0
         self._has_floats = False
 
     def text(self, value: AnyValue) -> str | None:
         """Return a list or dict as JSON text; ``None`` where it has to be cleaned."""
         limits = self._limits
-        self._left = limits.attribute_bytes_max
         self._nodes_left = limits.nodes_max
         self._has_floats = False
         try:
-            self._look(value, limits.depth_max)  # type: ignore[arg-type] # a list or dict
+            self._look(value, limits.depth_max, limits.attribute_bytes_max)  # type: ignore[arg-type] # a list or dict
             # Floats it would spell in its own way.
             text = (not self._has_floats and _quick_text(value)) or clean_text(
                 _ENCODER.encode(value)
@@ -96,8 +94,8 @@ class PlainJson:
         size_max = len(text) if text.isascii() else len(text) * 4
         return text if size_max <= limits.attribute_bytes_max else None
 
-    def _look(self, value: list[object] | dict[object, object], depth: int) -> None:
-        """Look whether a list or dict holds nothing but what may be written as it is.
+    def _look(self, value: list[object] | dict[object, object], depth: int, left: int) -> int:
+        """Look whether a list or dict holds nothing but what may be written as it is; return the bytes left of ``left``.
 
         Raises:
             TypeError: it holds something that JSON has not.
@@ -115,13 +113,14 @@ class PlainJson:
         for each in members:
             kind = type(each)
             if kind is str:
-                self._left -= len(each)  # type: ignore[arg-type] # a str
+                left -= len(each)  # type: ignore[arg-type] # a str
             elif kind is dict or kind is list:
-                self._look(each, depth - 1)  # type: ignore[arg-type] # see left
+                left = self._look(each, depth - 1, left)  # type: ignore[arg-type] # see left
             elif each is not None and kind is not bool:
                 self._number(each)
-        if self._left < 0:  # found out before anything is copied
+        if left < 0:  # found out before anything is copied
             raise ValueError("too many bytes")
+        return left
 
     def _number(self, value: object) -> None:
         kind = type(value)
