@@ -451,13 +451,13 @@ class InstrumentedProvider:
         return wrapper
 
     def _async_call_wrapper(self, target: Target) -> Wrapper:
-        async def follow(
+        async def wrapper(
             wrapped: Callable[..., Awaitable[object]],
-            all_args: tuple[object, ...],
+            instance: object,
             args: tuple[object, ...],
             kwargs: Mapping[str, object],
         ) -> object:
-            active = self._start(target, all_args, kwargs)
+            active = self._start(target, args if instance is None else (instance, *args), kwargs)
             if active is None:
                 return await _passed(wrapped, args, kwargs)
             try:
@@ -475,16 +475,7 @@ class InstrumentedProvider:
             active.exit()
             return self.handle_response(result, active)
 
-        def wrapper(
-            wrapped: Callable[..., object],
-            instance: object,
-            args: tuple[object, ...],
-            kwargs: Mapping[str, object],
-        ) -> object:
-            all_args = args if instance is None else (instance, *args)
-            return follow(cast("Callable[..., Awaitable[object]]", wrapped), all_args, args, kwargs)
-
-        return wrapper
+        return cast("Wrapper", wrapper)
 
     def _socket_wrapper(self, target: Target) -> Wrapper:
         def wrapper(

@@ -77,14 +77,13 @@ class Head:
         attributes: Mapping[str, AnyValue] | None,
     ) -> Verdict:
         """Return what becomes of a span that starts in ``context`` below ``above``."""
+        sure = self.sure(context, above)
+        if sure is not None:
+            return sure
         if above is None or sampling_is_deferred(context):
             if sampling_is_denied(context):
                 return _DENIED
-            if self.sampler.is_trivial:
-                return _KEPT
             return self._first(above, trace_id, name, {**ambient, **(attributes or {})})
-        if self.sampler.is_trivial and above.trace_flags & _SAMPLED:
-            return Verdict(True, above.trace_flags, above.trace_state, None, False)
         key = _key(ambient, trace_id)
         decision = self.sampler.find(key)
         if decision is None:
@@ -103,13 +102,15 @@ class Head:
             self.sampler.learn(decision, attributes)
         return self._verdict(decision, above, is_first=False)
 
-    def is_sure(self, context: Context, above: SpanContext | None) -> bool:
-        """Whether everything that starts there is recorded, and nobody has to remember anything for that."""
+    def sure(self, context: Context, above: SpanContext | None) -> Verdict | None:
+        """Return what becomes of all that starts there; ``None`` where that takes more to know, or to remember."""
         if not self.sampler.is_trivial:
-            return False
-        if above is None:
-            return not sampling_is_denied(context)
-        return bool(above.trace_flags & _SAMPLED)
+            return None
+        if above is None or sampling_is_deferred(context):
+            return None if sampling_is_denied(context) else _KEPT
+        if above.trace_flags & _SAMPLED:
+            return Verdict(True, above.trace_flags, above.trace_state, None, False)
+        return None
 
     def choose(
         self, context: Context | None, trace_id: int, name: str, attributes: Attributes

@@ -146,7 +146,7 @@ class TelemetryManager:
         )
         metrics.watch(self._pipeline.stats)
         self._completions: dict[int, Completion] = {}
-        self._seen: tuple[Context | None, SpanContext | None, bool] = (None, None, False)
+        self._seen: tuple[Context | None, SpanContext | None, Verdict | None] = (None, None, None)
         self._foresight = Foresight(self._preparation.pricer, price_table, self._pipeline.do_ahead)
         self.span_processor: SpanProcessor = Doorway(self._take_stock, self.flush)
         self._own = OwnProvider(
@@ -211,7 +211,7 @@ class TelemetryManager:
         scope: str = "agentops",
     ) -> Span:
         """Start a span as :meth:`create_span` does, at a place that was noted before."""
-        context, above, ambient, _, _ = place
+        context, above, ambient = place[:3]
         trace_id = self._ids.generate_trace_id() if above is None else above.trace_id
         verdict = self._head.judge(context, above, trace_id, name, ambient, attributes)
         if not self._is_on or not verdict.is_recorded:
@@ -256,11 +256,11 @@ class TelemetryManager:
         seen = self._seen
         if seen[0] is not context:  # one context often comes again and again
             above = span_above(context)
-            seen = self._seen = (context, above, self._head.is_sure(context, above))
-        _, above, is_sure = seen
-        if not is_sure:
+            seen = self._seen = (context, above, self._head.sure(context, above))
+        _, above, verdict = seen
+        if verdict is None:
             return None
-        return Place(context, above, get_ambient(context), now_ns(), monotonic_ns())
+        return Place(context, above, get_ambient(context), verdict, now_ns(), monotonic_ns())
 
     def end_late(self, span: LateSpan, weight_bytes: int) -> None:
         """Hand over a span that is over, and that the worker makes.
@@ -275,12 +275,11 @@ class TelemetryManager:
         self, place: Place, name: str, attributes: Mapping[str, AnyValue], ended_ns: int
     ) -> SpanRecord:
         """Return the record of a call that began at a noted place and ended at ``ended_ns`` on the monotonic clock."""
-        context, above, ambient, start_ns, began_ns = place
-        trace_id = self._ids.generate_trace_id() if above is None else above.trace_id
-        verdict = self._head.judge(context, above, trace_id, name, ambient, attributes)
+        _, above, ambient, verdict, start_ns, began_ns = place
+        assert verdict is not None
         record = SpanRecord(
             name,
-            trace_id,
+            self._ids.generate_trace_id() if above is None else above.trace_id,
             self._ids.generate_span_id(),
             0 if above is None else above.span_id,
             start_ns,
@@ -299,8 +298,8 @@ class TelemetryManager:
         context = self.in_session(context)
         above, ambient = span_above(context), get_ambient(context)
         if start_ns is None:
-            return Place(context, above, ambient, now_ns(), monotonic_ns())
-        return Place(context, above, ambient, start_ns, None)
+            return Place(context, above, ambient, None, now_ns(), monotonic_ns())
+        return Place(context, above, ambient, None, start_ns, None)
 
     def end_span(
         self,

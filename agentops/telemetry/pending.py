@@ -11,6 +11,7 @@ from opentelemetry.trace import SpanContext
 
 from agentops.events import Event
 from agentops.telemetry.completion import Completion
+from agentops.telemetry.head import Verdict
 from agentops.telemetry.records import AnyValue, SpanRecord
 from agentops.telemetry.sampling import Decision
 
@@ -24,6 +25,7 @@ class Place(NamedTuple):
         context: The context it begins in, within a session.
         above: The span it stands below; ``None``: it begins a trace.
         ambient: What rides in the context.
+        verdict: What becomes of all that begins there; ``None`` where nobody has asked.
         start_ns: Since the Unix epoch.
         began_ns: The same on the monotonic clock; ``None``: only ``start_ns`` is known.
     """
@@ -31,6 +33,7 @@ class Place(NamedTuple):
     context: Context
     above: SpanContext | None
     ambient: Mapping[str, AnyValue]
+    verdict: Verdict | None
     start_ns: int
     began_ns: int | None
 

@@ -203,12 +203,14 @@ class Writer:
             if cut:
                 _mark(cut, found)
             pairs += found.values()
-        pairs += (
-            _EVENT_ID.with_text(call_event_id(span).encode()),
-            _CALL_TYPE,
-            _EVENT_START.with_text(iso_from_ns(span.start_ns).encode()),
-            _EVENT_END.with_text(iso_from_ns(span.end_ns).encode()),
-            _EVENT_DURATION.with_value(protobuf.any_value(duration_s(span))),
+        pairs.append(
+            _CALL_PAIRS
+            % (
+                call_event_id(span).encode(),
+                iso_from_ns(span.start_ns).encode(),
+                iso_from_ns(span.end_ns).encode(),
+                protobuf.any_value(duration_s(span)),
+            )
         )
         record = call_event_frame(span)
         record.encoded = protobuf.event(record, _EVENT_TAG + _EVENT_TAG.join(pairs))
@@ -317,13 +319,25 @@ class Writer:
 
 
 _REPEATED: Final = frozenset(REPEATED)
-_EVENT_ID: Final = _Key(semconv.AGENTOPS_EVENT_ID, is_reduced=False)
-_EVENT_START: Final = _Key(EVENT_START, is_reduced=False)
-_EVENT_END: Final = _Key(EVENT_END, is_reduced=False)
-_EVENT_DURATION: Final = _Key(EVENT_DURATION, is_reduced=False)
-_CALL_TYPE: Final = _Key(semconv.AGENTOPS_EVENT_TYPE, is_reduced=False).with_text(
-    EventType.LLM.value.encode()
+
+
+def _gaps(key: str, size: int) -> bytes:
+    """Return the pair with a text of a fixed size, or an encoded value where ``size`` is below 0, with a gap for it."""
+    known, hole = _Key(key, is_reduced=False), b"\0" * abs(size)
+    pair = known.with_text(hole) if size > 0 else known.with_value(hole)
+    return pair.replace(b"%", b"%%").replace(hole, b"%b")
+
+
+_CALL_PAIRS: Final = _EVENT_TAG.join(
+    (
+        _Key(semconv.AGENTOPS_EVENT_TYPE, is_reduced=False).with_text(EventType.LLM.value.encode()),
+        _gaps(semconv.AGENTOPS_EVENT_ID, len("12345678-1234-1234-1234-123456789012")),
+        _gaps(EVENT_START, len("2026-01-01T00:00:00.000000+00:00")),
+        _gaps(EVENT_END, len("2026-01-01T00:00:00.000000+00:00")),
+        _gaps(EVENT_DURATION, -len(protobuf.any_value(1.5))),
+    )
 )
+"""What the events of all calls have, with gaps for what differs; each always has the same size."""
 
 
 def _mark(cut: list[str], pairs: Pairs) -> None:

@@ -70,7 +70,7 @@ class DirectManager:
     def note_place(self, provider, address, context):
         if not self.is_late or self.tracer_provider is global_provider():
             return None
-        return Place(context, None, {}, time.time_ns(), time.monotonic_ns())
+        return Place(context, None, {}, None, time.time_ns(), time.monotonic_ns())
 
     def create_span_at(self, place, name, kind, attributes):
         tracer = self.tracer_provider.get_tracer("agentops")

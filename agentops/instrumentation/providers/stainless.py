@@ -91,7 +91,7 @@ class ClientRequest:
         body = self.body if isinstance(self.body, Mapping) else _NOTHING
         if self.wire:
             try:
-                sent = json_value(self.wire.decode())
+                sent = json_value(self.wire)
             except (ValueError, RecursionError):
                 return body
             if isinstance(sent, dict):
