@@ -1,6 +1,7 @@
 """Calls that are no messages: batches, managed sessions, counts, lists, and what no table names."""
 
 import itertools
+import sys
 
 import pytest
 from support.anthropic_wire import MESSAGE, REQUEST, event_bytes, httpx2
@@ -250,6 +251,10 @@ def test_fast_answers_and_hour_long_caches_cost_what_the_table_takes_for_them(ma
     used = [usage, {**usage, "cache_creation": parts}]
     used += [{**used[0], "speed": "standard"}, {**used[0], "speed": "fast"}]
     message = {**MESSAGE, "model": "claude-fable-5-2"}
+    if sys.version_info < (3, 11) and not manager.prices.cost_of_units(
+        "anthropic", message["model"], {"input_tokens": 1}
+    ):
+        pytest.skip("the last genai-prices for Python 3.10 does not know the model")
     costs = []
     for each in used:
         wire.answers["/v1/messages"] = {**message, "usage": each}
