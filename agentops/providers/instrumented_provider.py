@@ -377,13 +377,13 @@ class InstrumentedProvider:
             outer, context = _ACTIVE.get(), get_current()
             if (outer is not None and outer.is_under_way) or context.get(_SUPPRESS_KEY):
                 return None
-            active = self._noted(target, args, kwargs, context)
+            active = self._begun(target, args, kwargs, context)
             if active is not None:
                 active.enter(is_shared=active.is_begun and self._is_shared())
             return active
         return None
 
-    def _noted(
+    def _begun(
         self,
         target: Target,
         args: tuple[object, ...],

@@ -55,6 +55,7 @@ from agentops.telemetry.provider import (
     global_provider,
     own_resource,
 )
+from agentops.telemetry.recording import OWN_SCOPE
 from agentops.telemetry.records import AnyValue, Scope, SpanRecord
 from agentops.telemetry.spans import DeferredSpan, OwnIds, SpanHome, wire_flags
 from agentops.telemetry.stats import LossReport, Stats
@@ -71,7 +72,6 @@ __all__ = ["TelemetryManager"]
 logger = logging.getLogger("agentops")
 _CLIENT = SpanKind.CLIENT.value + 1  # as OTLP counts
 _LARGE_BYTES = 64 * 1024
-_SCOPE = Scope("agentops", __version__, semconv.SCHEMA_URL)
 _FORESEEN_MAX = 64
 
 
@@ -287,7 +287,7 @@ class TelemetryManager:
             _CLIENT,
             wire_flags(verdict.flags, above),
             attributes={**ambient, **attributes},
-            scope=_SCOPE,
+            scope=OWN_SCOPE,
             resource=self._home.resource.attributes,
         )
         if verdict.trace_state:

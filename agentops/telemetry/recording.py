@@ -35,6 +35,7 @@ __all__ = [
     "EVENT_DURATION",
     "EVENT_END",
     "EVENT_START",
+    "OWN_SCOPE",
     "REPEATED",
     "call_event_frame",
     "call_event_id",
@@ -54,7 +55,9 @@ _EVENT_NAMES: Final = {
     EventType.TOOL.value: semconv.EVENT_AGENTOPS_TOOL,
     EventType.ERROR.value: semconv.EVENT_AGENTOPS_ERROR,
 }
-_SCOPE: Final = Scope("agentops", __version__, semconv.SCHEMA_URL)
+OWN_SCOPE: Final = Scope("agentops", __version__, semconv.SCHEMA_URL)
+"""Who makes the spans of calls and the events: this package."""
+
 _ERROR: Final = 2
 _UNSET: Final = StatusCode.UNSET
 _SEVERITY_INFO: Final = 9
@@ -107,7 +110,7 @@ def _stock_record(span: ReadableSpan) -> SpanRecord:
         span.kind.value + 1,
         flags,
         attributes=copied_attributes(span.attributes),
-        scope=_scope(scope) if scope else _SCOPE,
+        scope=_scope(scope) if scope else OWN_SCOPE,
         resource=span.resource.attributes,
         dropped_attributes=span.dropped_attributes,
         dropped_events=span.dropped_events,
@@ -172,7 +175,7 @@ def event_record(pending: PendingEvent, *, keeps_event: bool = True) -> EventRec
         attributes={key: value for key, value in attributes.items() if value is not None},
         event=event,
         resource=pending.resource,
-        scope=_SCOPE,
+        scope=OWN_SCOPE,
         session_id=str(attributes.get(semconv.SESSION_ID) or ""),
     )
 
@@ -214,7 +217,7 @@ def call_event_frame(span: SpanRecord) -> EventRecord:
         span.span_id,
         span.flags & 0xFF,
         resource=span.resource,
-        scope=_SCOPE,
+        scope=OWN_SCOPE,
         session_id=span.session_id,
     )
 
@@ -364,7 +367,7 @@ def completed_event_record(
         attributes=attributes,
         event=kept,
         resource=span.resource,
-        scope=_SCOPE,
+        scope=OWN_SCOPE,
         session_id=session_id,
     )
 
