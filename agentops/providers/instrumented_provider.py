@@ -38,7 +38,6 @@ __all__ = ["ActiveCall", "InstrumentedProvider"]
 # Of its own: it is set for each call, and a key in the OpenTelemetry context copies all that rides there.
 _ACTIVE: "ContextVar[ActiveCall | None]" = ContextVar("agentops-call", default=None)
 _MODEL_KINDS = ("llm", "agent")
-_SENT_ONCE_BYTES = 4 * 1024  # requests larger than this wait in one form only
 _BINARY_BYTES_MAX = 1024 * 1024  # files and videos larger than this are not held for the worker
 _SUPPRESS_KEY = "suppress_instrumentation"  # the key OpenTelemetry's instrumentations agree on
 
@@ -129,6 +128,8 @@ class ActiveCall(LateSpan):
             with guarded("completing a span"):
                 completion = self.complete()
             self._ended = record, completion
+            # All of it has been read, and stays until this item's turn comes.
+            self._call = self.request = self._place = self.response = None
         return self._ended
 
     def _noted(self) -> tuple[ClientRequest, Place]:
@@ -280,8 +281,8 @@ class InstrumentedProvider:
         if isinstance(exchange, HttpExchange):
             if not exchange.end:
                 exchange.end = end if active.is_tapped else "complete"
-            if len(exchange.sent) > _SENT_ONCE_BYTES:
-                self._let_go(active, exchange)
+            if active.request is not None:
+                active.request.take_sent(exchange.sent)
             if error is None and not active.is_begun:
                 active.ended_ns = clock.monotonic_ns()
                 manager.end_late(active, exchange.weight_bytes())
@@ -290,11 +291,6 @@ class InstrumentedProvider:
         if active.chunks is not None and end != "complete":
             active.call.attributes[semconv.AGENTOPS_STREAM_END] = end
         manager.end_span(active.span, complete=active.complete, error=error)
-
-    def _let_go(self, active: ActiveCall, exchange: HttpExchange) -> None:
-        """Keep a large request in one form only."""
-        if self._stainless is not None and active.request is not None:
-            self._stainless.let_go(active.request, exchange)
 
     def leaves_streams_open(self) -> bool:
         """Tell whether the SDK may drop a stream that it cannot read without closing it."""
@@ -540,11 +536,10 @@ class InstrumentedProvider:
         if response.is_closed:
             content = response.content
             if len(content) <= _BINARY_BYTES_MAX or exchange.is_worth_keeping():
-                exchange.parts.append(content)
+                exchange.content = content
             return
         if isinstance(response.stream, Tap | AsyncTap):
             return
-        exchange.is_raw = True
         active.is_tapped = True
         response.stream = tap(response.stream, exchange, active, self.instrumentation.module)
 

@@ -47,6 +47,8 @@ class _ByteTap:
     ) -> None:
         self._stream = stream
         self._exchange = exchange
+        self._parts: list[bytes] = []
+        exchange.parts = self._parts
         self._watcher = watcher
         self._module = module
         self._left = _BODY_BYTES_MAX if exchange.is_worth_keeping() else -1
@@ -68,7 +70,7 @@ class _ByteTap:
     def keeper(self) -> Callable[[bytes], None]:
         """Return what keeps a part and its time; it is called for each, so it looks up nothing twice."""
         watcher, now = self._watcher, clock.monotonic_ns
-        append = self._exchange.parts.append
+        append = self._parts.append
         left = self._left
 
         def keep(part: bytes) -> None:
@@ -90,9 +92,8 @@ class _ByteTap:
         Returns:
             How many bytes more can be held, below 0 when none are wanted.
         """
-        exchange = self._exchange
-        parts = exchange.parts
-        if exchange.header("content-encoding") or len(parts) < 3:
+        parts = self._parts
+        if self._exchange.header("content-encoding") or len(parts) < 3:
             return -1
         quarter = max(1, len(parts) // 4)
         del parts[quarter:-quarter]
@@ -130,7 +131,7 @@ class Tap(_ByteTap):
     def __iter__(self) -> Iterator[bytes]:
         # What keeper() returns, written out: its call would double what a part costs here.
         watcher, now = self._watcher, clock.monotonic_ns
-        append, left, is_first = self._exchange.parts.append, self._left, True
+        append, left, is_first = self._parts.append, self._left, True
         try:
             for part in self._stream:  # type: ignore[attr-defined]  # a SyncByteStream
                 watcher.last_chunk_ns = now()

@@ -38,8 +38,8 @@ _ITEMS_A_LOOK = 4
 # What is worked on exists several times over. Fewer batches of large items are quicker: each write to the disk makes the
 # worker wait for its turn again.
 _GATHER_BYTES = 4 * 1024 * 1024
-_AHEAD_ITEMS = 64
-_AHEAD_BYTES = 1024 * 1024
+_AHEAD_ITEMS = 16
+_AHEAD_BYTES = 128 * 1024
 _PATIENCE_S = 1.0
 _PATIENT_SHARE = 0.6
 _LINGER_SHARE = 0.8  # the rest of the delay is for encoding and for writing to disk
@@ -104,7 +104,8 @@ class Pipeline:
         # Reentrant, as all locks a caller takes: a finaliser may end a span in the midst of a submit, a
         # signal handler may flush in the midst of a flush.
         self._entry = threading.RLock()
-        self._queue: deque[tuple[object, int]] = deque()
+        self._queue: deque[object] = deque()
+        self._sizes: deque[int] = deque()  # of what is in the queue
         self._queued_bytes = 0
         self._accepted = 0
         self._dropped: Counter[str] = Counter()
@@ -148,7 +149,8 @@ class Pipeline:
             if self._queue and self._queued_bytes + size > self._queue_bytes_max:
                 self._dropped["queue full"] += 1
                 return False
-            self._queue.append((item, size))
+            self._queue.append(item)
+            self._sizes.append(size)
             self._queued_bytes += size
             self._accepted += 1
             rings = self._is_idle or self._is_batch_full()
@@ -385,7 +387,7 @@ class Pipeline:
                 seen = self._look_ahead(left - taken)
             seen -= 1
             with self._entry:
-                item, weight = self._queue.popleft()
+                item, weight = self._queue.popleft(), self._sizes.popleft()
                 self._queued_bytes = self._queued_bytes - weight if self._queue else 0
             taken += 1
             size += weight
@@ -405,7 +407,8 @@ class Pipeline:
         some: list[object] = []
         size = 0
         with self._entry:
-            for item, weight in islice(self._queue, min(_AHEAD_ITEMS, left)):
+            both = zip(self._queue, self._sizes, strict=True)
+            for item, weight in islice(both, min(_AHEAD_ITEMS, left)):
                 some.append(item)
                 size += weight
                 if size > _AHEAD_BYTES:

@@ -214,8 +214,8 @@ class Finisher:
             return
         record.dropped_events += max(0, len(record.events) - limits.events_max)
         record.dropped_links += max(0, len(record.links) - limits.links_max)
-        del record.events[limits.events_max :]
-        del record.links[limits.links_max :]
+        record.events = record.events[: limits.events_max]
+        record.links = record.links[: limits.links_max]
         for event in record.events:
             event.attributes = self.present(event.attributes)
         for link in record.links:

@@ -4,7 +4,7 @@ Telemetry floor. A record is made on the pipeline's worker from a span that ende
 recorded; processors change it in place; the encoder reads it. Ids are integers as in OpenTelemetry.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -80,8 +80,8 @@ class SpanRecord:
     flags: int = 0
     trace_state: str = ""
     attributes: dict[str, AnyValue] = field(default_factory=dict)
-    events: list[SpanEventRecord] = field(default_factory=list)
-    links: list[LinkRecord] = field(default_factory=list)
+    events: Sequence[SpanEventRecord] = ()
+    links: Sequence[LinkRecord] = ()
     status_code: int = 0
     status_message: str = ""
     scope: Scope = Scope("agentops")

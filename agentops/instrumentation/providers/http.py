@@ -6,8 +6,8 @@ worker asks for :meth:`HttpExchange.json` or :meth:`HttpExchange.events`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from agentops.guard import guarded
@@ -58,13 +58,12 @@ class HttpExchange:
         status: HTTP status code.
         headers: Of the response; lookups ignore case.
         response_type: Class of the response, which knows how to undo its content encoding.
-        request: JSON body the SDK made of the request for itself; ``None`` where it cannot be told.
-        sent: The same as it was sent; ``b""`` when it is not known, no JSON object, or very large.
-        sent_bytes: How long it was.
+        sent: JSON object that the request carried; ``b""`` when it is not known, no such object, or very large.
+        sent_bytes: How long the body of the request was.
         retries: How often the SDK sent the request again before this answer.
-        parts: Body as received, still in its content encoding where ``is_raw``; of a stream that is
-            neither events, JSON nor text nothing is kept.
-        is_raw: Whether ``parts`` come straight off the wire.
+        content: Body that the SDK has read; ``b""`` where it streams.
+        parts: Body as it streamed by, still in its content encoding; of a stream that is neither events,
+            JSON nor text nothing is kept.
         is_event_stream_asked: Whether the SDK reads the body as events, whatever its type says.
         end: ``complete`` when the body came to its end, ``closed`` when the program stopped reading,
             ``abandoned`` when it let go of the stream without closing it, ``error`` otherwise.
@@ -73,31 +72,30 @@ class HttpExchange:
     status: int
     headers: Mapping[str, str]
     response_type: type
-    request: object = None
     sent: bytes = b""
     sent_bytes: int = 0
     retries: int = 0
-    parts: list[bytes] = field(default_factory=list)
-    is_raw: bool = False
+    content: bytes = b""
+    parts: Sequence[bytes] = ()
     is_event_stream_asked: bool = False
     end: str = ""
     _decoded: bytes | None = None
     _fields: dict[str, str] | None = None
 
     def weight_bytes(self) -> int:
-        """Return how much memory the exchange keeps; the values that the body was made of stay as well."""
-        made_of = 0 if self.request is None else max(len(self.sent), self.sent_bytes)
-        return _OWN_BYTES + sum(map(len, self.parts)) + len(self.sent) + made_of
+        """Return how much memory the exchange keeps, and the request: its bytes, or the values they were made of."""
+        received = len(self.content) + sum(map(len, self.parts))
+        return _OWN_BYTES + received + max(len(self.sent), self.sent_bytes)
 
     def body(self) -> bytes:
         """Return the decoded body, as far as it was received; ``b""`` when nothing was."""
         if self._decoded is None:
-            self._decoded = self._decode(b"".join(self.parts))
+            self._decoded = self.content or self._decode(b"".join(self.parts))
         return self._decoded
 
     def _decode(self, data: bytes) -> bytes:
         encoding = self.header("content-encoding")
-        if not self.is_raw or not data or encoding in ("", "identity"):
+        if not data or encoding in ("", "identity"):
             return data
         with guarded("decoding a response body"):
             decoded = self.response_type(200, headers={"content-encoding": encoding}, content=data)

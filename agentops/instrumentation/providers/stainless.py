@@ -20,7 +20,7 @@ from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 if TYPE_CHECKING:
     from agentops.telemetry.manager import TelemetryManager
 
-__all__ = ["ClientRequest", "Service", "StainlessInstrumentation", "sent_bytes"]
+__all__ = ["ClientRequest", "Service", "StainlessInstrumentation", "keep_sent"]
 
 _WIRE_BYTES_MAX = 1024 * 1024
 _SERVICES_MAX = 256
@@ -56,58 +56,65 @@ class ClientRequest:
         method: As the SDK has it.
         url: Relative to the client's base URL, with its query.
         body: What becomes the JSON body; the SDK has copied it from the program's arguments, but deep
-            inside it may still be theirs.
+            inside it may still be theirs. ``None`` once it is known what was sent.
         model: The model that the body names.
-        wire: The body as it was sent; ``b""`` when it is not known, no JSON, or very large.
+        route: The path with names in the place of ids, where the SDK tells it.
     """
 
-    __slots__ = ("body", "is_stream", "method", "model", "options", "service", "url", "wire")  # fmt: skip
+    __slots__ = ("_sent", "_wire", "body", "is_stream", "method", "model", "route", "service", "url")  # fmt: skip
 
     def __init__(self, service: Service, options: object, *, is_stream: bool) -> None:
         self.service = service
-        self.options = options
         self.is_stream = is_stream
         # Now, for older versions of the SDKs change the options themselves.
         self.method: object = getattr(options, "method", "")
         self.url: object = getattr(options, "url", "")
         self.body: object = getattr(options, "json_data", None)
-        self.model = self.named("model")
-        self.wire = b""
+        self._wire = b""
+        self._sent: Json | None = None
+        self.model = None if self.body is None else self.named("model")
+        # Not by getattr: where there is none, as in the openai package, pydantic takes long to say so.
+        self.route: object = getattr(options, "__dict__", _NOTHING).get("span_route")
 
     def named(self, name: str) -> object:
         """Return what the body has under ``name``, ``None`` where there is nothing."""
         body = self.body
+        if body is None:
+            return self.sent().get(name)
         if type(body) is dict or isinstance(body, Mapping):  # the first asks for far less
             return body.get(name)
         return getattr(body, name, None)
 
-    def let_go(self) -> None:
-        """Let go of the body but for a name in it: nobody looks at the rest again."""
-        self.options = None
-        self.body = {"name": self.named("name")}
+    def take_sent(self, wire: bytes) -> None:
+        """Keep the bytes that were sent in place of the values they were made of.
+
+        Nobody can change them, and they are one object where a body is many, through each of which Python's
+        garbage collector would go while the call waits for the worker.
+
+        Args:
+            wire: ``b""`` when they are not known, no JSON object, or very many; then the values stay.
+        """
+        if wire:
+            self._wire, self.body, self._sent = wire, None, None
 
     def sent(self) -> Json:
-        """Return the body that was sent; it is read from the wire, which nobody can change."""
-        body = self.body if isinstance(self.body, Mapping) else _NOTHING
-        if self.wire:
+        """Return the body that was sent, or else the one that was to be."""
+        if self._sent is None:
+            self._sent = self._read()
+        return self._sent
+
+    def _read(self) -> Json:
+        value = self.body
+        if self._wire:
             try:
-                sent = json_value(self.wire)
+                value = json_value(self._wire)
             except (ValueError, RecursionError):
-                return body
-            if isinstance(sent, dict):
-                return sent
-        return body
+                return _NOTHING
+        return value if isinstance(value, Mapping) else _NOTHING
 
 
 class StainlessInstrumentation(ProviderInstrumentation):
-    """Reads calls at ``request`` and answers at ``_process_response``; a vendor adds what it knows.
-
-    Class attributes:
-        reads_sent: Whether requests are read from the bytes that were sent, where these are known, and not from the
-            values that the SDK made them of.
-    """
-
-    reads_sent: bool = False
+    """Reads calls at ``request`` and answers at ``_process_response``; a vendor adds what it knows."""
 
     def __init__(self, telemetry_manager: "TelemetryManager") -> None:
         super().__init__(telemetry_manager)
@@ -163,20 +170,6 @@ class StainlessInstrumentation(ProviderInstrumentation):
     def read_events(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Fill ``call`` from ``exchange.events()``; runs on the worker."""
 
-    def take_request(self, call: LLMCall, exchange: HttpExchange) -> None:
-        """Let ``call`` have the request as the exchange tells it; runs on the worker.
-
-        By default it is the SDK's own copy: the program may have changed its lists by now, or they were
-        iterators.
-        """
-        if exchange.request is not None:
-            call.request = exchange.request
-
-    def let_go(self, request: ClientRequest, exchange: HttpExchange) -> None:
-        """Let go of a request's values, for its bytes are kept; runs on the caller's thread, for large ones."""
-        exchange.request = None
-        request.let_go()
-
     @abstractmethod
     def read_input(self, call: LLMCall) -> None:
         """Fill ``call`` from its request; runs on the worker, also when the call failed."""
@@ -205,8 +198,7 @@ class StainlessInstrumentation(ProviderInstrumentation):
             status=answer.status_code,
             headers=answer.headers,
             response_type=type(answer),
-            request=getattr(kwargs.get("options"), "json_data", None),
-            sent=sent_bytes(request) if self.reads_sent else b"",
+            sent=sent_bytes(request),
             sent_bytes=len(getattr(request, "_content", b"")),
             is_event_stream_asked=bool(kwargs.get("stream")),
             retries=retries if isinstance(retries, int) else 0,
@@ -214,8 +206,6 @@ class StainlessInstrumentation(ProviderInstrumentation):
 
     def read_response(self, call: LLMCall, response: object) -> None:
         """Read the request, then the answer by its media type."""
-        if isinstance(response, HttpExchange):
-            self.take_request(call, response)
         self.read_input(call)
         if not isinstance(response, HttpExchange):
             return
@@ -228,6 +218,24 @@ class StainlessInstrumentation(ProviderInstrumentation):
             self.read_events(call, response)
         else:
             self.read_body(call, response.json(), response)
+
+
+def keep_sent(call: LLMCall, request: object) -> None:
+    """Let a call that failed keep what was sent, or else lists of its own: the program may change its lists now.
+
+    Args:
+        call: Its ``request`` is a :class:`ClientRequest`, or nothing is done.
+        request: An ``httpx`` or ``httpx2`` request; ``None``: nothing was sent.
+    """
+    told = call.request
+    if not isinstance(told, ClientRequest):
+        return
+    told.take_sent(sent_bytes(request))
+    if isinstance(told.body, Mapping):
+        told.body = {
+            name: list(value) if isinstance(value, list) else value
+            for name, value in told.body.items()
+        }
 
 
 def sent_bytes(request: object) -> bytes:

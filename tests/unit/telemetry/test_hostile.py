@@ -234,7 +234,7 @@ def test_ending_twice_and_setting_after_the_end_do_nothing(manager):
     assert manager.flush(30_000)
 
     (made,) = manager.exporters[0].spans
-    assert (made.name, made.attributes, made.events, made.status_code) == ("s", {}, [], 0)
+    assert (made.name, made.attributes, list(made.events), made.status_code) == ("s", {}, [], 0)
 
 
 def test_everything_after_shutdown_is_harmless(manager):

@@ -33,14 +33,17 @@ from agentops.instrumentation.providers.anthropic.tools import (
 )
 from agentops.instrumentation.providers.anthropic.wire import (
     AWS_EVENT_STREAM,
-    decode,
     json_lines,
     stream_events,
 )
 from agentops.instrumentation.providers.base import Target
 from agentops.instrumentation.providers.fields import code
 from agentops.instrumentation.providers.http import HttpExchange, header_fields
-from agentops.instrumentation.providers.stainless import ClientRequest, StainlessInstrumentation
+from agentops.instrumentation.providers.stainless import (
+    ClientRequest,
+    StainlessInstrumentation,
+    keep_sent,
+)
 from agentops.instrumentation.tools import ToolRun
 from agentops.telemetry.ambient import get_ambient
 from agentops.telemetry.provider import global_provider
@@ -149,36 +152,35 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         """Name a request by the operation on its path, or by the path."""
         method, url = str(request.method).lower(), str(request.url)
         path = (url if url.startswith("/") else _ORIGIN.sub("", url)).partition("?")[0]
-        body, model, service = request.body, request.model, request.service
+        model, service = request.model, request.service
         call = LLMCall(
             operation=_OPERATIONS.get((method, path), ""),
             provider=service.provider,
             model=model if isinstance(model, str) else "",
             server_address=service.host,
             server_port=service.port,
-            request=body,
+            request=request,
         )
         if request.is_stream and call.operation:
             call.start_attributes[semconv.GEN_AI_REQUEST_STREAM] = True
         if (method, path) == ("post", _AGENTS_PATH):
-            _name_new_agent(call, body)
+            _name_new_agent(call, request)
         elif not call.operation:
-            _name_other(call, method, path, getattr(request.options, "span_route", None))
+            _name_other(call, method, path, request.route)
         return call
 
     def read_input(self, call: LLMCall) -> None:
-        """Read the request: its JSON body, or the bytes of it where only these are left."""
-        body = call.request
-        if isinstance(body, bytes):
-            body = decode(body)
+        """Read the body of the request."""
+        assert isinstance(call.request, ClientRequest)
+        body = call.request.sent()
         if call.operation == "chat" or _is_path(call, _COUNT_PATH):
             read_request_body(call, body)
         elif call.operation == "text_completion":
-            prompt = field(body, "prompt")
-            call.input_messages = [{"role": "user", "parts": read_parts(prompt)}]
-        elif field(body, "events") is not None:
+            parts = read_parts(body.get("prompt"))
+            call.input_messages = [{"role": "user", "parts": parts}]
+        elif body.get("events") is not None:
             read_session_input(call, body)
-        elif isinstance(requests := field(body, "requests"), (list, tuple)):
+        elif isinstance(requests := body.get("requests"), (list, tuple)):
             call.attributes[semconv.ANTHROPIC_BATCH_SIZE] = len(requests)
 
     def read_headers(self, call: LLMCall, exchange: HttpExchange) -> None:
@@ -263,13 +265,12 @@ class AnthropicInstrumentation(StainlessInstrumentation):
             retries = getattr(request, "headers", {}).get("x-stainless-retry-count", "")
             status = getattr(response, "status_code", 0)
             _read_http(call, status, headers, int(retries) if str(retries).isdigit() else 0)
-        if call.operation == "chat":
-            call.request = _sent(request, call.request)
+        keep_sent(call, request)
 
 
-def _name_new_agent(call: LLMCall, body: object) -> None:
+def _name_new_agent(call: LLMCall, request: ClientRequest) -> None:
     """Name a call that makes an agent after the agent."""
-    name, model = field(body, "name"), field(field(body, "model"), "id")
+    name, model = request.named("name"), field(request.named("model"), "id")
     call.operation = "create_agent"
     call.span_name = f"create_agent {name if isinstance(name, str) else ''}".rstrip()
     call.span_kind = ""
@@ -342,14 +343,3 @@ def _told(value: object, name: str) -> object:
         return getattr(value, name, None)
     except RuntimeError:
         return None
-
-
-def _sent(request: object, body: object) -> object:
-    """Return what was sent: the bytes where there are some, for the program may change its lists now."""
-    content = _told(request, "content")
-    if isinstance(content, bytes) and content:
-        return content
-    messages = field(body, "messages")
-    if isinstance(body, Mapping) and isinstance(messages, list):
-        return {**body, "messages": list(messages)}
-    return body

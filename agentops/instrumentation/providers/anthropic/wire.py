@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from agentops.instrumentation.providers.fields import json_value
 from agentops.instrumentation.providers.http import HttpExchange
 
-__all__ = ["AWS_EVENT_STREAM", "decode", "json_lines", "stream_events"]
+__all__ = ["AWS_EVENT_STREAM", "json_lines", "stream_events"]
 
 AWS_EVENT_STREAM = "application/vnd.amazon.eventstream"
 
@@ -42,11 +42,11 @@ def stream_events(
 
 def json_lines(body: bytes) -> Iterator[object]:
     """Yield the value of each line of JSON; a line that is none, or was cut, is passed over."""
-    values = map(decode, body.splitlines())
+    values = map(_decode, body.splitlines())
     return (value for value in values if value is not None)
 
 
-def decode(text: str | bytes) -> object:
+def _decode(text: str | bytes) -> object:
     """Return the value of a JSON text, ``None`` when it is none."""
     try:
         return json_value(text)

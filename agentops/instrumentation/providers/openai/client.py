@@ -36,7 +36,7 @@ from agentops.instrumentation.providers.parts import blob
 from agentops.instrumentation.providers.stainless import (
     ClientRequest,
     StainlessInstrumentation,
-    sent_bytes,
+    keep_sent,
 )
 from agentops.instrumentation.tools import Action, ToolRun
 
@@ -77,7 +77,6 @@ class OpenAIInstrumentation(StainlessInstrumentation):
     """
 
     module: str = "openai"
-    reads_sent: bool = True
     _targets: ClassVar[tuple[Target, ...]] = (
         Target(module="openai", name="OpenAI.request"),
         Target(module="openai", name="AsyncOpenAI.request", is_async=True),
@@ -191,10 +190,6 @@ class OpenAIInstrumentation(StainlessInstrumentation):
             call.start_attributes[semconv.URL_PATH] = path
         return call
 
-    def take_request(self, call: LLMCall, exchange: HttpExchange) -> None:
-        """Let the request have its body as it was sent."""
-        _request(call).wire = exchange.sent
-
     def read_input(self, call: LLMCall) -> None:
         """Read the body of the request, and what the path tells."""
         operation, path = self._operation(call)
@@ -266,8 +261,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         request = getattr(error, "request", None)
         response = getattr(error, "response", None)
         if response is None:
-            if isinstance(call.request, ClientRequest):
-                call.request.wire = sent_bytes(request)
+            keep_sent(call, request)
             return None
         retries = getattr(request, "headers", {}).get("x-stainless-retry-count", "")
         taken = int(retries) if retries.isdigit() else 0
