@@ -1,7 +1,7 @@
 """How do our own faults stay away from the program we watch? Ground floor.
 
-This module holds the only blind ``except`` of the SDK. Code of ours that runs inside a call of the
-host program stands in ``with guarded("what it does"):``. An error there is counted, logged once for
+This module holds the only blind ``except`` of the SDK, but for the blocks that :func:`failed` is for. Code of ours
+that runs inside a call of the host program stands in ``with guarded("what it does"):``. An error there is counted, logged once for
 each place, and swallowed; the host never sees it. The tests set :func:`be_strict`, so that the same
 error fails them.
 """
@@ -13,13 +13,14 @@ from functools import lru_cache
 from types import TracebackType
 from typing import TypeVar
 
-__all__ = ["be_strict", "faults", "guarded", "tolerated"]
+__all__ = ["be_strict", "failed", "faults", "guarded", "tolerated"]
 
 T = TypeVar("T")
 
 logger = logging.getLogger("agentops")
 
 _PLACES_MAX = 256
+_FAILED = "agentops failed while %s (%s); your program is not affected"
 _strict = False
 _faults: dict[str, int] = {}
 
@@ -56,7 +57,7 @@ class _Guard:
             return False
         if _strict:
             return False
-        _count(self._place, error, "agentops failed while %s (%s); your program is not affected")
+        _count(self._place, error, _FAILED)
         return True
 
 
@@ -70,6 +71,17 @@ def guarded(place: str) -> _Guard:
         place: What the block does, in words; the key under which its faults are counted.
     """
     return _Guard(place)
+
+
+def failed(place: str, error: Exception) -> None:
+    """Do what the end of a :func:`guarded` block does with an error of ours.
+
+    For the few blocks through which every call of the host goes, where entering and leaving a guard would be felt.
+    They say ``except Exception as error: failed("what it did", error)``.
+    """
+    if _strict:
+        raise error
+    _count(place, error, _FAILED)
 
 
 def tolerated(place: str, function: Callable[..., T], *arguments: object, otherwise: T) -> T:

@@ -15,7 +15,7 @@ from opentelemetry.context import attach, detach, get_current
 from opentelemetry.trace import Span, SpanKind
 
 from agentops import clock, semconv
-from agentops.guard import guarded
+from agentops.guard import failed, guarded
 from agentops.instrumentation.calls import LLMCall
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
@@ -61,12 +61,13 @@ class ActiveCall(LateSpan):
         chunks: Objects of a stream that the program received; ``None`` when it is no such stream.
         context: Where its span was begun; ``None`` when nothing else is begun there.
         ended_ns: Monotonic clock at its end, where its span is made later.
+        is_begun: Whether its span is made; else the worker can make it.
         is_tapped: Whether the byte stream of the response is followed: the stream ends the span.
     """
 
     __slots__ = (
         "_attached", "_call", "_ended", "_is_open", "_place", "_provider", "_span", "_token", "chunks", "context", "ended_ns",
-        "first_chunk_ns", "is_tapped", "last_chunk_ns", "request", "response",
+        "first_chunk_ns", "is_begun", "is_tapped", "last_chunk_ns", "request", "response",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +80,7 @@ class ActiveCall(LateSpan):
     ) -> None:
         self._call = call
         self._span = span
+        self.is_begun = span is not None
         self.request = request
         self._place = place
         self.response: object = None
@@ -108,15 +110,11 @@ class ActiveCall(LateSpan):
             self._begin()
         return self._span  # type: ignore[return-value] # made by now
 
-    @property
-    def is_begun(self) -> bool:
-        """Whether its span is made; else the worker can make it."""
-        return self._span is not None
-
     def _begin(self) -> None:
         request, place = self._noted()
         self._call = self._provider.name_call(request, place)
         self._span = self._provider.create_span_at(place, self._call)
+        self.is_begun = True
 
     def ended(self) -> tuple[SpanRecord, Completion | None]:
         """Return what became of it where it was handed over without a span; runs on the worker."""
@@ -154,8 +152,10 @@ class ActiveCall(LateSpan):
             del self._is_open  # only one thread can
         except AttributeError:
             return
-        with guarded("ending a call"):
+        try:
             self._provider.end(self, error, end)
+        except Exception as fault:  # noqa: BLE001 - see there
+            failed("ending a call", fault)
 
     def enter(self, *, is_shared: bool) -> None:
         """Make it the call that this context is in, and its span the current one where that is shared."""
@@ -369,15 +369,17 @@ class InstrumentedProvider:
         self, target: Target, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> ActiveCall | None:
         """Begin a call and enter it, or return ``None`` to let it pass."""
-        with guarded("starting a call"):
+        try:
             outer, context = _ACTIVE.get(), get_current()
             if (outer is not None and outer.is_under_way) or context.get(_SUPPRESS_KEY):
                 return None
             active = self._begun(target, args, kwargs, context)
             if active is not None:
                 active.enter(is_shared=active.is_begun and self._is_shared())
-            return active
-        return None
+        except Exception as fault:  # noqa: BLE001 - see there
+            failed("starting a call", fault)
+            return None
+        return active
 
     def _begun(
         self,
@@ -509,11 +511,13 @@ class InstrumentedProvider:
             kwargs: Mapping[str, object],
         ) -> object:
             active = _ACTIVE.get()
-            with guarded("observing a response"):
+            try:
                 if active is not None:
                     self._observe(active, kwargs, AsyncTap if target.is_async else Tap)
                 else:
                     self._look_at_calls()
+            except Exception as fault:  # noqa: BLE001 - see there
+                failed("observing a response", fault)
             return wrapped(*args, **kwargs)
 
         return wrapper

@@ -103,7 +103,7 @@ def get_ambient(context: Context | None = None) -> Mapping[str, AnyValue]:
 
     An empty mapping means that none do.
     """
-    riding = _riding(context)
+    riding: _Riding | None = (get_current() if context is None else context).get(_KEY)  # type: ignore[assignment] # ours
     return _NOTHING if riding is None else riding.attributes()
 
 

@@ -21,6 +21,9 @@ class Foresight:
         pricer: Knows what will have a price.
         table: Where prices are.
         do_ahead: Has something done soon, on another thread.
+
+    Attributes:
+        services: Providers and addresses whose prices are on their way, where they have any.
     """
 
     def __init__(
@@ -29,11 +32,7 @@ class Foresight:
         self._pricer = pricer
         self._table = table
         self._do_ahead = do_ahead
-        self._services: set[tuple[AnyValue, AnyValue]] = set()
-
-    def knows(self, provider: str, address: str) -> bool:
-        """Whether the prices of a service are on their way, where it has any."""
-        return (provider, address) in self._services
+        self.services: set[tuple[AnyValue, AnyValue]] = set()
 
     def look(self, attributes: Mapping[str, AnyValue]) -> None:
         """Look at what a span starts with."""
@@ -41,13 +40,13 @@ class Foresight:
             return
         provider = attributes.get(semconv.GEN_AI_PROVIDER_NAME)
         service = (provider, attributes.get(semconv.SERVER_ADDRESS))
-        if service in self._services or len(self._services) >= _SERVICES_MAX:
+        if service in self.services or len(self.services) >= _SERVICES_MAX:
             return
-        self._services.add(service)
+        self.services.add(service)
         if type(provider) is str and self._pricer.foresees(attributes):
             self._do_ahead(partial(self._table.fetch, provider_id_of(provider)))
 
     def after_fork(self) -> None:
         """Forget, in a child process, what was loaded in the parent."""
         self._table.after_fork()
-        self._services.clear()
+        self.services.clear()

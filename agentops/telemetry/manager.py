@@ -43,7 +43,7 @@ from agentops.telemetry.exceptions import exception_attributes
 from agentops.telemetry.foresight import Foresight
 from agentops.telemetry.head import Head, Verdict
 from agentops.telemetry.metrics import Metrics, metering_for
-from agentops.telemetry.pending import CompletedSpan, Item, LateSpan, PendingEvent, Place
+from agentops.telemetry.pending import CompletedSpan, LateSpan, PendingEvent, Place
 from agentops.telemetry.pipeline import Pipeline
 from agentops.telemetry.preparation import Preparation, Wanted
 from agentops.telemetry.provider import (
@@ -246,7 +246,7 @@ class TelemetryManager:
         """
         own = self._own
         if (
-            not self._foresight.knows(provider, address)
+            (provider, address) not in self._foresight.services
             or own.has_strangers
             or self.tracer_provider is not own
             or global_provider() is own
@@ -269,7 +269,9 @@ class TelemetryManager:
             span: The span.
             weight_bytes: About how much memory it keeps while it waits.
         """
-        self._submit_weighed(span, weight_bytes)
+        if weight_bytes > _LARGE_BYTES:
+            weight_bytes = self._weight_in_work(weight_bytes)
+        self._pipeline.submit(span, weight_bytes)
 
     def record_at(
         self, place: Place, name: str, attributes: Mapping[str, AnyValue], ended_ns: int
@@ -391,8 +393,8 @@ class TelemetryManager:
             context: Any context.
             is_use: Whether this counts as use of the default session; ``False``: somebody only looks.
         """
-        context = leave_ended(context)
         default = self.default_context
+        context = context and leave_ended(context)  # nothing rides in an empty one
         if default is None:
             return context
         if not context and self.on_default_use is None:  # as nearly everywhere
@@ -574,14 +576,14 @@ class TelemetryManager:
         size = 0
         with guarded("weighing a span"):
             size = weigh_item(item)
-        self._submit_weighed(item, size)
+        self._pipeline.submit(item, size if size <= _LARGE_BYTES else self._weight_in_work(size))
 
-    def _submit_weighed(self, item: Item, size: int) -> None:
-        if size > _LARGE_BYTES:
-            # What the worker makes of it is as large. One giant alone must not find the queue too small for it:
-            # the worker will cut it.
-            size = min(size * 2, self.config.batch.queue_bytes_max // 4)
-        self._pipeline.submit(item, size)
+    def _weight_in_work(self, weight_bytes: int) -> int:
+        """Return what a large item weighs together with what the worker makes of it, which is as large.
+
+        One giant alone must not find the queue too small for it: the worker will cut it.
+        """
+        return min(weight_bytes * 2, self.config.batch.queue_bytes_max // 4)
 
     def _after_fork(self) -> None:
         """Start afresh in a child process with what must not be shared with the parent."""

@@ -153,7 +153,11 @@ class Pipeline:
             self._sizes.append(size)
             self._queued_bytes += size
             self._accepted += 1
-            rings = self._is_idle or self._is_batch_full()
+            rings = (
+                self._is_idle
+                or len(self._queue) % self._config.items_max == 0
+                or self._queued_bytes >= self._config.bytes_max
+            )
             self._is_idle = False
         if rings:
             self._ring()
@@ -169,10 +173,6 @@ class Pipeline:
         self._ring()
         if self._worker is None:
             self._start()
-
-    def _is_batch_full(self) -> bool:
-        full = len(self._queue) % self._config.items_max == 0
-        return full or self._queued_bytes >= self._config.bytes_max
 
     def _ring(self) -> None:
         try:

@@ -16,7 +16,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from typing import Final, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from agentops.guard import tolerated
@@ -70,20 +70,18 @@ class PlainJson:
         limits: Bounds of depth, values and bytes.
     """
 
-    __slots__ = ("_has_floats", "_limits", "_nodes_left")
+    __slots__ = ("_has_floats", "_limits")
 
     def __init__(self, limits: LimitsConfig) -> None:
         self._limits = limits
-        self._nodes_left = 0
         self._has_floats = False
 
     def text(self, value: AnyValue) -> str | None:
         """Return a list or dict as JSON text; ``None`` where it has to be cleaned."""
         limits = self._limits
-        self._nodes_left = limits.nodes_max
         self._has_floats = False
         try:
-            self._look(value, limits.depth_max, limits.attribute_bytes_max)  # type: ignore[arg-type] # a list or dict
+            self._look(value)  # type: ignore[arg-type] # a list or dict
             # Floats it would spell in its own way.
             text = (not self._has_floats and _quick_text(value)) or clean_text(
                 _ENCODER.encode(value)
@@ -94,33 +92,39 @@ class PlainJson:
         size_max = len(text) if text.isascii() else len(text) * 4
         return text if size_max <= limits.attribute_bytes_max else None
 
-    def _look(self, value: list[object] | dict[object, object], depth: int, left: int) -> int:
-        """Look whether a list or dict holds nothing but what may be written as it is; return the bytes left of ``left``.
+    def _look(self, value: list[object] | dict[object, object]) -> None:  # noqa: C901, PLR0912 - written out: calls would double its time
+        """Look, one level after the other, whether a list or dict holds nothing but what may be written as it is.
 
         Raises:
             TypeError: it holds something that JSON has not.
             ValueError: it goes beyond a limit.
         """
-        self._nodes_left -= len(value)
-        if depth == 0 or self._nodes_left < 0:
-            raise ValueError("too deep or too many")
-        members: Iterable[object] = value
-        if type(value) is dict:
-            for key in value:
-                if type(key) is not str or len(key) > _KEY_MAX:
-                    raise TypeError("not a key of JSON")
-            members = value.values()
-        for each in members:
-            kind = type(each)
-            if kind is str:
-                left -= len(each)  # type: ignore[arg-type] # a str
-            elif kind is dict or kind is list:
-                left = self._look(each, depth - 1, left)  # type: ignore[arg-type] # see left
-            elif each is not None and kind is not bool:
-                self._number(each)
-        if left < 0:  # found out before anything is copied
-            raise ValueError("too many bytes")
-        return left
+        limits = self._limits
+        nodes, size = limits.nodes_max, limits.attribute_bytes_max
+        level: list[Any] = [value]
+        for _ in range(limits.depth_max):
+            below: list[Any] = []
+            for each in level:
+                nodes -= len(each)
+                if type(each) is dict:
+                    for key in each:
+                        if type(key) is not str or len(key) > _KEY_MAX:
+                            raise TypeError("not a key of JSON")
+                    each = each.values()
+                for member in each:
+                    kind = type(member)
+                    if kind is str:
+                        size -= len(member)
+                    elif kind is dict or kind is list:
+                        below.append(member)
+                    elif member is not None and kind is not bool:
+                        self._number(member)
+                if nodes < 0 or size < 0:  # found out before anything is copied
+                    raise ValueError("too much")
+            if not below:
+                return
+            level = below
+        raise ValueError("too deep")
 
     def _number(self, value: object) -> None:
         kind = type(value)

@@ -72,7 +72,11 @@ class ClientRequest:
         self.body: object = getattr(options, "json_data", None)
         self._wire = b""
         self._sent: Json | None = None
-        self.model = None if self.body is None else self.named("model")
+        body = self.body
+        if type(body) is dict:  # as nearly always
+            self.model: object = body.get("model")
+        else:
+            self.model = None if body is None else self.named("model")
         # Not by getattr: where there is none, as in the openai package, pydantic takes long to say so.
         self.route: object = getattr(options, "__dict__", _NOTHING).get("span_route")
 
