@@ -120,11 +120,12 @@ class ActiveCall(LateSpan):
         """Return what became of it where it was handed over without a span; runs on the worker."""
         if self._ended is None:
             request, place = self._noted()
-            self._call = self._provider.name_call(request, place)
-            self.tell_times()
-            record, completion = self._provider.record_at(place, self), None
+            call = self._call = self._provider.name_call(request, place)
+            call.first_chunk_ns, call.last_chunk_ns = self.first_chunk_ns, self.last_chunk_ns
+            record = self._provider.record_at(place, call, self.ended_ns)
+            completion = None
             with guarded("completing a span"):
-                completion = self.complete()
+                completion = self._provider.complete(self, call)
             self._ended = record, completion
             # All of it has been read, and stays until this item's turn comes.
             self._call = self.request = self._place = self.response = None
@@ -134,12 +135,6 @@ class ActiveCall(LateSpan):
         assert self.request is not None
         assert self._place is not None
         return self.request, self._place
-
-    def tell_times(self) -> None:
-        """Let the call know when its chunks came."""
-        call = self.call
-        call.first_chunk_ns = self.first_chunk_ns
-        call.last_chunk_ns = self.last_chunk_ns
 
     @property
     def is_under_way(self) -> bool:
@@ -180,7 +175,7 @@ class ActiveCall(LateSpan):
 
     def complete(self) -> Completion:
         """Read request and response; called once, on the pipeline's worker."""
-        return self._provider.complete(self)
+        return self._provider.complete(self, self.call)
 
     def weight_bytes(self) -> int | None:
         """Return how much memory the call keeps until it is read, ``None`` when that is not known."""
@@ -287,18 +282,18 @@ class InstrumentedProvider:
                 active.ended_ns = clock.monotonic_ns()
                 manager.end_late(active, exchange.weight_bytes())
                 return
-        active.tell_times()
+        call = active.call
+        call.first_chunk_ns, call.last_chunk_ns = active.first_chunk_ns, active.last_chunk_ns
         if active.chunks is not None and end != "complete":
-            active.call.attributes[semconv.AGENTOPS_STREAM_END] = end
+            call.attributes[semconv.AGENTOPS_STREAM_END] = end
         manager.end_span(active.span, complete=active.complete, error=error)
 
     def leaves_streams_open(self) -> bool:
         """Tell whether the SDK may drop a stream that it cannot read without closing it."""
         return self._stainless is not None and not self._stainless.closes_failed_streams()
 
-    def complete(self, active: ActiveCall) -> Completion:
-        """Read request and response of ``active``; called once, on the pipeline's worker."""
-        call = active.call
+    def complete(self, active: ActiveCall, call: LLMCall) -> Completion:
+        """Read request and response of ``active``, which is ``call``; called once, on the pipeline's worker."""
         instrumentation = self.instrumentation
         with guarded("reading a response"):
             if active.chunks is not None:
@@ -360,10 +355,10 @@ class InstrumentedProvider:
         manager, attributes = self.instrumentation.telemetry_manager, call.to_start_attributes()
         return manager.create_span_at(place, call.name(), SpanKind.CLIENT, attributes)
 
-    def record_at(self, place: Place, active: ActiveCall) -> SpanRecord:
+    def record_at(self, place: Place, call: LLMCall, ended_ns: int) -> SpanRecord:
         """Return the record of a call that is over."""
-        call, manager = active.call, self.instrumentation.telemetry_manager
-        return manager.record_at(place, call.name(), call.to_start_attributes(), active.ended_ns)
+        manager = self.instrumentation.telemetry_manager
+        return manager.record_at(place, call.name(), call.to_start_attributes(), ended_ns)
 
     def _start(
         self, target: Target, args: tuple[object, ...], kwargs: Mapping[str, object]

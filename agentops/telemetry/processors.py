@@ -169,8 +169,8 @@ class Finisher:
     def value(self, key: str, value: AnyValue, cut: list[str], *, is_span: bool) -> AnyValue:
         """Return a finished value, of a kind that needs a closer look; a key whose value was cut joins ``cut``."""
         if is_span and _is_nested(value):
-            text = self._plain.text(value)
-            if text is not None and not self._masks.may_change(text):
+            text = self.json(value)
+            if text is not None:
                 return text
         elif type(value) is list and self._is_list_of_words(value):
             return list(value)
@@ -178,6 +178,11 @@ class Finisher:
         if self._cleaner.was_cut:
             cut.append(key)
         return _flat(cleaned) if is_span else cleaned
+
+    def json(self, value: AnyValue) -> str | None:
+        """Return a dict, or a list of dicts, as finished JSON text; ``None`` where it needs a closer look."""
+        text = self._plain.text(value)
+        return None if text is None or self._masks.may_change(text) else text
 
     def _is_list_of_words(self, values: list[AnyValue]) -> bool:
         """Whether there is nothing to clean: reasons to finish, tags."""

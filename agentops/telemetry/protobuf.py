@@ -25,6 +25,7 @@ __all__ = [
     "any_value",
     "attribute",
     "clean_text",
+    "double_value",
     "event",
     "fields",
     "integer_text",
@@ -108,7 +109,8 @@ def _int_value(value: int) -> bytes:
     return _text_value(integer_text(value))
 
 
-def _float_value(value: float) -> bytes:
+def double_value(value: float) -> bytes:
+    """Return an ``AnyValue`` that is a float, without tag and length."""
     return b"\x21" + _pack_double(value)
 
 
@@ -128,7 +130,7 @@ def _none_value(_: None) -> bytes:
 _SIMPLE: dict[type, Callable[..., bytes]] = {
     str: _text_value,
     int: _int_value,
-    float: _float_value,
+    float: double_value,
     bool: _bool_value,
     bytes: _bytes_value,
     bytearray: _bytes_value,

@@ -7,7 +7,7 @@ from typing import Final
 
 from agentops import semconv
 from agentops.events import Event, EventType, LLMEvent
-from agentops.telemetry.records import AnyValue, Record, SpanRecord
+from agentops.telemetry.records import Record, SpanRecord
 
 __all__ = ["SessionTotals", "Totals"]
 
@@ -98,12 +98,10 @@ class Totals:
 
     def _add_call(self, record: SpanRecord, *, is_priced: bool) -> None:
         self.llm_calls += 1
-        used = _count(record.attributes.get(semconv.GEN_AI_USAGE_INPUT_TOKENS))
-        used += _count(record.attributes.get(semconv.GEN_AI_USAGE_OUTPUT_TOKENS))
+        used = 0
+        for name in (semconv.GEN_AI_USAGE_INPUT_TOKENS, semconv.GEN_AI_USAGE_OUTPUT_TOKENS):
+            count = record.attributes.get(name)
+            used += count if isinstance(count, int) else 0
         self.tokens += used
         if used and not is_priced:
             self.unpriced_calls += 1
-
-
-def _count(value: AnyValue) -> int:
-    return value if isinstance(value, int) else 0

@@ -209,7 +209,7 @@ class Writer:
                 call_event_id(span).encode(),
                 iso_from_ns(span.start_ns).encode(),
                 iso_from_ns(span.end_ns).encode(),
-                protobuf.any_value(duration_s(span)),
+                protobuf.double_value(duration_s(span)),
             )
         )
         record = call_event_frame(span)
@@ -279,12 +279,25 @@ class Writer:
         kind = type(value)
         if known.is_reduced:
             return self._reduced(known, value, cut, is_span=is_span)
-        if kind is float or kind is bool or (kind is int and self._finish.is_number(value)):
+        if kind is float:
+            return known.with_value(protobuf.double_value(value))  # type: ignore[arg-type] # a float
+        if kind is bool or (kind is int and self._finish.is_number(value)):
             return known.with_value(protobuf.any_value(value))
-        is_list = (kind is list or kind is tuple) and 0 < len(value) <= _WORDS_MAX  # type: ignore[arg-type] # see left
-        if is_list and type(value[0]) is str:  # type: ignore[index] # see above
-            return self._words(known, value, cut, is_span=is_span)  # type: ignore[arg-type] # see above
+        if (kind is list or kind is tuple) and value:
+            first = type(value[0])  # type: ignore[index] # see left
+            if first is dict and is_span and kind is list:
+                return self._messages(known, value, cut)
+            if first is str and len(value) <= _WORDS_MAX:  # type: ignore[arg-type] # see above
+                return self._words(known, value, cut, is_span=is_span)  # type: ignore[arg-type] # see above
         return self._whole(known, value, cut, is_span=is_span)
+
+    def _messages(self, known: _Key, value: AnyValue, cut: list[str]) -> bytes:
+        """Return the pair with a list of dicts on a span, which becomes JSON text."""
+        text = self._finish.json(value)
+        if text is None:
+            return self._whole(known, value, cut, is_span=True)
+        self._nested.append(known.name)
+        return known.with_text(text.encode())
 
     def _reduced(
         self, known: _Key, value: AnyValue, cut: list[str], *, is_span: bool

@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 __all__ = ["Json", "code", "count", "json_value", "mapping", "mappings", "parsed", "text"]
 
@@ -29,11 +29,14 @@ def json_value(spelled: str | bytes) -> object:
     if read is not None:
         try:
             # Its cache is the process's: it would keep what programs say, and saves nothing here (2.50, measured).
-            return cast("object", read(spelled, cache_strings=False))
+            value: object = read(spelled, cache_strings=False)
         except (TypeError, ValueError):
             # Older than 2.17, or a text that only the other one takes: lone surrogates, 200 levels, not UTF-8.
             pass
-    return cast("object", json.loads(spelled))
+        else:
+            return value
+    found: object = json.loads(spelled)
+    return found
 
 
 def text(body: Json, name: str) -> str:
@@ -67,7 +70,10 @@ def mappings(body: Json, name: str) -> Sequence[Json]:
     value = body.get(name)
     if not isinstance(value, list):
         return ()
-    return [each for each in value if isinstance(each, dict)]
+    for each in value:
+        if not isinstance(each, dict):
+            return [other for other in value if isinstance(other, dict)]
+    return value
 
 
 def parsed(value: object) -> object:

@@ -9,7 +9,7 @@ responses, retries, requests by path, platform clients, methods that were bound 
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall
@@ -59,9 +59,12 @@ class ClientRequest:
             inside it may still be theirs. ``None`` once it is known what was sent.
         model: The model that the body names.
         route: The path with names in the place of ids, where the SDK tells it.
+        operation: What it does, as the vendor's instrumentation has it, once that was looked for.
     """
 
-    __slots__ = ("_sent", "_wire", "body", "is_stream", "method", "model", "route", "service", "url")  # fmt: skip
+    __slots__ = (
+        "_sent", "_wire", "body", "is_stream", "method", "model", "operation", "route", "service", "url",
+    )  # fmt: skip
 
     def __init__(self, service: Service, options: object, *, is_stream: bool) -> None:
         self.service = service
@@ -70,6 +73,7 @@ class ClientRequest:
         self.method: object = getattr(options, "method", "")
         self.url: object = getattr(options, "url", "")
         self.body: object = getattr(options, "json_data", None)
+        self.operation: object = None
         self._wire = b""
         self._sent: Json | None = None
         body = self.body
@@ -104,17 +108,15 @@ class ClientRequest:
     def sent(self) -> Json:
         """Return the body that was sent, or else the one that was to be."""
         if self._sent is None:
-            self._sent = self._read()
+            value = self.body
+            if self._wire:
+                try:
+                    value = json_value(self._wire)
+                except (ValueError, RecursionError):
+                    value = None
+            is_object = type(value) is dict or isinstance(value, Mapping)
+            self._sent = cast("Json", value) if is_object else _NOTHING
         return self._sent
-
-    def _read(self) -> Json:
-        value = self.body
-        if self._wire:
-            try:
-                value = json_value(self._wire)
-            except (ValueError, RecursionError):
-                return _NOTHING
-        return value if isinstance(value, Mapping) else _NOTHING
 
 
 class StainlessInstrumentation(ProviderInstrumentation):

@@ -40,6 +40,7 @@ _MORE = frozenset(
         "name",
     }
 )
+_SELDOM = frozenset({"response_format", "modalities", "tools", "functions"})
 _GROWING = ("content", "refusal", "reasoning_content", "reasoning")
 _ONLY_TEXT = frozenset(_GROWING)
 _FINISH = {"tool_calls": "tool_call", "function_call": "tool_call"}
@@ -54,11 +55,13 @@ class ChatReader(Reader):
         """Read parameters, messages and tools."""
         call.attributes[semconv.OPENAI_API_TYPE] = "chat_completions"
         read_parameters(call, request)
+        call.input_messages = [_message(each) for each in mappings(request, "messages")]
+        if _SELDOM.isdisjoint(request):
+            return
         read_output_format(call, mapping(request, "response_format"))
         modalities = request.get("modalities")
         if isinstance(modalities, list) and "audio" in modalities:
             call.attributes[semconv.GEN_AI_OUTPUT_TYPE] = "speech"
-        call.input_messages = [_message(each) for each in mappings(request, "messages")]
         call.tool_definitions = [tool_definition(each) for each in mappings(request, "tools")]
         call.tool_definitions += [
             tool_definition({"type": "function", "function": each})
@@ -301,10 +304,10 @@ def _read_head(call: LLMCall, body: Json) -> None:
     """Read what each chunk and each whole answer repeat."""
     call.response_id = text(body, "id") or call.response_id
     call.response_model = text(body, "model") or call.response_model
-    if tier := text(body, "service_tier"):
+    if "service_tier" in body and (tier := text(body, "service_tier")):
         call.attributes[semconv.OPENAI_RESPONSE_SERVICE_TIER] = tier
         call.price_context["service_tier"] = tier
-    if fingerprint := text(body, "system_fingerprint"):
+    if "system_fingerprint" in body and (fingerprint := text(body, "system_fingerprint")):
         call.attributes[semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT] = fingerprint
 
 
@@ -313,12 +316,15 @@ def _read_usage(call: LLMCall, body: Json) -> None:
     usage = mapping(body, "usage")
     read_usage(call.usage, usage)
     details = mapping(usage, "completion_tokens_details")
-    for name, attribute in (
-        ("accepted_prediction_tokens", semconv.AGENTOPS_ACCEPTED_PREDICTION_TOKENS),
-        ("rejected_prediction_tokens", semconv.AGENTOPS_REJECTED_PREDICTION_TOKENS),
-    ):
+    for name, attribute in _PREDICTED:
         if name in details and (told := count(details, name)):
             call.attributes[attribute] = told
+
+
+_PREDICTED = (
+    ("accepted_prediction_tokens", semconv.AGENTOPS_ACCEPTED_PREDICTION_TOKENS),
+    ("rejected_prediction_tokens", semconv.AGENTOPS_REJECTED_PREDICTION_TOKENS),
+)
 
 
 def _finish(call: LLMCall, message: Message, reason: object) -> None:

@@ -169,8 +169,8 @@ class OpenAIInstrumentation(StainlessInstrumentation):
 
     def client_call(self, request: ClientRequest) -> LLMCall:
         """Name a request by the operation on its path, or by the path."""
-        method, path = _method_and_path(request)
-        operation = self._operations.find(method, path)
+        method, path = str(request.method).lower(), str(request.url)
+        operation = request.operation = self._operations.find(method, path)
         template = "" if operation.name else path_template(path)
         service, model = request.service, request.model
         call = LLMCall(
@@ -192,21 +192,18 @@ class OpenAIInstrumentation(StainlessInstrumentation):
 
     def read_input(self, call: LLMCall) -> None:
         """Read the body of the request, and what the path tells."""
-        operation, path = self._operation(call)
-        operation.reader.read_input(call, _request(call).sent())
-        _read_path(call, operation, path)
+        operation, request = _operation(call), call.request
+        assert isinstance(request, ClientRequest)
+        operation.reader.read_input(call, request.sent())
+        if operation.name != "chat":
+            _read_path(call, operation, str(request.url))
 
     def read_body(self, call: LLMCall, body: object, exchange: HttpExchange) -> None:
         """Read the answer of a call that was not streamed."""
         if not isinstance(body, dict):
             self._read_other(call, exchange)
             return
-        self._operation(call)[0].reader.read_body(call, body)
-
-    def _operation(self, call: LLMCall) -> tuple[Operation, str]:
-        """Return what a call does, and its path."""
-        method, path = _method_and_path(_request(call))
-        return self._operations.find(method, path), path
+        _operation(call).reader.read_body(call, body)
 
     def _read_other(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Read an answer that is neither a JSON object nor events: speech, files, plain text."""
@@ -223,7 +220,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
 
     def read_events(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Read the answer of a streamed call."""
-        operation, _ = self._operation(call)
+        operation = _operation(call)
         if not operation.reader.joins_pieces:
             operation.reader.read_events(call, exchange.events())
             return
@@ -268,13 +265,11 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         return self.read_exchange({"response": response, "retries_taken": taken})
 
 
-def _request(call: LLMCall) -> ClientRequest:
-    assert isinstance(call.request, ClientRequest)
-    return call.request
-
-
-def _method_and_path(request: ClientRequest) -> tuple[str, str]:
-    return str(request.method).lower(), str(request.url)
+def _operation(call: LLMCall) -> Operation:
+    """Return what a call does; it was named after it."""
+    operation = getattr(call.request, "operation", None)
+    assert isinstance(operation, Operation)
+    return operation
 
 
 def _span_name(operation: Operation, request: ClientRequest, template: str) -> str:

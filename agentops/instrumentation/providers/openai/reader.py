@@ -106,7 +106,8 @@ def read_usage(usage: Usage, told: Json) -> None:
         if _NEWER.get(name) in told:  # an endpoint that uses both names
             continue
         if type(value) is int:
-            _set_count(usage, _COUNTS.get(name), value)
+            if value >= 0 and name in _COUNTS:
+                setattr(usage, _COUNTS[name], value)
         elif name in _DETAILS and isinstance(value, dict):
             _read_details(usage, value, _DETAILS[name])
 
@@ -114,14 +115,10 @@ def read_usage(usage: Usage, told: Json) -> None:
 def _read_details(usage: Usage, told: Json, names: Mapping[str, str]) -> None:
     for name, value in told.items():
         if type(value) is int:
-            _set_count(usage, names.get(name), value)
+            if value >= 0 and name in names:
+                setattr(usage, names[name], value)
         elif name == "cached_tokens_details" and isinstance(value, dict):
             _read_details(usage, value, _CACHED)
-
-
-def _set_count(usage: Usage, field: str | None, value: int) -> None:
-    if field is not None and value >= 0:
-        setattr(usage, field, value)
 
 
 _COUNTS = {
