@@ -133,14 +133,14 @@ class Preparation:
     def complete(self, items: Sequence[object]) -> None:
         """Read requests and answers of the calls among these items, so that they are ready when asked for."""
         for item in items:
-            if _is_late(type(item)):
+            if _is_late(type(item)):  # type: ignore[arg-type] # a class has a hash
                 item.ended()  # type: ignore[attr-defined] # see left
             elif isinstance(item, DeferredSpan):
                 item.completion = take_completion(item)
 
     def __call__(self, item: object) -> list[Record]:
         """Return the records of one item, and of others that waited for it; often none or one."""
-        if _is_late(type(item)):
+        if _is_late(type(item)):  # type: ignore[arg-type] # a class has a hash
             record, completion = item.ended()  # type: ignore[attr-defined] # see above
             complete_record(record, completion)
             return self._records(record, completion, None)

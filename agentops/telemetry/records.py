@@ -18,10 +18,20 @@ __all__ = [
     "Scope",
     "SpanEventRecord",
     "SpanRecord",
+    "TextMessages",
 ]
 
 AnyValue: TypeAlias = object
 """An OTLP AnyValue: None, bool, int, float, str, bytes, sequence of AnyValue, mapping of str to AnyValue."""
+
+
+class TextMessages(list[dict[str, AnyValue]]):
+    """Messages with nothing in them but texts, in dicts and lists of ours: nobody has to look before they are written.
+
+    Each is ``{"role": str, "parts": [{"type": str, "content": str}], "finish_reason"?: str}``, with at most four parts.
+    """
+
+    __slots__ = ()
 
 
 @dataclass(slots=True, frozen=True)

@@ -22,7 +22,7 @@ from uuid import UUID
 from agentops.guard import tolerated
 from agentops.telemetry.config import LimitsConfig
 from agentops.telemetry.exceptions import StackText
-from agentops.telemetry.records import AnyValue
+from agentops.telemetry.records import AnyValue, TextMessages
 
 __all__ = ["Cleaner", "PlainJson", "clean_text", "json_text"]
 
@@ -31,6 +31,8 @@ _HASH_PIECE: Final = 1 << 20
 _MARK: Final = "...truncated"
 _AS_TEXT: Final = (UUID, PurePath, Decimal)
 _KEY_MAX: Final = 256
+_TEXTS_DEPTH: Final = 4
+_TEXTS_NODES: Final = 16  # in a message of four texts
 _SEQUENCES: Final = (list, tuple, set, frozenset, deque)
 
 
@@ -81,7 +83,8 @@ class PlainJson:
         limits = self._limits
         self._has_floats = False
         try:
-            self._look(value)  # type: ignore[arg-type] # a list or dict
+            if type(value) is not TextMessages or not self._has_room(value):
+                self._look(value)  # type: ignore[arg-type] # a list or dict
             # Floats it would spell in its own way.
             text = (not self._has_floats and _quick_text(value)) or clean_text(
                 _ENCODER.encode(value)
@@ -91,6 +94,11 @@ class PlainJson:
             return None
         size_max = len(text) if text.isascii() else len(text) * 4
         return text if size_max <= limits.attribute_bytes_max else None
+
+    def _has_room(self, messages: TextMessages) -> bool:
+        """Tell whether messages are within the limits for sure, but for their bytes."""
+        limits = self._limits
+        return limits.depth_max >= _TEXTS_DEPTH and len(messages) * _TEXTS_NODES <= limits.nodes_max
 
     def _look(self, value: list[object] | dict[object, object]) -> None:  # noqa: C901, PLR0912 - written out: calls would double its time
         """Look, one level after the other, whether a list or dict holds nothing but what may be written as it is.

@@ -25,7 +25,7 @@ from agentops.telemetry.recording import (
     call_event_id,
     duration_s,
 )
-from agentops.telemetry.records import AnyValue, EventRecord, SpanRecord
+from agentops.telemetry.records import AnyValue, EventRecord, SpanRecord, TextMessages
 
 __all__ = ["Pairs", "Repeated", "Writer"]
 
@@ -283,6 +283,8 @@ class Writer:
             return known.with_value(protobuf.double_value(value))  # type: ignore[arg-type] # a float
         if kind is bool or (kind is int and self._finish.is_number(value)):
             return known.with_value(protobuf.any_value(value))
+        if kind is TextMessages and is_span and value:
+            return self._messages(known, value, cut)
         if (kind is list or kind is tuple) and value:
             first = type(value[0])  # type: ignore[index] # see left
             if first is dict and is_span and kind is list:

@@ -5,17 +5,22 @@ parts made here have the JSON shape of the OpenTelemetry GenAI conventions. A bl
 known here becomes a part of the same type with all its fields, so that a new block type is never lost.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from agentops.instrumentation.calls import Message, Part
 from agentops.instrumentation.providers.parts import blob
+from agentops.telemetry.records import TextMessages
 
-__all__ = ["field", "plain", "read_message", "read_parts", "read_tools"]
+__all__ = ["field", "plain", "read_messages", "read_parts", "read_texts", "read_tools"]
 
 _DEPTH_MAX = 16
+_TEXTS_MAX = 4  # in a message of TextMessages
 
 
 def field(value: object, name: str) -> object:
     """Return ``value[name]`` of a mapping or ``value.name`` of a model; ``None`` where there is none."""
+    if value is None:
+        return None
     if type(value) is dict or isinstance(value, Mapping):  # the first asks far less of the worker
         return value.get(name)
     return getattr(value, name, None)
@@ -35,7 +40,7 @@ def plain(value: object, depth: int = 0) -> object:
     return value
 
 
-def read_message(message: object) -> dict[str, object]:
+def _read_message(message: object) -> Message:
     """Return a message as ``{"role": str, "parts": [part, ...]}``; roles are kept as Anthropic has them."""
     if isinstance(message, str):  # the API refuses it, yet it is what the program sent
         return {"role": "user", "parts": read_parts(message)}
@@ -44,6 +49,32 @@ def read_message(message: object) -> dict[str, object]:
         "role": role if isinstance(role, str) else "user",
         "parts": read_parts(field(message, "content")),
     }
+
+
+def read_messages(messages: Sequence[object]) -> list[Message]:
+    """Return messages in the conventions' shape."""
+    shaped = TextMessages()
+    for message in messages:
+        told: Mapping[str, object] = message if type(message) is dict else {}
+        role, content = told.get("role"), told.get("content")
+        if type(content) is not str or type(role) is not str:
+            return [_read_message(each) for each in messages]
+        shaped.append({"role": role, "parts": [{"type": "text", "content": content}]})
+    return shaped
+
+
+def read_texts(content: object) -> list[Part] | None:
+    """Return the parts of a message's content where it is a few plain texts, else ``None``."""
+    if type(content) is not list or len(content) > _TEXTS_MAX:
+        return None
+    parts: list[Part] = []
+    for block in content:
+        is_text = type(block) is dict and block.get("type") == "text" and not block.get("citations")
+        text = block.get("text") if is_text else None
+        if type(text) is not str:
+            return None
+        parts.append({"type": "text", "content": text})
+    return parts
 
 
 def read_parts(content: object, depth: int = 0) -> list[dict[str, object]]:

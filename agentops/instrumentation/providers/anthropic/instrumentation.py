@@ -185,7 +185,7 @@ class AnthropicInstrumentation(StainlessInstrumentation):
 
     def read_headers(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Read status, request id, organization, retries and rate limits."""
-        _read_http(call, exchange.status, exchange.headers, exchange.retries)
+        _read_http(call, exchange.status, exchange.fields(), exchange.retries)
 
     def read_body(self, call: LLMCall, body: object, exchange: HttpExchange) -> None:
         """Read the answer of a call that was not streamed."""
@@ -264,7 +264,8 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         if headers is not None:
             retries = getattr(request, "headers", {}).get("x-stainless-retry-count", "")
             status = getattr(response, "status_code", 0)
-            _read_http(call, status, headers, int(retries) if str(retries).isdigit() else 0)
+            told = header_fields(headers)
+            _read_http(call, status, told, int(retries) if str(retries).isdigit() else 0)
         keep_sent(call, request)
 
 
@@ -312,8 +313,7 @@ def _is_results(call: LLMCall) -> bool:
     return bool(_RESULTS_PATH.match(str(call.start_attributes.get(semconv.URL_PATH, ""))))
 
 
-def _read_http(call: LLMCall, status: int, headers: Mapping[str, str], retries: int) -> None:
-    told = header_fields(headers)
+def _read_http(call: LLMCall, status: int, told: Mapping[str, str], retries: int) -> None:
     attributes = call.attributes
     attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = status
     for header, name in (

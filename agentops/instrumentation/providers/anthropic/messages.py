@@ -11,11 +11,13 @@ from agentops.instrumentation.calls import LLMCall, Message, Part, merge_usage
 from agentops.instrumentation.providers.anthropic.blocks import (
     field,
     plain,
-    read_message,
+    read_messages,
     read_parts,
+    read_texts,
     read_tools,
 )
 from agentops.instrumentation.providers.fields import json_value
+from agentops.telemetry.records import TextMessages
 
 __all__ = [
     "FINISH_REASONS",
@@ -41,6 +43,18 @@ FINISH_REASONS: Mapping[str, str] = {
 Others are kept as they are.
 """
 
+_SELDOM = frozenset(
+    {
+        "output_config",
+        "output_format",
+        "stop_sequences",
+        "stream",
+        "system",
+        "thinking",
+        "thread",
+        "tools",
+    }
+)
 _REQUEST_ATTRIBUTES = (
     ("max_tokens", semconv.GEN_AI_REQUEST_MAX_TOKENS),
     ("temperature", semconv.GEN_AI_REQUEST_TEMPERATURE),
@@ -50,34 +64,37 @@ _REQUEST_ATTRIBUTES = (
 )
 
 
-def read_request_body(call: LLMCall, body: object) -> None:
+def read_request_body(call: LLMCall, body: Mapping[str, object]) -> None:
     """Fill ``call`` from the body of a Messages request: settings, messages, system text and tools."""
+    get = body.get
     for name, attribute in _REQUEST_ATTRIBUTES:
-        value = field(body, name)
+        value = get(name)
         if isinstance(value, (int, float, str)):
             call.attributes[attribute] = value
-    stops = field(body, "stop_sequences")
+    messages = get("messages")
+    if isinstance(messages, (list, tuple)):
+        call.input_messages = read_messages(messages)
+    if _SELDOM.isdisjoint(body):
+        return
+    stops = get("stop_sequences")
     if isinstance(stops, (list, tuple)) and stops:
         call.attributes[semconv.GEN_AI_REQUEST_STOP_SEQUENCES] = list(stops)
-    if field(body, "stream") is True:
+    if get("stream") is True:
         call.attributes[semconv.GEN_AI_REQUEST_STREAM] = True
-    previous = field(field(body, "thread"), "previous_message_id")
+    previous = field(get("thread"), "previous_message_id")
     if isinstance(previous, str):
         call.attributes[semconv.GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID] = previous
     _read_thinking(call, body)
     _read_output_format(call, body)
-    messages = field(body, "messages")
-    if isinstance(messages, (list, tuple)):
-        call.input_messages = [read_message(message) for message in messages]
-    call.system_instructions = read_parts(field(body, "system"))
-    call.tool_definitions = list(read_tools(field(body, "tools")))
+    call.system_instructions = read_parts(get("system"))
+    call.tool_definitions = list(read_tools(get("tools")))
 
 
-def _read_thinking(call: LLMCall, body: object) -> None:
-    effort = field(field(body, "output_config"), "effort")
+def _read_thinking(call: LLMCall, body: Mapping[str, object]) -> None:
+    effort = field(body.get("output_config"), "effort")
     if isinstance(effort, str):
         call.attributes[semconv.GEN_AI_REQUEST_REASONING_LEVEL] = effort
-    thinking = field(body, "thinking")
+    thinking = body.get("thinking")
     kind, budget = field(thinking, "type"), field(thinking, "budget_tokens")
     if isinstance(kind, str):
         call.attributes[semconv.ANTHROPIC_THINKING_TYPE] = kind
@@ -85,9 +102,9 @@ def _read_thinking(call: LLMCall, body: object) -> None:
         call.attributes[semconv.ANTHROPIC_THINKING_BUDGET_TOKENS] = budget
 
 
-def _read_output_format(call: LLMCall, body: object) -> None:
+def _read_output_format(call: LLMCall, body: Mapping[str, object]) -> None:
     """Read the schema of a structured output; ``output_format`` is the older place for it."""
-    wanted = field(field(body, "output_config"), "format") or field(body, "output_format")
+    wanted = field(body.get("output_config"), "format") or body.get("output_format")
     if field(wanted, "type") == "json_schema":
         call.attributes[semconv.GEN_AI_OUTPUT_TYPE] = "json"
         call.content[semconv.AGENTOPS_REQUEST_OUTPUT_SCHEMA] = plain(field(wanted, "schema"))
@@ -108,14 +125,14 @@ def read_answer(call: LLMCall, message: object, *, complete: bool = True) -> Non
     if isinstance(model, str):
         call.response_model = model
     stop_reason = field(message, "stop_reason") if complete else None
-    answer: Message = {
-        "role": role if isinstance(role, str) else "assistant",
-        "parts": read_parts(field(message, "content")),
-    }
+    role = role if isinstance(role, str) else "assistant"
+    content = field(message, "content")
+    texts = read_texts(content)
+    answer: Message = {"role": role, "parts": read_parts(content) if texts is None else texts}
     finish = _read_stop_reason(call, stop_reason)
     if finish:
         answer["finish_reason"] = finish
-    call.output_messages = [answer]
+    call.output_messages = [answer] if texts is None else TextMessages((answer,))
     read_usage(call, field(message, "usage"), complete=complete)
 
 
@@ -167,23 +184,30 @@ def read_usage(call: LLMCall, usage: object, *, complete: bool = True) -> None:
         counts["output_tokens"] = field(usage, "output_tokens")
         counts["reasoning_output_tokens"] = field(details, "thinking_tokens")
     merge_usage(call.usage, counts)
-    creation = field(usage, "cache_creation")
-    for source, name, attribute in (
-        (creation, "ephemeral_5m_input_tokens", semconv.ANTHROPIC_CACHE_WRITE_5M_TOKENS),
-        (creation, "ephemeral_1h_input_tokens", semconv.ANTHROPIC_CACHE_WRITE_1H_TOKENS),
-        (usage, "service_tier", semconv.ANTHROPIC_RESPONSE_SERVICE_TIER),
-    ):
-        value = field(source, name)
-        if isinstance(value, (int, str)):
-            call.attributes[attribute] = value
-    speed = field(usage, "speed")
+    tier, speed = field(usage, "service_tier"), field(usage, "speed")
+    if isinstance(tier, (int, str)):
+        call.attributes[semconv.ANTHROPIC_RESPONSE_SERVICE_TIER] = tier
     if isinstance(speed, str) and speed != "standard":
         call.price_context["speed"] = speed
-    hour = _count(field(creation, "ephemeral_1h_input_tokens"))
-    if 0 < hour <= _count(written):
-        call.priced_units["cache_write_1h_tokens"] = hour
+    creation = field(usage, "cache_creation")
+    if creation is not None:
+        _read_cache_writes(call, creation, _count(written))
     _read_compactions(call, field(usage, "iterations"))
     _read_server_tools(call, field(usage, "server_tool_use"))
+
+
+def _read_cache_writes(call: LLMCall, creation: object, written: int) -> None:
+    """Read how long what was written to the cache stays there; an hour has a price of its own."""
+    for name, attribute in (
+        ("ephemeral_5m_input_tokens", semconv.ANTHROPIC_CACHE_WRITE_5M_TOKENS),
+        ("ephemeral_1h_input_tokens", semconv.ANTHROPIC_CACHE_WRITE_1H_TOKENS),
+    ):
+        value = field(creation, name)
+        if isinstance(value, (int, str)):
+            call.attributes[attribute] = value
+    hour = _count(field(creation, "ephemeral_1h_input_tokens"))
+    if 0 < hour <= written:
+        call.priced_units["cache_write_1h_tokens"] = hour
 
 
 def _read_server_tools(call: LLMCall, uses: object) -> None:

@@ -20,6 +20,7 @@ from agentops.instrumentation.providers.parts import (
     tool_call,
     tool_result,
 )
+from agentops.telemetry.records import TextMessages
 
 __all__ = [
     "ChatReader",
@@ -43,6 +44,7 @@ _MORE = frozenset(
 _SELDOM = frozenset({"response_format", "modalities", "tools", "functions"})
 _GROWING = ("content", "refusal", "reasoning_content", "reasoning")
 _ONLY_TEXT = frozenset(_GROWING)
+_RESULT_ROLES = ("tool", "function")
 _FINISH = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
 
@@ -55,7 +57,7 @@ class ChatReader(Reader):
         """Read parameters, messages and tools."""
         call.attributes[semconv.OPENAI_API_TYPE] = "chat_completions"
         read_parameters(call, request)
-        call.input_messages = [_message(each) for each in mappings(request, "messages")]
+        call.input_messages = _messages(mappings(request, "messages"), "")
         if _SELDOM.isdisjoint(request):
             return
         read_output_format(call, mapping(request, "response_format"))
@@ -73,9 +75,11 @@ class ChatReader(Reader):
         _read_head(call, body)
         _read_usage(call, body)
         read_error(call, body)
-        for choice in mappings(body, "choices"):
-            message = _message(mapping(choice, "message"), "assistant")
+        choices = mappings(body, "choices")
+        messages = _messages([mapping(choice, "message") for choice in choices], "assistant")
+        for choice, message in zip(choices, messages, strict=True):
             _finish(call, message, choice.get("finish_reason"))
+        call.output_messages = messages
 
     def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
         """Put the chunks of a streamed chat completion together."""
@@ -93,8 +97,10 @@ class ChatReader(Reader):
                 if index not in choices:
                     choices[index] = _Choice()
                 choices[index].add(choice)
-        for index in sorted(choices):
-            _finish(call, _message(choices[index].message()), choices[index].finish_reason)
+        order = sorted(choices)
+        call.output_messages = _messages([choices[index].message() for index in order], "")
+        for index, message in zip(order, call.output_messages, strict=True):
+            _finish(call, message, choices[index].finish_reason)
 
 
 class _Choice:
@@ -144,8 +150,9 @@ class _Choice:
         """Return the message as it would stand in an answer that was not streamed."""
         message: dict[str, object] = {
             "role": self._role,
-            "tool_calls": [self._calls[index] for index in sorted(self._calls)],
         }
+        if self._calls:
+            message["tool_calls"] = [self._calls[index] for index in sorted(self._calls)]
         message.update((name, "".join(pieces)) for name, pieces in self._texts.items())
         if self._audio:
             message["audio"] = self._audio
@@ -188,7 +195,9 @@ class CompletionReader(Reader):
                 reasons[index] = choice.get("finish_reason") or reasons.get(index)
         for index in sorted(texts):
             parts = [text_part("".join(texts[index]))]
-            _finish(call, {"role": "assistant", "parts": parts}, reasons[index])
+            message: Message = {"role": "assistant", "parts": parts}
+            call.output_messages.append(message)
+            _finish(call, message, reasons[index])
 
 
 def tool_definition(tool: Json) -> Part:
@@ -252,12 +261,24 @@ def _audio_type(name: str) -> str:
     return {"mp3": "audio/mpeg", "": ""}.get(name, f"audio/{name}")
 
 
-def _message(message: Json, default_role: str = "") -> Message:
-    """Return a message of the API in the conventions' shape."""
+def _messages(given: Sequence[Json], default_role: str) -> list[Message]:
+    """Return messages of the API in the conventions' shape."""
+    shaped = TextMessages()
+    for message in given:
+        role, content = message.get("role") or default_role, message.get("content")
+        is_text = type(content) is str and type(role) is str and role not in _RESULT_ROLES
+        if not is_text or not _MORE.isdisjoint(message):
+            return [_message(each, default_role) for each in given]
+        shaped.append({"role": role, "parts": [{"type": "text", "content": content}]})
+    return shaped
+
+
+def _message(message: Json, default_role: str) -> Message:
+    """Return one of them, whatever it holds."""
     role = text(message, "role") or default_role
     content = message.get("content")
     parts: list[Part]
-    if role in ("tool", "function"):
+    if role in _RESULT_ROLES:
         parts = [tool_result(text(message, "tool_call_id"), _result(content))]
     else:
         parts = content_parts(content)
@@ -328,8 +349,7 @@ _PREDICTED = (
 
 
 def _finish(call: LLMCall, message: Message, reason: object) -> None:
-    """Add a choice: its reason stands in the list as the provider gave it."""
+    """Add why a choice ended: in the list as the provider gave it, in its message in the conventions' words."""
     told = reason if isinstance(reason, str) and reason else "error"
     message["finish_reason"] = _FINISH.get(told, told)
-    call.output_messages.append(message)
     call.finish_reasons.append(told)

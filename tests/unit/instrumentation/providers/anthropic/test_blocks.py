@@ -4,7 +4,7 @@ from anthropic.types.beta import BetaMCPToolUseBlock
 
 from agentops.instrumentation.providers.anthropic.blocks import (
     plain,
-    read_message,
+    read_messages,
     read_parts,
     read_tools,
 )
@@ -32,8 +32,8 @@ def test_texts_among_blocks_are_text_parts():
 def test_roles_are_kept_as_anthropic_has_them():
     message = {"role": "system", "content": "be brief"}
 
-    assert {"role": "system", "parts": [{"type": "text", "content": "be brief"}]} == read_message(
-        message
+    assert [{"role": "system", "parts": [{"type": "text", "content": "be brief"}]}] == (
+        read_messages([message])
     )
 
 
