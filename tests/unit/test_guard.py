@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from agentops import guard
-from agentops.guard import guarded, tolerated
+from agentops.guard import failed, guarded, tolerated
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +25,20 @@ def test_a_fault_is_swallowed_counted_and_told_once_without_its_text(caplog):
     assert guard.faults()["testing once"] == 3
     assert [record.getMessage() for record in caplog.records] == [
         "agentops failed while testing once (ValueError); your program is not affected"
+    ]
+
+
+def test_a_fault_in_a_block_without_a_guard_is_the_same(caplog):
+    fault = ValueError("with data of the host")
+
+    failed("testing without", fault)
+    guard.be_strict()
+    with pytest.raises(ValueError, match="with data of the host"):
+        failed("testing without", fault)
+
+    assert guard.faults()["testing without"] == 1
+    assert caplog.messages == [
+        "agentops failed while testing without (ValueError); your program is not affected"
     ]
 
 

@@ -17,7 +17,7 @@ from support import anthropic_wire, openai_wire
 from support.openai_wire import Wire
 from support.providers import DirectManager
 
-from agentops import providers
+from agentops import guard, providers
 from agentops.errors import ConfigurationError
 from agentops.instrumentation.calls import LLMCall
 from agentops.instrumentation.providers.anthropic import AnthropicInstrumentation
@@ -512,3 +512,76 @@ def test_a_forgotten_generator_is_abandoned(vendor, manager):
     gc.collect()
 
     assert manager.ended[0]["agentops.response.stream_end"] == "abandoned"
+
+
+@pytest.mark.parametrize("vendor", ["openai", "anthropic"])
+def test_a_call_that_waits_keeps_few_objects_that_the_garbage_collector_goes_through(vendor):
+    held = []
+
+    class Waiting(DirectManager):
+        def end_late(self, span, weight_bytes):
+            held.append(span)
+
+    known, wire = {
+        "openai": (OpenAIInstrumentation, openai_wire),
+        "anthropic": (AnthropicInstrumentation, anthropic_wire),
+    }[vendor]
+    client = wire.Wire().client()
+    create = client.chat.completions.create if vendor == "openai" else client.messages.create
+    messages = [{"role": "user", "content": f"{n}"} for n in range(50)]
+
+    def objects_of(count):
+        gc.collect()
+        before = len(gc.get_objects())
+        for _ in range(count):
+            create(model="m", max_tokens=9, messages=messages)
+        gc.collect()
+        return len(gc.get_objects()) - before
+
+    objects_of(2)
+    kept_by_the_wire = objects_of(20)
+    provider = InstrumentedProvider(known(Waiting(is_late=True)))
+    provider.install()
+    objects_of(2)
+    kept = objects_of(20) - kept_by_the_wire
+    provider.uninstall()
+
+    assert len(held) == 22
+    assert kept / 20 < 10
+
+
+@pytest.mark.parametrize("vendor", ["openai", "anthropic"])
+def test_a_request_too_large_to_keep_its_bytes_is_read_from_its_values(vendor):
+    manager = DirectManager()
+    known, wire = {
+        "openai": (OpenAIInstrumentation, openai_wire),
+        "anthropic": (AnthropicInstrumentation, anthropic_wire),
+    }[vendor]
+    client, text = wire.Wire().client(), "x" * 1_200_000
+    create = client.chat.completions.create if vendor == "openai" else client.messages.create
+    provider = InstrumentedProvider(known(manager))
+    provider.install()
+    create(model="m", max_tokens=9, messages=[{"role": "user", "content": text}])
+    provider.uninstall()
+
+    (ended,) = manager.ended
+    assert ended["gen_ai.input.messages"][0]["parts"][0]["content"] == text
+
+
+@pytest.mark.parametrize("step", ["_begun", "_observe", "end"])
+def test_a_fault_of_ours_in_any_step_of_a_call_is_counted_and_not_felt(step, monkeypatch):
+    guard.be_strict(False)
+
+    def fail(*_args, **_kwargs):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(InstrumentedProvider, step, fail)
+    provider = InstrumentedProvider(OpenAIInstrumentation(DirectManager()))
+    provider.install()
+    before = sum(guard.faults().values())
+    answer = openai_wire.Wire().client().chat.completions.create(**ASKED)
+    provider.uninstall()
+    guard.be_strict()
+
+    assert answer.id == "chatcmpl-1"
+    assert sum(guard.faults().values()) == before + 1

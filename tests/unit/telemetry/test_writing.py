@@ -20,7 +20,7 @@ from agentops.telemetry.manager import TelemetryManager
 from agentops.telemetry.masking import Masks
 from agentops.telemetry.processors import Finisher
 from agentops.telemetry.recording import REPEATED, call_event_record
-from agentops.telemetry.records import LinkRecord, SpanEventRecord
+from agentops.telemetry.records import LinkRecord, SpanEventRecord, TextMessages
 from agentops.telemetry.writing import Writer
 
 KEY = "sk-proj-abcdefghijklmnopqrstuvwx"
@@ -120,6 +120,33 @@ def test_a_written_span_is_the_finished_span_encoded(limits, mode, masks, record
 
             assert protobuf.span(expected) == record.encoded
             assert record.attributes == {}
+
+
+text_messages = st.lists(
+    st.fixed_dictionaries(
+        {
+            "role": texts,
+            "parts": st.lists(
+                st.fixed_dictionaries({"type": st.just("text"), "content": texts}), max_size=4
+            ),
+        },
+        optional={"finish_reason": texts},
+    ),
+    max_size=5,
+)
+
+
+@settled
+@given(*wishes, text_messages)
+def test_messages_of_texts_are_written_as_any_list_is(limits, mode, masks, messages):
+    _, writer = pair_of(limits, mode, masks)
+    told = []
+    for kind in (list, TextMessages):
+        record = span(1, attributes={"gen_ai.input.messages": kind(deepcopy(messages))})
+        writer.span(record)
+        told.append(record.encoded)
+
+    assert told[0] == told[1]
 
 
 @settled

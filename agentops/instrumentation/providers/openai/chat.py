@@ -267,7 +267,8 @@ def _messages(given: Sequence[Json], default_role: str) -> list[Message]:
     for message in given:
         role, content = message.get("role") or default_role, message.get("content")
         is_text = type(content) is str and type(role) is str and role not in _RESULT_ROLES
-        if not is_text or not _MORE.isdisjoint(message):
+        more = _MORE.intersection(message)  # often there, and empty
+        if not is_text or (more and any(map(message.get, more))):
             return [_message(each, default_role) for each in given]
         shaped.append({"role": role, "parts": [{"type": "text", "content": content}]})
     return shaped
