@@ -108,9 +108,8 @@ class Head:
             return None
         if above is None or sampling_is_deferred(context):
             return None if sampling_is_denied(context) else _KEPT
-        if above.trace_flags & _SAMPLED:
-            return Verdict(True, above.trace_flags, above.trace_state, None, False)
-        return None
+        _, _, _, flags, trace_state, _ = above  # its properties are calls
+        return Verdict(True, flags, trace_state, None, False) if flags & _SAMPLED else None
 
     def choose(
         self, context: Context | None, trace_id: int, name: str, attributes: Attributes

@@ -547,7 +547,7 @@ def test_a_call_that_waits_keeps_few_objects_that_the_garbage_collector_goes_thr
     provider.uninstall()
 
     assert len(held) == 22
-    assert kept / 20 < 10
+    assert kept / 20 < 7  # the values of the request alone would be as many
 
 
 @pytest.mark.parametrize("vendor", ["openai", "anthropic"])
