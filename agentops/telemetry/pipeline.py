@@ -149,8 +149,9 @@ class Pipeline:
             if self._queue and self._queued_bytes + size > self._queue_bytes_max:
                 self._dropped["queue full"] += 1
                 return False
-            self._queue.append(item)
+            # In this order: a finaliser or a signal handler in between may take what is in the queue.
             self._sizes.append(size)
+            self._queue.append(item)
             self._queued_bytes += size
             self._accepted += 1
             rings = (
@@ -407,7 +408,7 @@ class Pipeline:
         some: list[object] = []
         size = 0
         with self._entry:
-            both = zip(self._queue, self._sizes, strict=True)
+            both = zip(self._queue, self._sizes, strict=False)
             for item, weight in islice(both, min(_AHEAD_ITEMS, left)):
                 some.append(item)
                 size += weight
