@@ -119,9 +119,18 @@ def sockets(backend):
     return sum(link.startswith("socket:") for link in links)
 
 
+def sockets_at_rest(backend):
+    """Those that stay for a second: a connection of the test before may still be closing."""
+    counts = []
+    for _ in range(10):
+        counts.append(sockets(backend))
+        time.sleep(0.1)
+    return min(counts)
+
+
 def test_client_that_never_reads_is_hung_up_on(backend):
     asked, count = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n", 2_000
-    at_rest = sockets(backend)
+    at_rest = sockets_at_rest(backend)
     with connect(backend) as connection:
         connection.sendall(asked * count)
         assert 200 == backend.send(otlp_span("6" * 32, "6" * 16))
