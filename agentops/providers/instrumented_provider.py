@@ -149,7 +149,7 @@ class ActiveCall(LateSpan):
             return
         try:
             self._provider.end(self, error, end)
-        except Exception as fault:  # noqa: BLE001 - see there
+        except Exception as fault:  # noqa: BLE001 - as failed() tells
             failed("ending a call", fault)
 
     def enter(self, *, is_shared: bool) -> None:
@@ -371,7 +371,7 @@ class InstrumentedProvider:
             active = self._begun(target, args, kwargs, context)
             if active is not None:
                 active.enter(is_shared=active.is_begun and self._is_shared())
-        except Exception as fault:  # noqa: BLE001 - see there
+        except Exception as fault:  # noqa: BLE001 - as failed() tells
             failed("starting a call", fault)
             return None
         return active
@@ -511,7 +511,7 @@ class InstrumentedProvider:
                     self._observe(active, kwargs, AsyncTap if target.is_async else Tap)
                 else:
                     self._look_at_calls()
-            except Exception as fault:  # noqa: BLE001 - see there
+            except Exception as fault:  # noqa: BLE001 - as failed() tells
                 failed("observing a response", fault)
             return wrapped(*args, **kwargs)
 

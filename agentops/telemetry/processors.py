@@ -174,6 +174,10 @@ class Finisher:
                 return text
         elif type(value) is list and self._is_list_of_words(value):
             return list(value)
+        return self.cleaned(key, value, cut, is_span=is_span)
+
+    def cleaned(self, key: str, value: AnyValue, cut: list[str], *, is_span: bool) -> AnyValue:
+        """Return the same of a value that has to be cleaned for sure."""
         cleaned = self._cleaner.clean(value)
         if self._cleaner.was_cut:
             cut.append(key)

@@ -114,6 +114,8 @@ class PlainJson:
             below: list[Any] = []
             for each in level:
                 nodes -= len(each)
+                if nodes < 0:
+                    raise ValueError("too many")
                 if type(each) is dict:
                     for key in each:
                         if type(key) is not str or len(key) > _KEY_MAX:
@@ -127,8 +129,8 @@ class PlainJson:
                         below.append(member)
                     elif member is not None and kind is not bool:
                         self._number(member)
-                if nodes < 0 or size < 0:  # found out before anything is copied
-                    raise ValueError("too much")
+                if size < 0:  # found out before anything is copied
+                    raise ValueError("too many bytes")
             if not below:
                 return
             level = below

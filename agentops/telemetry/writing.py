@@ -295,11 +295,11 @@ class Writer:
 
     def _messages(self, known: _Key, value: AnyValue, cut: list[str]) -> bytes:
         """Return the pair with a list of dicts on a span, which becomes JSON text."""
-        text = self._finish.json(value)
-        if text is None:
-            return self._whole(known, value, cut, is_span=True)
         self._nested.append(known.name)
-        return known.with_text(text.encode())
+        text = self._finish.json(value)
+        if text is not None:
+            return known.with_text(text.encode())
+        return _pair(known, self._finish.cleaned(known.name, value, cut, is_span=True))
 
     def _reduced(
         self, known: _Key, value: AnyValue, cut: list[str], *, is_span: bool
@@ -327,10 +327,13 @@ class Writer:
     def _whole(self, known: _Key, value: AnyValue, cut: list[str], *, is_span: bool) -> bytes:
         if is_span and type(value) is not str:
             self._nested.append(known.name)
-        cleaned = self._finish.value(known.name, value, cut, is_span=is_span)
-        if type(cleaned) is str:
-            return known.with_text(protobuf.clean_text(cleaned))
-        return known.with_value(protobuf.any_value(cleaned))
+        return _pair(known, self._finish.value(known.name, value, cut, is_span=is_span))
+
+
+def _pair(known: _Key, cleaned: AnyValue) -> bytes:
+    if type(cleaned) is str:
+        return known.with_text(protobuf.clean_text(cleaned))
+    return known.with_value(protobuf.any_value(cleaned))
 
 
 _REPEATED: Final = frozenset(REPEATED)
