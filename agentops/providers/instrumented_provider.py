@@ -492,8 +492,10 @@ class InstrumentedProvider:
             kwargs: Mapping[str, object],
         ) -> object:
             value = wrapped(*args, **kwargs)
-            with guarded("choosing a value"):
+            try:
                 return self.instrumentation.replace_value(target, instance, value)
+            except Exception as fault:  # noqa: BLE001 - as failed() tells
+                failed("choosing a value", fault)
             return value
 
         return wrapper

@@ -150,10 +150,12 @@ class Patch:
         """Return a property whose value the wrapper chooses."""
 
         def read(instance: object) -> object:
-            def wrapped() -> object:
-                return original.__get__(instance, type(instance))
-
-            return self._run(wrapped, instance, (), {})
+            value = partial(original.__get__, instance, type(instance))
+            try:
+                return self._wrapper(value, instance, (), {}) if self.is_active else value()
+            except BaseException as error:
+                hide_frames(error)
+                raise
 
         return property(read, original.fset, original.fdel, original.__doc__)
 

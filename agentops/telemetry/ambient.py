@@ -20,6 +20,7 @@ __all__ = [
     "deny_sampling",
     "get_ambient",
     "leave_ended",
+    "ride",
     "sampling_is_deferred",
     "sampling_is_denied",
     "session_alone",
@@ -133,6 +134,18 @@ def leave_ended(context: Context) -> Context:
         context = riding.shared.outer
         riding = _riding(context)
     return context
+
+
+def ride(context: Context) -> tuple[Context, Mapping[str, AnyValue]]:
+    """Return what :func:`leave_ended` and then :func:`get_ambient` do: this is asked for each span."""
+    riding: _Riding | None = context.get(_KEY)  # type: ignore[assignment] # ours
+    if riding is None:
+        return context, _NOTHING
+    shared = riding.shared
+    if shared is not None and shared.outer is not None:
+        context = leave_ended(context)
+        return context, get_ambient(context)
+    return context, riding.attributes()
 
 
 def defer_sampling(context: Context | None) -> Context:

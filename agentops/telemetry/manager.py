@@ -25,12 +25,13 @@ from agentops import __version__, semconv
 from agentops.clock import iso_from_ns, monotonic_ns, now_ns
 from agentops.events import Event
 from agentops.forking import in_children
-from agentops.guard import guarded
+from agentops.guard import failed, guarded
 from agentops.pricetable import PriceTable
 from agentops.pricing import Prices
 from agentops.telemetry.ambient import (
     get_ambient,
     leave_ended,
+    ride,
     session_alone,
     set_ambient,
     span_above,
@@ -72,7 +73,6 @@ __all__ = ["TelemetryManager"]
 logger = logging.getLogger("agentops")
 _CLIENT = SpanKind.CLIENT.value + 1  # as OTLP counts
 _LARGE_BYTES = 64 * 1024
-_FORESEEN_MAX = 64
 
 
 class _Given(NamedTuple):
@@ -198,7 +198,7 @@ class TelemetryManager:
             An OpenTelemetry span. End it with :meth:`end_span` or its own ``end``.
         """
         place = self._place(get_current() if parent is None else parent, start_ns)
-        return self.create_span_at(place, name, kind, attributes, links=links, scope=scope)
+        return self.create_span_at(place, name, kind, attributes, links, scope)
 
     def create_span_at(
         self,
@@ -206,30 +206,33 @@ class TelemetryManager:
         name: str,
         kind: SpanKind,
         attributes: Mapping[str, AnyValue] | None,
-        *,
         links: Sequence[Link] = (),
         scope: str = "agentops",
     ) -> Span:
         """Start a span as :meth:`create_span` does, at a place that was noted before."""
-        context, above, ambient = place[:3]
+        context, above, ambient, verdict, _, _ = place
         trace_id = self._ids.generate_trace_id() if above is None else above.trace_id
-        verdict = self._head.judge(context, above, trace_id, name, ambient, attributes)
+        if verdict is None:
+            verdict = self._head.judge(context, above, trace_id, name, ambient, attributes)
         if not self._is_on or not verdict.is_recorded:
             if not self._is_on:  # without anything recorded the caller's ids go on
                 return NonRecordingSpan(above or SpanContext(0, 0, False))
             return NonRecordingSpan(self._own_context(trace_id, verdict))
-        if attributes:
+        if attributes and semconv.GEN_AI_OPERATION_NAME in attributes:
             self._foresight.look(attributes)
-        if self._is_shared():
+        # Whether processors that are not ours see the spans too.
+        if self._own.has_strangers or self.tracer_provider is not self._own:
             given = _Given(attributes, links, place.start_ns)
             return self._stock_span(name, kind, context, scope, given)
         own = self._own_context(trace_id, verdict)
-        span = DeferredSpan(name, kind, own, above, self._scope(scope), self._home)
+        origin = self._scopes.get(scope) or self._scope(scope)
+        span = DeferredSpan(name, kind, own, origin, self._home, place, attributes)
+        if links:
+            span.refer_to(links)
         if verdict.decision is not None:
             span.decision = verdict.decision
             if verdict.is_first:
                 verdict.decision.root_span_id = own.span_id
-        span.begin(attributes, place, links)
         return span
 
     def note_place(self, provider: str, address: str, context: Context) -> Place | None:
@@ -252,15 +255,8 @@ class TelemetryManager:
             or global_provider() is own
         ):
             return None
-        context = self.in_session(context)
-        seen = self._seen
-        if seen[0] is not context:  # one context often comes again and again
-            above = span_above(context)
-            seen = self._seen = (context, above, self._head.sure(context, above))
-        _, above, verdict = seen
-        if verdict is None:
-            return None
-        return Place(context, above, get_ambient(context), verdict, now_ns(), monotonic_ns())
+        place = self._place(context, None)
+        return None if place.verdict is None else place
 
     def end_late(self, span: LateSpan, weight_bytes: int) -> None:
         """Hand over a span that is over, and that the worker makes.
@@ -297,11 +293,20 @@ class TelemetryManager:
         return record
 
     def _place(self, context: Context, start_ns: int | None) -> Place:
-        context = self.in_session(context)
-        above, ambient = span_above(context), get_ambient(context)
+        """Return a place in ``context``, or in the default session; ``start_ns``: ``None`` for now."""
+        if self.default_context is None:
+            context, ambient = ride(context)
+        else:
+            context = self.in_session(context)
+            ambient = get_ambient(context)
+        seen = self._seen
+        if seen[0] is not context:  # one context often comes again and again
+            above = span_above(context)
+            seen = self._seen = (context, above, self._head.sure(context, above))
+        _, above, verdict = seen
         if start_ns is None:
-            return Place(context, above, ambient, None, now_ns(), monotonic_ns())
-        return Place(context, above, ambient, None, start_ns, None)
+            return Place(context, above, ambient, verdict, now_ns(), monotonic_ns())
+        return Place(context, above, ambient, verdict, start_ns, None)
 
     def end_span(
         self,
@@ -476,20 +481,14 @@ class TelemetryManager:
         return False
 
     def _scope(self, name: str) -> InstrumentationScope:
-        found = self._scopes.get(name)
-        if found is None:
-            found = InstrumentationScope(name, __version__, semconv.SCHEMA_URL)
-            self._scopes[name] = found
-            self._home.scopes[name] = Scope(name, __version__, semconv.SCHEMA_URL)
-        return found
+        scope = InstrumentationScope(name, __version__, semconv.SCHEMA_URL)
+        self._home.scopes[name] = Scope(name, __version__, semconv.SCHEMA_URL)
+        self._scopes[name] = scope
+        return scope
 
     def _own_context(self, trace_id: int, verdict: Verdict) -> SpanContext:
         span_id = self._ids.generate_span_id()
         return SpanContext(trace_id, span_id, False, verdict.flags, verdict.trace_state)
-
-    def _is_shared(self) -> bool:
-        """Whether processors that are not ours see the spans too."""
-        return self._own.has_strangers or self.tracer_provider is not self._own
 
     def _stock_span(
         self, name: str, kind: SpanKind, context: Context, scope: str, given: _Given
@@ -573,9 +572,11 @@ class TelemetryManager:
             self._submit(pending)
 
     def _submit(self, item: ReadableSpan | PendingEvent | CompletedSpan) -> None:
-        size = 0
-        with guarded("weighing a span"):
+        try:
             size = weigh_item(item)
+        except Exception as error:  # noqa: BLE001 - as failed() tells
+            failed("weighing a span", error)
+            size = 0
         self._pipeline.submit(item, size if size <= _LARGE_BYTES else self._weight_in_work(size))
 
     def _weight_in_work(self, weight_bytes: int) -> int:

@@ -25,7 +25,7 @@ class Place(NamedTuple):
         context: The context it begins in, within a session.
         above: The span it stands below; ``None``: it begins a trace.
         ambient: What rides in the context.
-        verdict: What becomes of all that begins there; ``None`` where nobody has asked.
+        verdict: What becomes of all that begins there; ``None`` where that takes more to know.
         start_ns: Since the Unix epoch.
         began_ns: The same on the monotonic clock; ``None``: only ``start_ns`` is known.
     """

@@ -89,12 +89,13 @@ class RawAttributes(dict[str, AnyValue]):
         count_max: How many are kept; more are counted in ``dropped``.
     """
 
-    __slots__ = ("_count_max", "_immutable", "dropped")
+    __slots__ = ("_count_max", "dropped")
+    _immutable = False  # as those of the stock span have it
 
     def __init__(self, given: Mapping[str, AnyValue] | None, count_max: int) -> None:
-        super().__init__(given or ())
+        if given:
+            self.update(given)
         self._count_max = count_max
-        self._immutable = False
         self.dropped = 0
 
     def __setitem__(self, key: str, value: AnyValue) -> None:
@@ -157,34 +158,29 @@ class DeferredSpan(Span):
     _dropped_events = 0
     _dropped_links = 0
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all of it belongs to a span
         self,
         name: str,
         kind: SpanKind,
         context: SpanContext,
-        parent: SpanContext | None,
         scope: InstrumentationScope,
         home: SpanHome,
+        place: Place,
+        attributes: Mapping[str, AnyValue] | None,
     ) -> None:
         self._name = name
         self._kind = kind
         self._context = context
-        self._parent = parent
+        _, self._parent, self.ambient, _, self._start_time, self._began_ns = place
+        self._started_ns = place.start_ns
         self._instrumentation_scope = scope
         self._home = home
         self._resource = home.resource
+        self.raw = self._attributes = RawAttributes(attributes, home.attributes_max)  # type: ignore[assignment] # wider than OpenTelemetry's
 
-    def begin(
-        self, attributes: Mapping[str, AnyValue] | None, place: Place, links: Sequence[Link]
-    ) -> None:
-        """Set what the span starts with; its clock started where ``place`` was noted."""
-        self.raw = RawAttributes(attributes, self._home.attributes_max)
-        self._attributes = self.raw  # type: ignore[assignment] # AnyValue is wider than OpenTelemetry's
-        self.ambient = place.ambient
-        if links:
-            self._links = tuple(links)
-        self._start_time = self._started_ns = place.start_ns
-        self._began_ns = place.began_ns
+    def refer_to(self, links: Sequence[Link]) -> None:
+        """Set the spans it refers to from its start."""
+        self._links = tuple(links)
 
     @property
     def dropped_attributes(self) -> int:

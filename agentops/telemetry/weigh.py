@@ -77,7 +77,8 @@ def weigh_call(complete: object, attributes: Mapping[str, object]) -> int:
 def weigh_item(item: ReadableSpan | PendingEvent | CompletedSpan) -> int:
     """Return about how many bytes an item keeps in memory while it waits for the worker."""
     if isinstance(item, DeferredSpan):
-        return weigh_call(item.completion, item.raw)
+        complete = item.completion
+        return weigh_attributes(item.raw) if complete is None else weigh_call(complete, item.raw)
     if isinstance(item, PendingEvent):
         return weigh(item.attributes) + weigh(item.body) + weigh(item.event)
     if isinstance(item, CompletedSpan):
