@@ -13,7 +13,7 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial, update_wrapper
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, signature
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
@@ -188,7 +188,10 @@ class Patch:
                 raise
 
         is_coroutine_function = original.__code__.co_flags & CO_COROUTINE
-        return update_wrapper(coroutine_method if is_coroutine_function else method, original)
+        ours = update_wrapper(coroutine_method if is_coroutine_function else method, original)
+        # Not every look at the parameters goes on to what is wrapped.
+        ours.__signature__ = signature(original)  # type: ignore[attr-defined] # as inspect has it
+        return ours
 
     def _run(self, wrapped: Function, instance: object, args: Args, kwargs: Kwargs) -> object:
         try:

@@ -97,6 +97,7 @@ def looks(function):
         "names": (function.__module__, function.__name__, function.__qualname__, function.__doc__),
         "annotations": function.__annotations__,
         "signature": inspect.signature(function),
+        "parameters": inspect.getfullargspec(function),
         "is_coroutine_function": (inspect.iscoroutinefunction(function), asyncio_says),
         "is_generator": (inspect.isgeneratorfunction(function), inspect.isasyncgenfunction(function)),
         "is_function": (inspect.isfunction(function), inspect.isroutine(function)),
@@ -123,6 +124,7 @@ def test_a_patched_method_has_the_attributes_of_the_bare_one(install, holder, na
     patched = dict(vars(getattr(holder, name)))
 
     assert inspect.isfunction(patched.pop("__wrapped__"))
+    assert patched.pop("__signature__") == inspect.signature(getattr(holder, name))
     assert patched == bare
 
 
