@@ -44,10 +44,10 @@ class Workload:
 
 WORKLOADS = {
     "small": Workload("small chat call", 100),
-    "large": Workload("30 KB prompt", 40),
-    "stream": Workload("stream, per chunk", 4, 200, 1),
+    "large": Workload("30 KB prompt", 20),
+    "stream": Workload("stream, per chunk", 3, 200, 1),
     "concurrent": Workload("200 concurrent async calls, per call", 1, 200),
-    "agent": Workload("agent run: 3 calls, 2 tools", 30),
+    "agent": Workload("agent run: 3 calls, 2 tools", 20),
     "message": Workload("anthropic: small message", 100),
     "message_stream": Workload("anthropic: stream, per chunk", 8, 200, 1),
 }
@@ -187,7 +187,7 @@ def report(told):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--serve", help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=15, help="pairs of blocks in each process")
+    parser.add_argument("--rounds", type=int, default=25, help="pairs of blocks in each process")
     parser.add_argument("--processes", type=int, default=5, help="sets of processes")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON")
     parser.add_argument("--workload", action="append", choices=list(WORKLOADS), default=[])

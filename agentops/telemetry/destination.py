@@ -166,9 +166,13 @@ class Destination:
         box = self._box
         with box.changed:
             last, adoptions = box.last_number, self._adoptions
-            asked_s = self._hurry()
-            self._next_adopt_s = 0.0
-            box.changed.notify_all()
+            is_wanted = self._spool is not None or box.holds_up_to(last)
+            if is_wanted:  # a thread woken in vain waits for its turn, and holds up those that work
+                asked_s = self._hurry()
+                self._next_adopt_s = 0.0
+                box.changed.notify_all()
+        if not is_wanted:
+            return self._flush_exporter(deadline_s)
         if box.holds_up_to(last) or self.has_leftovers:
             self.start()
         if self._is_threadless:
@@ -186,6 +190,9 @@ class Destination:
                 if left_s <= 0 or self._is_threadless:
                     return False
                 box.changed.wait(min(left_s, _LOOK_S))
+        return self._flush_exporter(deadline_s)
+
+    def _flush_exporter(self, deadline_s: float) -> bool:
         with guarded("flushing an exporter"):
             return self.exporter.flush(max(0, int((deadline_s - _now_s()) * 1000)))
         return False

@@ -115,3 +115,29 @@ def test_an_end_before_anything_was_sent_is_not_held_up_by_an_exporter(batches):
 
     assert_within(end, took_s=0.3 + 0.2)
     exporter.goes_on.set()
+
+
+class Taking(Exporter):
+    """Takes everything at once."""
+
+    name = "taking"
+    encodings = ("traces_protobuf",)
+
+    def export(self, batch, timeout_s):
+        return TAKEN
+
+
+def test_a_flush_with_nothing_to_send_wakes_nobody():
+    destination = Destination(Taking())
+    destination.put(Batch([span(1)]))
+    assert destination.flush(time.perf_counter() + 30)
+    changed = destination._box.changed
+    while not changed._waiters:  # until the sender waits for more
+        time.sleep(0.001)
+    (waiter,) = changed._waiters
+
+    assert destination.flush(time.perf_counter() + 30)
+    with changed:
+        assert list(changed._waiters) == [waiter]
+    destination.stop(time.perf_counter() + 30)
+    destination.join(time.perf_counter() + 30)
