@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the demo; keep serving until Ctrl-C unless told to exit."""
     _require_packages()
+    _end_on_signals()
     screen, notes = console(), console(is_error=True)
     with ExitStack() as stack:
         notes.print("starting the backend ...", style="dim")
@@ -79,6 +81,18 @@ def run(options: argparse.Namespace) -> int:
         )
         threading.Event().wait()
     return 0
+
+
+def _end_on_signals() -> None:
+    """Have a request to end, or a terminal that closes, end the demo in order: what it starts must not outlive it."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # not every platform has them
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _end)
+
+
+def _end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _require_packages() -> None:

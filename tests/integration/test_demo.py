@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -105,6 +106,28 @@ def test_the_verbs_that_read_find_it_again(backend, data_dir, sessions):
     assert "\x1b[" not in tree
 
     assert "support" in run("sessions", *where)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_demo_that_is_told_to_end_leaves_no_backend_behind(tmp_path, number):
+    port = free_port()
+    demo = subprocess.Popen(
+        [*AGENTOPS, "demo", "--port", str(port), "--data-dir", str(tmp_path / "data")],
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in demo.stderr:
+        if line.startswith("backend "):
+            break
+    with socket.create_connection(("127.0.0.1", port), 10):
+        pass
+    demo.send_signal(number)
+    assert demo.wait(60) == 128 + number
+    demo.stderr.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 10)
 
 
 def test_tail_tells_a_session_that_comes_in(backend, data_dir):
