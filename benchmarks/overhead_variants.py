@@ -101,20 +101,24 @@ class ByHand(Stock):
         from openai.resources.chat.completions import AsyncCompletions, Completions
 
         self.places = [
-            (Completions, Completions.create, self.around(Completions.create)),
+            (Completions, Completions.create, self.around(Completions.create, "openai", self.end)),
             (AsyncCompletions, AsyncCompletions.create, self.around_async(AsyncCompletions.create)),
-            (Messages, Messages.create, self.around_message(Messages.create)),
+            (
+                Messages,
+                Messages.create,
+                self.around(Messages.create, "anthropic", self.end_message),
+            ),
         ]
 
     def switch(self, is_on):
         for kind, before, ours in self.places:
             kind.create = ours if is_on else before
 
-    def around(self, create):
+    def around(self, create, provider, end):
         def wrapped(resource, **kwargs):
-            with self.begin(kwargs, "openai") as span:
+            with self.begin(kwargs, provider) as span:
                 result = create(resource, **kwargs)
-                self.end(span, kwargs, result)
+                end(span, kwargs, result)
                 return result
 
         return wrapped
@@ -124,15 +128,6 @@ class ByHand(Stock):
             with self.begin(kwargs, "openai") as span:
                 result = await create(resource, **kwargs)
                 self.end(span, kwargs, result)
-                return result
-
-        return wrapped
-
-    def around_message(self, create):
-        def wrapped(resource, **kwargs):
-            with self.begin(kwargs, "anthropic") as span:
-                result = create(resource, **kwargs)
-                self.end_message(span, kwargs, result)
                 return result
 
         return wrapped
