@@ -3,6 +3,7 @@
 import functools
 import gc
 import inspect
+import statistics
 import subprocess
 import sys
 import textwrap
@@ -538,15 +539,19 @@ def test_a_call_that_waits_keeps_few_objects_that_the_garbage_collector_goes_thr
         gc.collect()
         return len(gc.get_objects()) - before
 
+    def usual_objects_of(count):
+        # What threads of other tests in the process make and let go of is counted too, now and then.
+        return statistics.median(objects_of(count) for _ in range(3))
+
     objects_of(2)
-    kept_by_the_wire = objects_of(20)
+    kept_by_the_wire = usual_objects_of(20)
     provider = InstrumentedProvider(known(Waiting(is_late=True)))
     provider.install()
     objects_of(2)
-    kept = objects_of(20) - kept_by_the_wire
+    kept = usual_objects_of(20) - kept_by_the_wire
     provider.uninstall()
 
-    assert len(held) == 22
+    assert len(held) == 62
     assert kept / 20 < 7  # the values of the request alone would be as many
 
 
