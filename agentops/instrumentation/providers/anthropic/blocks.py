@@ -54,13 +54,16 @@ def _read_message(message: object) -> Message:
 def read_messages(messages: Sequence[object]) -> list[Message]:
     """Return messages in the conventions' shape."""
     shaped = TextMessages()
+    is_all_text = True
     for message in messages:
         told: Mapping[str, object] = message if type(message) is dict else {}
         role, content = told.get("role"), told.get("content")
-        if type(content) is not str or type(role) is not str:
-            return [_read_message(each) for each in messages]
-        shaped.append({"role": role, "parts": [{"type": "text", "content": content}]})
-    return shaped
+        if type(content) is str and type(role) is str:
+            shaped.append({"role": role, "parts": [{"type": "text", "content": content}]})
+        else:
+            is_all_text = False
+            shaped.append(_read_message(message))
+    return shaped if is_all_text else [*shaped]
 
 
 def read_texts(content: object) -> list[Part] | None:

@@ -264,14 +264,17 @@ def _audio_type(name: str) -> str:
 def _messages(given: Sequence[Json], default_role: str) -> list[Message]:
     """Return messages of the API in the conventions' shape."""
     shaped = TextMessages()
+    is_all_text = True
     for message in given:
         role, content = message.get("role") or default_role, message.get("content")
         is_text = type(content) is str and type(role) is str and role not in _RESULT_ROLES
         more = _MORE.intersection(message)  # often there, and empty
-        if not is_text or (more and any(map(message.get, more))):
-            return [_message(each, default_role) for each in given]
-        shaped.append({"role": role, "parts": [{"type": "text", "content": content}]})
-    return shaped
+        if is_text and not (more and any(map(message.get, more))):
+            shaped.append({"role": role, "parts": [{"type": "text", "content": content}]})
+        else:
+            is_all_text = False
+            shaped.append(_message(message, default_role))
+    return shaped if is_all_text else [*shaped]
 
 
 def _message(message: Json, default_role: str) -> Message:
