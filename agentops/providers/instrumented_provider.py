@@ -124,8 +124,10 @@ class ActiveCall(LateSpan):
             call.first_chunk_ns, call.last_chunk_ns = self.first_chunk_ns, self.last_chunk_ns
             record = self._provider.record_at(place, call, self.ended_ns)
             completion = None
-            with guarded("completing a span"):
+            try:
                 completion = self._provider.complete(self, call)
+            except Exception as fault:  # noqa: BLE001 - as failed() tells
+                failed("completing a span", fault)
             self._ended = record, completion
             # All of it has been read, and stays until this item's turn comes.
             self._call = self.request = self._place = self.response = None
@@ -295,12 +297,14 @@ class InstrumentedProvider:
     def complete(self, active: ActiveCall, call: LLMCall) -> Completion:
         """Read request and response of ``active``, which is ``call``; called once, on the pipeline's worker."""
         instrumentation = self.instrumentation
-        with guarded("reading a response"):
+        try:
             if active.chunks is not None:
                 instrumentation.read_stream(call, active.chunks)
             else:
                 instrumentation.read_response(call, active.response)
-        self._add_cost(call)
+            self._add_cost(call)
+        except Exception as fault:  # noqa: BLE001 - as failed() tells
+            failed("reading a response", fault)
         mode = instrumentation.telemetry_manager.content_mode
         return Completion(
             attributes=call.to_attributes(mode),
@@ -314,12 +318,11 @@ class InstrumentedProvider:
         manager = self.instrumentation.telemetry_manager
         if not counts or is_stand_in(call.server_address, call.attributes, manager.priced_hosts):
             return
-        with guarded("pricing a call"):
-            for model in (call.response_model, call.model):
-                if model and call.cost_usd is None:
-                    call.cost_usd = manager.prices.cost_of_units(
-                        call.provider, model, counts, context=call.price_context
-                    )
+        for model in (call.response_model, call.model):
+            if model and call.cost_usd is None:
+                call.cost_usd = manager.prices.cost_of_units(
+                    call.provider, model, counts, context=call.price_context
+                )
 
     def _follow(self, response: object, active: ActiveCall) -> object | None:
         """Return a proxy around ``response`` when it is a stream of objects, else ``None``."""

@@ -190,11 +190,13 @@ class Writer:
 
         Args:
             span: The call.
-            repeated: What :meth:`span` returned for it.
+            repeated: What :meth:`span` returned for it; of no use afterwards.
         """
         given, written, nested = repeated
         more = {name: given[name] for name in nested if name in _REPEATED}
-        pairs = [written[name] for name in REPEATED if name in written and name not in more]
+        for name in more:
+            del written[name]
+        pairs = list(filter(None, map(written.get, REPEATED)))
         if given.get(semconv.GEN_AI_RESPONSE_MODEL) is None:
             more[semconv.GEN_AI_RESPONSE_MODEL] = given.get(semconv.GEN_AI_REQUEST_MODEL)
         if more:
