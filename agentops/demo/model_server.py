@@ -6,11 +6,12 @@ Run it by itself for your own offline tests: ``python -m agentops.demo.model_ser
 
 import argparse
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from agentops.demo import anthropic_wire, openai_wire
 from agentops.demo.replies import answer
@@ -66,6 +67,11 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 1024  # many programs of a test may connect at once
     think_s: float = 0
     chunk_s: float = 0
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver has it
+        """Print what went wrong, but not that a client has hung up."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -111,7 +111,9 @@ def test_the_verbs_that_read_find_it_again(backend, data_dir, sessions):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_demo_that_is_told_to_end_leaves_no_backend_behind(tmp_path, number):
     port = free_port()
-    before = signal.signal(number, signal.SIG_DFL)  # what is ignored here, as under nohup, is in a child
+    before = signal.signal(
+        number, signal.SIG_DFL
+    )  # what is ignored here, as under nohup, is in a child
     demo = subprocess.Popen(
         [*AGENTOPS, "demo", "--port", str(port), "--data-dir", str(tmp_path / "data")],
         env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},

@@ -1,5 +1,9 @@
 """The stand-in model server speaks to the real SDKs of both vendors."""
 
+import socket
+import struct
+import threading
+
 import anthropic
 import openai
 import pytest
@@ -117,3 +121,19 @@ def test_unknown_path_is_a_404_that_both_sdks_understand(openai_client, anthropi
         openai_client.moderations.create(input="x")
     with pytest.raises(anthropic.NotFoundError, match="has no /v1/messages/batches"):
         anthropic_client.messages.batches.create(requests=[])
+
+
+def test_a_client_that_hangs_up_is_not_worth_a_traceback(capfd):
+    body = b'{"model": "gpt-5.4-mini", "stream": true, "messages": [{"role": "user", "content": "hi"}]}'
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    with ModelServer(chunk_ms=5) as server:
+        client = socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), 10)
+        client.sendall(head.encode() + body)
+        assert client.recv(1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()  # at once, which resets the connection
+        for thread in threading.enumerate():
+            if "process_request" in thread.name:
+                thread.join(10)
+
+    assert capfd.readouterr().err == ""
