@@ -25,6 +25,7 @@ from agentops.telemetry.records import TextMessages
 __all__ = [
     "ChatReader",
     "CompletionReader",
+    "FetchChatReader",
     "content_parts",
     "read_output_format",
     "tool_definition",
@@ -101,6 +102,14 @@ class ChatReader(Reader):
         call.output_messages = _messages([choices[index].message() for index in order], "")
         for index, message in zip(order, call.output_messages, strict=True):
             _finish(call, message, choices[index].finish_reason)
+
+
+class FetchChatReader(ChatReader):
+    """Reads a stored completion that is looked at again or changed: its usage was told when it was made."""
+
+    def read_body(self, call: LLMCall, body: Json) -> None:
+        """Read the completion without its usage."""
+        super().read_body(call, {**body, "usage": None})
 
 
 class _Choice:

@@ -13,7 +13,11 @@ from agentops.instrumentation.providers.openai.assistants import (
     AssistantReader,
     RunReader,
 )
-from agentops.instrumentation.providers.openai.chat import ChatReader, CompletionReader
+from agentops.instrumentation.providers.openai.chat import (
+    ChatReader,
+    CompletionReader,
+    FetchChatReader,
+)
 from agentops.instrumentation.providers.openai.media import (
     DecisionReader,
     EmbeddingReader,
@@ -58,12 +62,13 @@ class Operations:
     def __init__(self) -> None:
         runs = RunReader()
         fetch, image, video = FetchReader(), ImageReader(), VideoReader()
-        heard = TranscriptionReader()
+        heard, stored = TranscriptionReader(), FetchChatReader()
         self._generic = Operation("", Reader(), "")
         self._look = Operation("", LookReader(), "")
         self._known = {
             "post /chat/completions": Operation("chat", ChatReader()),
-            "get /chat/completions/{id}": Operation("fetch_response", ChatReader(), ""),
+            "get /chat/completions/{id}": Operation("fetch_response", stored, ""),
+            "post /chat/completions/{id}": Operation("", stored, ""),
             "post /responses": Operation("chat", ResponseReader()),
             "get /responses/{id}": Operation("fetch_response", fetch, ""),
             "post /responses/{id}/cancel": Operation("", fetch, ""),
@@ -97,6 +102,7 @@ class Operations:
                 "invoke_agent", runs, "agent"
             ),
             "get /threads/{id}/runs/{id}": Operation("", runs, ""),
+            "post /threads/{id}/runs/{id}": Operation("", runs, ""),
             "post /threads/{id}/runs/{id}/cancel": Operation("", runs, ""),
         }
 

@@ -136,6 +136,26 @@ def test_what_is_looked_at_again_tells_no_usage(manager):
     assert "gen_ai.usage.input_tokens" not in only(manager).attributes
 
 
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_stored_completion_that_is_fetched_or_changed_tells_no_usage(manager, method):
+    getattr(answered(CHAT).client(), method)("/chat/completions/chatcmpl-1", cast_to=object)
+
+    span = only(manager)
+    assert span["gen_ai.response.id"] == "chatcmpl-1"
+    assert span["gen_ai.response.finish_reasons"] == ["stop"]
+    assert not [name for name in span.attributes if name.startswith("gen_ai.usage")]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_run_whose_metadata_are_changed_tells_its_usage_no_second_time(manager):
+    runs = Wire().client().beta.threads.runs
+    runs.retrieve("run_abc", thread_id="thread_abc")
+    runs.update("run_abc", thread_id="thread_abc", metadata={"a": "b"})
+
+    counts = [span.attributes.get("gen_ai.usage.input_tokens") for span in manager.ended]
+    assert counts == [11, None]
+
+
 def test_a_session_of_a_managed_agent_adds_up_its_turns(manager):
     usage = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}
     turn = {"session_id": "sess_1", "turn_id": "t", "usage": usage}
