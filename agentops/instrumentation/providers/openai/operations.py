@@ -61,7 +61,8 @@ class Operations:
 
     def __init__(self) -> None:
         runs = RunReader()
-        fetch, image, video = FetchReader(), ImageReader(), VideoReader()
+        told_in_background: dict[str, None] = {}
+        fetch, image, video = FetchReader(told_in_background), ImageReader(), VideoReader()
         heard, stored = TranscriptionReader(), FetchChatReader()
         self._generic = Operation("", Reader(), "")
         self._look = Operation("", LookReader(), "")
@@ -69,7 +70,7 @@ class Operations:
             "post /chat/completions": Operation("chat", ChatReader()),
             "get /chat/completions/{id}": Operation("fetch_response", stored, ""),
             "post /chat/completions/{id}": Operation("", stored, ""),
-            "post /responses": Operation("chat", ResponseReader()),
+            "post /responses": Operation("chat", ResponseReader(told_in_background)),
             "get /responses/{id}": Operation("fetch_response", fetch, ""),
             "post /responses/{id}/cancel": Operation("", fetch, ""),
             "post /responses/compact": Operation("chat", CompactReader()),

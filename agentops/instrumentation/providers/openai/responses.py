@@ -39,12 +39,20 @@ _TEXT_DELTAS = (
     "response.audio_transcript.delta",
 )
 _SCALARS = (str, int, float, bool)
+_COUNTED_MAX = 4096
 
 
 class ResponseReader(Reader):
-    """Reads ``/responses``: created, parsed and streamed ones."""
+    """Reads ``/responses``: created, parsed and streamed ones.
+
+    Args:
+        counted: Ids of the background responses whose usage was told; readers may share them.
+    """
 
     joins_pieces = True
+
+    def __init__(self, counted: dict[str, None] | None = None) -> None:
+        self._counted = {} if counted is None else counted
 
     def read_input(self, call: LLMCall, request: Json) -> None:
         """Read parameters, instructions, input items and tools."""
@@ -104,24 +112,27 @@ class ResponseReader(Reader):
         self.read_body(call, last if is_whole else {**last, "output": pieces.output()})
 
     def read_counts(self, call: LLMCall, body: Json) -> None:
-        """Read the usage."""
-        read_usage(call.usage, mapping(body, "usage"))
+        """Read the usage; whoever fetches a background response later is not told it again."""
+        usage = mapping(body, "usage")
+        read_usage(call.usage, usage)
+        if usage and body.get("background"):
+            self._note(text(body, "id"))
         searches = sum(text(item, "type") == "web_search_call" for item in mappings(body, "output"))
         if searches:
             call.priced_units["web_searches"] = searches
+
+    def _note(self, known: str) -> None:
+        if known not in self._counted and len(self._counted) >= _COUNTED_MAX:
+            del self._counted[next(iter(self._counted))]
+        self._counted[known] = None
 
 
 class FetchReader(ResponseReader):
     """Reads a response that was made earlier and is fetched: ``GET /responses/{id}``.
 
-    Its usage was told when it was made. Only where it was made in the background nobody was told: the
-    first fetch that sees it finished tells the usage, for each response once.
+    Its usage was told when it was made. Only where it was made in the background, and not streamed to its
+    end, nobody was told: the first fetch that sees it finished tells the usage, for each response once.
     """
-
-    _KNOWN_MAX = 4096
-
-    def __init__(self) -> None:
-        self._counted: dict[str, None] = {}
 
     def read_input(self, call: LLMCall, request: Json) -> None:
         """Read where a stream is taken up again."""
@@ -138,13 +149,8 @@ class FetchReader(ResponseReader):
 
     def read_counts(self, call: LLMCall, body: Json) -> None:
         """Read the usage of a background response, once."""
-        known = text(body, "id")
-        if not body.get("background") or not mapping(body, "usage") or known in self._counted:
-            return
-        if len(self._counted) >= self._KNOWN_MAX:
-            del self._counted[next(iter(self._counted))]
-        self._counted[known] = None
-        super().read_counts(call, body)
+        if body.get("background") and text(body, "id") not in self._counted:
+            super().read_counts(call, body)
 
 
 class CompactReader(ResponseReader):

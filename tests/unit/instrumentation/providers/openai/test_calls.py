@@ -314,6 +314,17 @@ def test_a_fetched_response_tells_no_usage_but_once_that_of_a_background_one(man
     assert plain["gen_ai.response.status"] == "completed"
 
 
+def test_a_background_response_that_was_streamed_tells_its_usage_no_second_time(manager):
+    done = {**RESPONSE, "background": True}
+    wire = streamed({"type": "response.completed", "response": done})
+    list(wire.client().responses.create(model="gpt-5", input="Hi", background=True, stream=True))
+    fetching = Wire(fail=lambda *_: httpx2.Response(200, json=done))
+    fetching.client().responses.retrieve("resp_1234567890")
+
+    counts = [span.attributes.get("gen_ai.usage.input_tokens") for span in manager.ended]
+    assert counts == [11, None]
+
+
 def test_a_failed_response_is_an_error_though_http_says_ok(manager):
     failed = {**RESPONSE, "status": "failed", "error": {"code": "server_error", "message": "Oh."}}
     Wire(fail=lambda *_: httpx2.Response(200, json=failed)).client().responses.create(
