@@ -79,8 +79,12 @@ class ClientRequest:
         body = self.body
         if type(body) is dict:  # as nearly always
             self.model: object = body.get("model")
+        elif body is None:
+            self.model = None
+            query = getattr(options, "params", None)
+            self._sent = query if isinstance(query, dict) else None
         else:
-            self.model = None if body is None else self.named("model")
+            self.model = self.named("model")
         # Not by getattr: where there is none, as in the openai package, pydantic takes long to say so.
         self.route: object = getattr(options, "__dict__", _NOTHING).get("span_route")
 
@@ -106,7 +110,7 @@ class ClientRequest:
             self._wire, self.body, self._sent = wire, None, None
 
     def sent(self) -> Json:
-        """Return the body that was sent, or else the one that was to be."""
+        """Return the body that was sent, or else the one that was to be; the query where there is none."""
         if self._sent is None:
             value = self.body
             if self._wire:

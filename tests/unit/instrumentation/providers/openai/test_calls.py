@@ -314,6 +314,13 @@ def test_a_fetched_response_tells_no_usage_but_once_that_of_a_background_one(man
     assert plain["gen_ai.response.status"] == "completed"
 
 
+def test_a_stream_that_is_taken_up_again_tells_where(manager):
+    list(Wire().client().responses.retrieve("resp_1", stream=True, starting_after=5))
+
+    [span] = manager.ended
+    assert span["gen_ai.request.stream_cursor"] == "5"
+
+
 def test_a_background_response_that_was_streamed_tells_its_usage_no_second_time(manager):
     done = {**RESPONSE, "background": True}
     wire = streamed({"type": "response.completed", "response": done})
