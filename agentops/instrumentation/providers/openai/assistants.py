@@ -87,7 +87,7 @@ class RunReader(Reader):
             call.finish_reasons = [reason]
 
     def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
-        """Read the last state of the run and the messages it finished."""
+        """Read the last state of the run and the messages it wrote, also those it could not finish."""
         run: Json = {}
         messages: list[Message] = []
         for name, data in events:
@@ -96,7 +96,7 @@ class RunReader(Reader):
             call.chunk_count += 1
             if name == "error":
                 read_error(call, data if "error" in data else {"error": data})
-            elif name == "thread.message.completed":
+            elif name in ("thread.message.completed", "thread.message.incomplete"):
                 messages.append(_message(data))
             elif name.startswith("thread.run.") and not name.startswith("thread.run.step"):
                 run = data

@@ -4,7 +4,7 @@ import json
 
 import openai
 import pytest
-from support.openai_wire import CHAT, RESPONSE, Wire, chat_chunk, httpx2, sse
+from support.openai_wire import CHAT, RESPONSE, RUN, Pieces, Wire, chat_chunk, httpx2, sse
 from support.versions import OPENAI, skipping_what_is_missing
 
 from agentops.instrumentation.providers.openai.operations import Operations, path_template
@@ -126,6 +126,27 @@ def test_a_streamed_run_tells_message_and_usage(manager):
     assert span["gen_ai.usage.output_tokens"] == 7
     assert span["gen_ai.output.messages"][0]["parts"] == [{"type": "text", "content": "Hello."}]
     assert span["gen_ai.response.finish_reasons"] == ["stop"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_run_that_is_cut_short_tells_the_message_it_began(manager):
+    content = [{"type": "text", "text": {"value": "Hel", "annotations": []}}]
+    message = {"id": "msg_1", "object": "thread.message", "role": "assistant", "content": content}
+    why = {"status": "incomplete", "incomplete_details": {"reason": "max_completion_tokens"}}
+    pieces = sse(
+        ("thread.message.incomplete", {**message, "status": "incomplete"}),
+        ("thread.run.incomplete", {**RUN, **why}),
+        ("done", "[DONE]"),
+    )
+    headers = {"content-type": "text/event-stream"}
+    wire = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=Pieces(pieces)))
+    runs = wire.client().beta.threads.runs
+    with runs.stream(thread_id="thread_abc", assistant_id="asst_abc") as stream:
+        stream.until_done()
+
+    span = only(manager)
+    assert span["gen_ai.output.messages"][0]["parts"] == [{"type": "text", "content": "Hel"}]
+    assert span["gen_ai.response.finish_reasons"] == ["length"]
 
 
 def test_what_is_looked_at_again_tells_no_usage(manager):
