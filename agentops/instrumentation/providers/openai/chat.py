@@ -120,10 +120,13 @@ class _Choice:
         self._role = "assistant"
         self._texts: dict[str, list[str]] = {}
         self._audio: dict[str, object] = {}
-        self._calls: dict[int, dict[str, object]] = {}
+        self._calls: dict[int, list[dict[str, object]]] = {}
 
     def add(self, choice: Json) -> None:
-        """Add what one chunk brings; pieces of tool calls are told apart by their index."""
+        """Add what one chunk brings; pieces of tool calls are told apart by their index.
+
+        Servers that count all calls as the first one (Gemini's) send each in one piece: with its name and id.
+        """
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         delta = mapping(choice, "delta")
         for name, piece in delta.items():
@@ -143,7 +146,10 @@ class _Choice:
             self._add_call(-1, {"type": "function", "function": legacy})
 
     def _add_call(self, index: int, piece: Json) -> None:
-        whole = self._calls.setdefault(index, {})
+        calls = self._calls.setdefault(index, [])
+        if not calls or _is_next(calls[-1], piece):
+            calls.append({})
+        whole = calls[-1]
         for name in ("id", "type"):
             whole[name] = text(piece, name) or whole.get(name)
         for kind, grows in (("function", "arguments"), ("custom", "input")):
@@ -161,11 +167,21 @@ class _Choice:
             "role": self._role,
         }
         if self._calls:
-            message["tool_calls"] = [self._calls[index] for index in sorted(self._calls)]
+            message["tool_calls"] = [
+                each for index in sorted(self._calls) for each in self._calls[index]
+            ]
         message.update((name, "".join(pieces)) for name, pieces in self._texts.items())
         if self._audio:
             message["audio"] = self._audio
         return message
+
+
+def _is_next(before: Json, piece: Json) -> bool:
+    """Tell whether a piece begins a call of its own, though its index is that of the call before."""
+    known, told = text(before, "id"), text(piece, "id")
+    if not known or not told or known == told:
+        return False
+    return bool(text(mapping(piece, "function") or mapping(piece, "custom"), "name"))
 
 
 class CompletionReader(Reader):

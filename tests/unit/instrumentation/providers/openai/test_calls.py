@@ -180,6 +180,34 @@ def test_parallel_tool_calls_of_a_stream_are_put_together_by_index(manager):
     assert span["gen_ai.response.finish_reasons"] == ["tool_calls"]
 
 
+def test_tool_calls_of_a_stream_that_all_have_the_first_index_stay_apart(manager):
+    def call(known, name, given):
+        function = {"arguments": given, "name": name}
+        called = {"function": function, "id": known, "index": 0, "type": "function"}
+        return chat_chunk({"role": "assistant", "tool_calls": [called]})
+
+    ends = chat_chunk(finish_reason="tool_calls")
+    read(streamed(call("a", "add", '{"a":1}'), call("b", "add", '{"b":2}'), ends, "[DONE]"))
+
+    [span] = manager.ended
+    assert span["gen_ai.output.messages"][0]["parts"] == [
+        {"type": "tool_call", "id": "a", "name": "add", "arguments": {"a": 1}},
+        {"type": "tool_call", "id": "b", "name": "add", "arguments": {"b": 2}},
+    ]
+
+
+def test_a_tool_call_of_a_stream_whose_pieces_have_ids_of_their_own_stays_one(manager):
+    def piece(known, **function):
+        return chat_chunk({"tool_calls": [{"index": 0, "id": known, "function": function}]})
+
+    begin, more = piece("a", name="add", arguments=""), piece("b", arguments='{"a":1}')
+    read(streamed(begin, more, chat_chunk(finish_reason="tool_calls"), "[DONE]"))
+
+    [span] = manager.ended
+    [part] = span["gen_ai.output.messages"][0]["parts"]
+    assert (part["name"], part["arguments"]) == ("add", {"a": 1})
+
+
 def test_a_history_with_tools_and_media_keeps_its_parts(manager):
     history = [
         {"role": "developer", "content": "Be kind."},
