@@ -314,7 +314,8 @@ def _message(message: Json, default_role: str) -> Message:
     shaped: Message = {"role": role, "parts": parts}
     if _MORE.isdisjoint(message):  # as nearly all are
         return shaped
-    thoughts = (text(message, "reasoning_content"), text(message, "reasoning"))
+    # Some servers say the same under both names.
+    thoughts = {text(message, "reasoning_content"): 0, text(message, "reasoning"): 0}
     parts[:0] = [reasoning(thought) for thought in thoughts if thought]
     if refusal := text(message, "refusal"):
         parts.append({"type": "refusal", "content": refusal})

@@ -208,6 +208,17 @@ def test_a_tool_call_of_a_stream_whose_pieces_have_ids_of_their_own_stays_one(ma
     assert (part["name"], part["arguments"]) == ("add", {"a": 1})
 
 
+def test_a_thought_that_is_sent_under_both_names_is_told_once(manager):
+    thought = {"reasoning": "Hm.", "reasoning_content": "Hm."}
+    read(streamed(chat_chunk(thought), chat_chunk({"content": "Hi"}, finish_reason="stop")))
+
+    [span] = manager.ended
+    assert span["gen_ai.output.messages"][0]["parts"] == [
+        {"type": "reasoning", "content": "Hm."},
+        {"type": "text", "content": "Hi"},
+    ]
+
+
 def test_a_history_with_tools_and_media_keeps_its_parts(manager):
     history = [
         {"role": "developer", "content": "Be kind."},
