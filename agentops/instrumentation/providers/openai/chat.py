@@ -45,6 +45,7 @@ _MORE = frozenset(
 _SELDOM = frozenset({"response_format", "modalities", "tools", "functions"})
 _GROWING = ("content", "refusal", "reasoning_content", "reasoning")
 _ONLY_TEXT = frozenset(_GROWING)
+_PART_FIELDS = {"text": "content", "reasoning": "reasoning", "refusal": "refusal"}
 _RESULT_ROLES = ("tool", "function")
 _FINISH = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
@@ -132,6 +133,8 @@ class _Choice:
         for name, piece in delta.items():
             if isinstance(piece, str) and piece and name in _GROWING:
                 self._texts.setdefault(name, []).append(piece)
+            elif isinstance(piece, list) and name == "content":
+                self._add_parts(content_parts(piece))
         if _ONLY_TEXT.issuperset(delta):
             return
         self._role = text(delta, "role") or self._role
@@ -144,6 +147,13 @@ class _Choice:
             self._add_call(position if index is None else index, called)
         if legacy := mapping(delta, "function_call"):
             self._add_call(-1, {"type": "function", "function": legacy})
+
+    def _add_parts(self, parts: Sequence[Part]) -> None:
+        """Add content that comes in typed parts (Mistral): texts and thoughts, which grow like all others."""
+        for part in parts:
+            piece = text(part, "content")
+            if piece and part["type"] in _PART_FIELDS:
+                self._texts.setdefault(_PART_FIELDS[text(part, "type")], []).append(piece)
 
     def _add_call(self, index: int, piece: Json) -> None:
         calls = self._calls.setdefault(index, [])
@@ -270,6 +280,8 @@ def _part(part: Json) -> Part:
         return _file(mapping(part, "file"))
     if kind == "refusal":
         return {"type": "refusal", "content": text(part, "refusal")}
+    if kind == "thinking" and isinstance(part.get("thinking"), list):
+        return reasoning("".join(text(each, "text") for each in mappings(part, "thinking")))
     return dict(part)
 
 

@@ -180,45 +180,6 @@ def test_parallel_tool_calls_of_a_stream_are_put_together_by_index(manager):
     assert span["gen_ai.response.finish_reasons"] == ["tool_calls"]
 
 
-def test_tool_calls_of_a_stream_that_all_have_the_first_index_stay_apart(manager):
-    def call(known, name, given):
-        function = {"arguments": given, "name": name}
-        called = {"function": function, "id": known, "index": 0, "type": "function"}
-        return chat_chunk({"role": "assistant", "tool_calls": [called]})
-
-    ends = chat_chunk(finish_reason="tool_calls")
-    read(streamed(call("a", "add", '{"a":1}'), call("b", "add", '{"b":2}'), ends, "[DONE]"))
-
-    [span] = manager.ended
-    assert span["gen_ai.output.messages"][0]["parts"] == [
-        {"type": "tool_call", "id": "a", "name": "add", "arguments": {"a": 1}},
-        {"type": "tool_call", "id": "b", "name": "add", "arguments": {"b": 2}},
-    ]
-
-
-def test_a_tool_call_of_a_stream_whose_pieces_have_ids_of_their_own_stays_one(manager):
-    def piece(known, **function):
-        return chat_chunk({"tool_calls": [{"index": 0, "id": known, "function": function}]})
-
-    begin, more = piece("a", name="add", arguments=""), piece("b", arguments='{"a":1}')
-    read(streamed(begin, more, chat_chunk(finish_reason="tool_calls"), "[DONE]"))
-
-    [span] = manager.ended
-    [part] = span["gen_ai.output.messages"][0]["parts"]
-    assert (part["name"], part["arguments"]) == ("add", {"a": 1})
-
-
-def test_a_thought_that_is_sent_under_both_names_is_told_once(manager):
-    thought = {"reasoning": "Hm.", "reasoning_content": "Hm."}
-    read(streamed(chat_chunk(thought), chat_chunk({"content": "Hi"}, finish_reason="stop")))
-
-    [span] = manager.ended
-    assert span["gen_ai.output.messages"][0]["parts"] == [
-        {"type": "reasoning", "content": "Hm."},
-        {"type": "text", "content": "Hi"},
-    ]
-
-
 def test_a_history_with_tools_and_media_keeps_its_parts(manager):
     history = [
         {"role": "developer", "content": "Be kind."},
@@ -351,24 +312,6 @@ def test_a_fetched_response_tells_no_usage_but_once_that_of_a_background_one(man
     assert "gen_ai.usage.input_tokens" not in second.attributes
     assert "gen_ai.usage.input_tokens" not in plain.attributes
     assert plain["gen_ai.response.status"] == "completed"
-
-
-def test_a_stream_that_is_taken_up_again_tells_where(manager):
-    list(Wire().client().responses.retrieve("resp_1", stream=True, starting_after=5))
-
-    [span] = manager.ended
-    assert span["gen_ai.request.stream_cursor"] == "5"
-
-
-def test_a_background_response_that_was_streamed_tells_its_usage_no_second_time(manager):
-    done = {**RESPONSE, "background": True}
-    wire = streamed({"type": "response.completed", "response": done})
-    list(wire.client().responses.create(model="gpt-5", input="Hi", background=True, stream=True))
-    fetching = Wire(fail=lambda *_: httpx2.Response(200, json=done))
-    fetching.client().responses.retrieve("resp_1234567890")
-
-    counts = [span.attributes.get("gen_ai.usage.input_tokens") for span in manager.ended]
-    assert counts == [11, None]
 
 
 def test_a_failed_response_is_an_error_though_http_says_ok(manager):

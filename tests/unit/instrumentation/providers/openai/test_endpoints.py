@@ -177,6 +177,24 @@ def test_a_run_whose_metadata_are_changed_tells_its_usage_no_second_time(manager
     assert counts == [11, None]
 
 
+def test_a_stream_that_is_taken_up_again_tells_where(manager):
+    list(Wire().client().responses.retrieve("resp_1", stream=True, starting_after=5))
+
+    assert only(manager)["gen_ai.request.stream_cursor"] == "5"
+
+
+def test_a_background_response_that_was_streamed_tells_its_usage_no_second_time(manager):
+    done = {**RESPONSE, "background": True}
+    pieces = sse({"type": "response.completed", "response": done})
+    headers = {"content-type": "text/event-stream"}
+    wire = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=Pieces(pieces)))
+    list(wire.client().responses.create(model="gpt-5", input="Hi", background=True, stream=True))
+    answered(done).client().responses.retrieve("resp_1234567890")
+
+    counts = [span.attributes.get("gen_ai.usage.input_tokens") for span in manager.ended]
+    assert counts == [11, None]
+
+
 def test_a_session_of_a_managed_agent_adds_up_its_turns(manager):
     usage = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}
     turn = {"session_id": "sess_1", "turn_id": "t", "usage": usage}
