@@ -101,9 +101,12 @@ def read_parameters(call: LLMCall, request: Json) -> None:
 
 
 def read_usage(usage: Usage, told: Json) -> None:
-    """Read a ``usage`` object of any endpoint; the last one that tells a count wins."""
+    """Read a ``usage`` object of any endpoint; the last one that tells a count wins.
+
+    Where it has both names of a count the newer one is read, unless it is empty.
+    """
     for name, value in told.items():
-        if _NEWER.get(name) in told:  # an endpoint that uses both names
+        if told.get(_NEWER.get(name, "")) or (not value and told.get(_OLDER.get(name, ""))):
             continue
         if type(value) is int:
             if value >= 0 and name in _COUNTS:
@@ -126,6 +129,9 @@ _COUNTS = {
     "prompt_tokens": "input_tokens",
     "output_tokens": "output_tokens",
     "completion_tokens": "output_tokens",
+    "cached_tokens": "cache_read_input_tokens",  # Moonshot
+    "prompt_cache_hit_tokens": "cache_read_input_tokens",  # DeepSeek
+    "reasoning_tokens": "reasoning_output_tokens",  # Perplexity
 }
 _TAKEN = {
     "cached_tokens": "cache_read_input_tokens",
@@ -161,6 +167,7 @@ _NEWER = {
     "input_token_details": "input_tokens_details",
     "output_token_details": "output_tokens_details",
 }
+_OLDER = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
 
 
 def read_error(call: LLMCall, body: Json) -> None:

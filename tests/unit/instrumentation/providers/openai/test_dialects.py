@@ -26,6 +26,36 @@ def read(manager, *events):
     return span
 
 
+def told_usage(span):
+    prefix = "gen_ai.usage."
+    told = {name: span[name] for name in span.attributes if name.startswith(prefix)}
+    return {name.removeprefix(prefix): value for name, value in told.items()}
+
+
+def test_newer_names_of_a_usage_that_are_empty_do_not_hide_the_older(manager):
+    details = {"prompt_tokens_details": {"cached_tokens": 3}, "input_tokens_details": None}
+    older = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+    span = asked(manager, usage={**older, **details, "input_tokens": 0, "output_tokens": 0})
+
+    told = {"input_tokens": 11, "output_tokens": 7, "cache_read.input_tokens": 3}
+    assert told_usage(span) == told
+
+
+@pytest.mark.parametrize(
+    ("usage", "told"),
+    [
+        ({"prompt_cache_hit_tokens": 5, "prompt_cache_miss_tokens": 13}, {"cache_read.input_tokens": 5}),
+        ({"cached_tokens": 6}, {"cache_read.input_tokens": 6}),
+        ({"reasoning_tokens": 9, "citation_tokens": 2}, {"reasoning.output_tokens": 9}),
+    ],
+    ids=["deepseek", "moonshot", "perplexity"],
+)  # fmt: skip
+def test_details_that_stand_in_the_usage_itself_are_told(manager, usage, told):
+    span = asked(manager, usage={"prompt_tokens": 18, "completion_tokens": 4, **usage})
+
+    assert told_usage(span) == {"input_tokens": 18, "output_tokens": 4, **told}
+
+
 def test_tool_calls_of_a_stream_that_all_have_the_first_index_stay_apart(manager):
     def call(known, name, given):
         function = {"arguments": given, "name": name}
