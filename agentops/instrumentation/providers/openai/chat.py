@@ -93,12 +93,16 @@ class ChatReader(Reader):
             _read_head(call, data)
             if data.get("usage"):
                 _read_usage(call, data)
+            elif "x_groq" in data:
+                _read_usage(call, mapping(data, "x_groq"))
             read_error(call, data)
             for choice in mappings(data, "choices"):
                 index = count(choice, "index") or 0
                 if index not in choices:
                     choices[index] = _Choice()
                 choices[index].add(choice)
+                if "usage" in choice:  # Moonshot
+                    _read_usage(call, choice)
         order = sorted(choices)
         call.output_messages = _messages([choices[index].message() for index in order], "")
         for index, message in zip(order, call.output_messages, strict=True):

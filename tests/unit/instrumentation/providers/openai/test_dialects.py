@@ -56,6 +56,21 @@ def test_details_that_stand_in_the_usage_itself_are_told(manager, usage, told):
     assert told_usage(span) == {"input_tokens": 18, "output_tokens": 4, **told}
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        {**chat_chunk(finish_reason="stop"), "x_groq": {"id": "req_1", "usage": CHAT["usage"]}},
+        chat_chunk(finish_reason="stop", usage=CHAT["usage"]),
+    ],
+    ids=["groq", "moonshot"],
+)
+def test_the_usage_of_a_stream_is_told_where_the_server_puts_it(manager, end):
+    span = read(manager, chat_chunk({"content": "Hi"}), end)
+
+    assert (span["gen_ai.usage.input_tokens"], span["gen_ai.usage.output_tokens"]) == (11, 7)
+    assert span["gen_ai.usage.cache_read.input_tokens"] == 3
+
+
 def test_tool_calls_of_a_stream_that_all_have_the_first_index_stay_apart(manager):
     def call(known, name, given):
         function = {"arguments": given, "name": name}
