@@ -41,9 +41,8 @@ class EmbeddingReader(Reader):
         read_object(call, body)
         read_error(call, body)
         for item in mappings(body, "data")[:1]:
-            vector = item.get("embedding")
-            if isinstance(vector, list):
-                call.attributes[semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT] = len(vector)
+            if length := _length(item.get("embedding")):
+                call.attributes[semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT] = length
 
 
 class ImageReader(Reader):
@@ -214,6 +213,13 @@ class VideoReader(Reader):
         """Read id, state and model of the job."""
         read_object(call, body)
         read_error(call, body)
+
+
+def _length(vector: object) -> int:
+    """Return how many numbers a vector has; those in base64, which the SDK asks for, take four bytes each."""
+    if isinstance(vector, str):
+        return (len(vector) * 3 // 4 - vector.count("=", -2)) // 4
+    return len(vector) if isinstance(vector, list) else 0
 
 
 def _read_texts(call: LLMCall, given: object) -> None:

@@ -1,5 +1,6 @@
 """What the spans of the smaller endpoints tell, and payloads nobody expects."""
 
+import base64
 import json
 
 import openai
@@ -95,6 +96,15 @@ def test_an_endpoint_has_its_name_and_its_values(manager, use, name, told):
     span = only(manager)
     assert span.name == name
     assert {key: span.attributes.get(key) for key in told} == told
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 1536])
+def test_an_embedding_in_base64_tells_its_length(manager, length):
+    vector = base64.b64encode(bytes(4 * length)).decode()
+    data = [{"object": "embedding", "index": 0, "embedding": vector}]
+    answered({"object": "list", "data": data}).client().embeddings.create(model="e", input="Hi")
+
+    assert only(manager)["gen_ai.embeddings.dimension.count"] == length
 
 
 def test_a_count_of_tokens_is_no_usage(manager):
