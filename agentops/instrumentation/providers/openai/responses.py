@@ -258,7 +258,8 @@ def _item(item: Json, role: str) -> tuple[str, list[Part]]:
         return "assistant", [tool_call(text(item, "name"), text(item, "call_id"), given)]
     if kind.endswith("_call_output") or kind == "function_call_output":
         shaped = output_parts(item.get("output"))
-        return "tool", [tool_result(text(item, "call_id"), shaped)]
+        # That of a local shell has the id of its call as its own.
+        return "tool", [tool_result(text(item, "call_id") or text(item, "id"), shaped)]
     if kind == "compaction":
         return "assistant", [{"type": "compaction", "id": text(item, "id")}]
     if kind == "image_generation_call":

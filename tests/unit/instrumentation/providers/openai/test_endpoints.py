@@ -187,6 +187,18 @@ def test_a_run_whose_metadata_are_changed_tells_its_usage_no_second_time(manager
     assert counts == [11, None]
 
 
+def test_what_a_local_shell_answered_has_the_id_of_its_call(manager):
+    given = {"type": "local_shell_call_output", "id": "call_1", "output": "{}"}
+    Wire().client().responses.create(model="gpt-5", input=[given])
+
+    assert only(manager)["gen_ai.input.messages"] == [
+        {
+            "role": "tool",
+            "parts": [{"type": "tool_call_response", "response": "{}", "id": "call_1"}],
+        }
+    ]
+
+
 def test_a_stream_that_is_taken_up_again_tells_where(manager):
     list(Wire().client().responses.retrieve("resp_1", stream=True, starting_after=5))
 
