@@ -38,6 +38,7 @@ _TEXT_DELTAS = (
     "response.output_audio_transcript.delta",
     "response.audio_transcript.delta",
 )
+_FREE = ("open_page", "find_in_page", "find")
 _SCALARS = (str, int, float, bool)
 _COUNTED_MAX = 4096
 
@@ -117,8 +118,7 @@ class ResponseReader(Reader):
         read_usage(call.usage, usage)
         if usage and body.get("background"):
             self._note(text(body, "id"))
-        searches = sum(text(item, "type") == "web_search_call" for item in mappings(body, "output"))
-        if searches:
+        if searches := _searches(body):
             call.priced_units["web_searches"] = searches
 
     def _note(self, known: str) -> None:
@@ -376,6 +376,19 @@ def _read_prompt(call: LLMCall, prompt: Json) -> None:
     for name, value in mapping(prompt, "variables").items():
         if isinstance(value, _SCALARS):
             call.content[f"{semconv.GEN_AI_PROMPT_VARIABLE}.{name}"] = value
+
+
+def _searches(body: Json) -> int:
+    """Return how many searches of the web cost: a page that is opened or looked through does not."""
+    calls = [item for item in mappings(body, "output") if text(item, "type") == "web_search_call"]
+    if not calls:
+        return 0
+    told = count(mapping(mapping(body, "tool_usage"), "web_search"), "num_requests")
+    return (
+        sum(text(mapping(each, "action"), "type") not in _FREE for each in calls)
+        if told is None
+        else told
+    )
 
 
 def _finish_reason(body: Json, items: Sequence[Json]) -> str:
