@@ -59,7 +59,10 @@ _HOST_ENDS = {
     ".openai.azure.com": "azure.ai.openai",
     ".cognitiveservices.azure.com": "azure.ai.openai",
     ".services.ai.azure.com": "azure.ai.openai",
+    ".openai.azure.us": "azure.ai.openai",
     ".amazonaws.com": "aws.bedrock",
+    ".api.aws": "aws.bedrock",
+    "aiplatform.googleapis.com": "gcp.vertex_ai",
 }
 _CLASSES = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}
 _RATE_LIMITS = tuple(
