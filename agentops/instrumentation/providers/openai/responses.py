@@ -32,12 +32,19 @@ __all__ = [
 ]
 
 _INCOMPLETE = {"max_output_tokens": "length", "max_tokens": "length"}
-_TEXT_DELTAS = (
-    "response.output_text.delta",
-    "response.text.delta",
-    "response.output_audio_transcript.delta",
-    "response.audio_transcript.delta",
-)
+_GROWING = {
+    "response.output_text.delta": "text",
+    "response.text.delta": "text",
+    "response.output_audio_transcript.delta": "text",
+    "response.audio_transcript.delta": "text",
+    "response.refusal.delta": "refused",
+    "response.function_call_arguments.delta": "arguments",
+    "response.mcp_call_arguments.delta": "arguments",
+    "response.custom_tool_call_input.delta": "input",
+    "response.code_interpreter_call_code.delta": "code",
+    "response.reasoning_summary_text.delta": "thought",
+    "response.reasoning_text.delta": "thought",
+}
 _FREE = ("open_page", "find_in_page", "find")
 _SCALARS = (str, int, float, bool)
 _COUNTED_MAX = 4096
@@ -191,28 +198,20 @@ class _Pieces:
         if item:
             self.items[index] = dict(item)
             return
-        kind, delta = text(event, "type"), text(event, "delta")
         known = self.items.setdefault(index, {"type": "message", "role": "assistant"})
-        if kind in _TEXT_DELTAS:
-            known["text"] = f"{known.get('text', '')}{delta}"
-        elif kind == "response.refusal.delta":
-            known["refused"] = f"{known.get('refused', '')}{delta}"
-        elif kind == "response.function_call_arguments.delta":
-            known["arguments"] = f"{known.get('arguments') or ''}{delta}"
-        elif kind == "response.custom_tool_call_input.delta":
-            known["input"] = f"{known.get('input') or ''}{delta}"
-        elif kind in ("response.reasoning_summary_text.delta", "response.reasoning_text.delta"):
-            known["thought"] = f"{known.get('thought', '')}{delta}"
+        if name := _GROWING.get(text(event, "type")):
+            known[name] = f"{known.get(name) or ''}{text(event, 'delta')}"
 
     def output(self) -> list[Json]:
         """Return the items in their order, with what came of those that did not end."""
         output: list[Json] = []
         for index in sorted(self.items):
             item = self.items[index]
-            if "text" in item and not item.get("content"):
-                item["content"] = [{"type": "output_text", "text": item["text"]}]
-            if "refused" in item and not item.get("content"):
-                item["content"] = [{"type": "refusal", "refusal": item["refused"]}]
+            said = [{"type": "output_text", "text": item["text"]}] if "text" in item else []
+            if "refused" in item:
+                said.append({"type": "refusal", "refusal": item["refused"]})
+            if said and not item.get("content"):
+                item["content"] = said
             if "thought" in item and not item.get("summary"):
                 item["summary"] = [{"type": "summary_text", "text": item["thought"]}]
             output.append(item)

@@ -220,6 +220,30 @@ def test_only_searches_that_are_billed_cost(manager, actions, more):
     assert other == one
 
 
+def test_a_response_that_is_cut_off_tells_each_item_as_far_as_it_came(manager):
+    calling = {"type": "mcp_call", "id": "mcp_1", "name": "look", "arguments": ""}
+    running = {"type": "code_interpreter_call", "id": "ci_1", "code": ""}
+    saying = {"type": "message", "id": "msg_1", "role": "assistant", "content": []}
+    events = [
+        {"type": "response.created", "response": {**RESPONSE, "status": "in_progress", "output": []}},
+        {"type": "response.output_item.added", "output_index": 0, "item": calling},
+        {"type": "response.mcp_call_arguments.delta", "output_index": 0, "delta": '{"a":'},
+        {"type": "response.output_item.added", "output_index": 1, "item": running},
+        {"type": "response.code_interpreter_call_code.delta", "output_index": 1, "delta": "1 +"},
+        {"type": "response.output_item.added", "output_index": 2, "item": saying},
+        {"type": "response.output_text.delta", "output_index": 2, "delta": "Hel"},
+        {"type": "response.refusal.delta", "output_index": 2, "delta": "No"},
+    ]  # fmt: skip
+    headers = {"content-type": "text/event-stream"}
+    wire = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=Pieces(sse(*events))))
+    list(wire.client().responses.create(model="gpt-5", input="Hi", stream=True))
+
+    looked, ran, *said = only(manager)["gen_ai.output.messages"][0]["parts"]
+    assert looked["server_tool_call"] == {"type": "mcp_call", "arguments": '{"a":'}
+    assert ran["server_tool_call"] == {"type": "code_interpreter_call", "code": "1 +"}
+    assert said == [{"type": "text", "content": "Hel"}, {"type": "refusal", "content": "No"}]
+
+
 def test_a_stream_that_is_taken_up_again_tells_where(manager):
     list(Wire().client().responses.retrieve("resp_1", stream=True, starting_after=5))
 
