@@ -129,6 +129,7 @@ class AgentSessionReader(Reader):
     def read_body(self, call: LLMCall, body: Json) -> None:
         """Read the session as it stands after it was made."""
         read_object(call, {**body, "usage": None})
+        read_error(call, body)
         if text(body, "object") == "agent.session":
             call.attributes[semconv.GEN_AI_CONVERSATION_ID] = text(body, "id")
 
@@ -154,7 +155,7 @@ class AgentSessionReader(Reader):
                 _add_usage(call, mapping(data, "usage"))
                 read_error(call, mapping(data, "turn"))
             else:
-                read_error(call, data)
+                read_error(call, mapping(data, "session") or data)
 
 
 def _add_usage(call: LLMCall, told: Json) -> None:

@@ -171,8 +171,13 @@ _OLDER = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
 
 
 def read_error(call: LLMCall, body: Json) -> None:
-    """Read an ``error`` object in an answer whose HTTP status says nothing of it."""
-    if not body.get("error") or not (error := mapping(body, "error")):
+    """Read an ``error``, an object or a text, in an answer whose HTTP status says nothing of it."""
+    error = body.get("error")
+    if not error:
         return
-    call.error_type = call.error_type or code(error.get("code"), error.get("type")) or "error"
-    call.error_message = call.error_message or text(error, "message")
+    if isinstance(error, str):
+        error = {"code": error, "message": error}
+    if isinstance(error, dict):
+        told = code(error.get("code"), error.get("type"))
+        call.error_type = call.error_type or told or "error"
+        call.error_message = call.error_message or text(error, "message")

@@ -294,6 +294,23 @@ def test_a_session_of_a_managed_agent_adds_up_its_turns(manager):
     assert span["gen_ai.output.messages"][0]["parts"][0]["content"] == "Hello."
 
 
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_session_of_a_managed_agent_that_failed_is_an_error(manager, is_streamed):
+    said = "The environment is gone."
+    session = {"id": "sess_1", "object": "agent.session", "status": "failed", "error": said}
+    pieces = sse({"type": "agent.session.failed", "event_id": "e", "session": session})
+    headers = {"content-type": "text/event-stream"}
+    streamed = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=Pieces(pieces)))
+    client = (streamed if is_streamed else answered(session)).client()
+    given = {"stream": True, "stream_cls": openai.Stream[object]} if is_streamed else {}
+    result = client.post("/agents/sessions", cast_to=object, body={"agent_id": "a"}, **given)
+    if is_streamed:
+        list(result)
+
+    assert only(manager)["error.type"] == "error"
+    assert only(manager).fault == said
+
+
 def test_speech_is_told_as_audio(manager):
     Wire().client().audio.speech.create(model="tts-1", voice="alloy", input="Hi")
 
