@@ -58,6 +58,7 @@ class SocketSession:
         self._heard = _Kept()
         self._told = _Kept()
         self._last: dict[str, _Message] = {}
+        self._is_refused = False
         self._is_resumable = is_resumable
         self._lost: BaseException | None = None
         self._is_lost = False
@@ -67,7 +68,14 @@ class SocketSession:
     def say(self, message: object) -> None:
         """Note what the program sent."""
         with guarded("following a connection"):
-            if isinstance(message, str | bytes) and self._step(message) != "audio":
+            if not isinstance(message, str | bytes):
+                return
+            step = self._step(message)
+            if step == "ask" and self._is_refused:
+                # What is asked for anew was not answered.
+                self._said = _Kept(each for each in self._said if self._step(each) != "ask")
+                self._is_refused = False
+            if step != "audio":
                 self._said.add(message)
 
     def hear(self, message: object) -> None:
@@ -85,6 +93,7 @@ class SocketSession:
                 _tick(turn)
             return
         self._last.pop("fault", None)
+        self._is_refused |= step == "fault"
         if step in ("session", "state", "fault"):
             self._last[step] = message
             return
@@ -122,9 +131,16 @@ class SocketSession:
         before = self._turns.pop(lane, None)
         if before is not None:
             before.finish(end="closed")
-        find = self._instrumentation.socket_lane
-        mine = [each for each in self._said if find(each, "") in ("", lane)]
-        self._said = _Kept(each for each in self._said if find(each, "") not in ("", lane))
+        mine: list[_Message] = []
+        others = _Kept()
+        is_asked = False
+        for each in self._said:
+            if is_asked or self._instrumentation.socket_lane(each, "") not in ("", lane):
+                others.add(each)  # for another lane, or for the next answer on this one
+            else:
+                mine.append(each)
+                is_asked = self._step(each) == "ask"
+        self._said = others
         self._turns[lane] = self._begin(mine, message, self._heard)
         self._heard = _Kept()
 
@@ -140,7 +156,7 @@ class SocketSession:
         """Hear that the WebSocket is gone; where another may be opened, the connection lives on."""
         fault = None if is_orderly else error
         if self._is_resumable:
-            self._lost, self._is_lost = fault, True
+            self._lost, self._is_lost, self._is_refused = fault, True, True
             self._end_turns(fault)
         elif is_orderly:
             self.finish(end="complete")

@@ -497,3 +497,72 @@ def test_a_connection_that_cannot_be_taken_up_again_fails(manager, server, is_as
 
     session, [] = spans(manager)
     assert isinstance(session.error, ConnectionClosed)
+
+
+def asked(instructions):
+    return {**CREATE, "response": {"instructions": instructions}}
+
+
+def instructions_of(turn):
+    return turn["gen_ai.system_instructions"][0]["content"]
+
+
+def answered(n):
+    response = {"id": f"resp_{n}", "status": "completed", "output": [], "usage": RESPONSE_USAGE}
+    return [
+        {"type": "response.created", "response": {"id": f"resp_{n}", "output": []}},
+        {"type": "response.done", "response": response},
+    ]
+
+
+@BOTH
+def test_each_of_two_responses_asked_for_at_once_has_what_was_said_for_it(
+    manager, server, is_async
+):
+    server.greeting = [SETUP]
+    server.scripts = [[[], [*answered(1), *answered(2)]]]
+    steps = [asked("Be brief."), asked("Be kind."), "response.done", "response.done"]
+    talk(server, is_async, realtime, steps)
+
+    _, turns = spans(manager)
+    assert [instructions_of(turn) for turn in turns] == ["Be brief.", "Be kind."]
+
+
+@BOTH
+def test_a_response_has_nothing_of_one_that_was_refused_before_it(manager, server, is_async):
+    refusal = {"type": "error", "error": {"type": "invalid_request_error", "message": "No."}}
+    server.greeting = [SETUP]
+    server.scripts = [[[refusal], answered(1)]]
+    talk(
+        server, is_async, realtime, [asked("Refused."), "error", asked("Be kind."), "response.done"]
+    )
+
+    _, [turn] = spans(manager)
+    assert instructions_of(turn) == "Be kind."
+
+
+@BOTH
+def test_a_response_has_nothing_of_one_that_was_lost_with_its_connection(manager, server, is_async):
+    server.greeting = [SETUP]
+    server.scripts = [[[1012]], [answered(1), answered(2)]]
+    talk(
+        server,
+        is_async,
+        resuming,
+        [
+            "session.created",
+            asked("Lost."),
+            "session.created",
+            *(asked("Be brief."), "response.done"),
+            *(asked("Be kind."), "response.done"),
+        ],
+    )
+
+    _, turns = spans(manager)
+    assert [instructions_of(turn) for turn in turns] == ["Be brief.", "Be kind."]
+
+
+def resuming(client):
+    return client.realtime.connect(
+        model="gpt-realtime-2", on_reconnecting=lambda _: None, initial_delay=0.01
+    )
