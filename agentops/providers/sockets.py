@@ -175,9 +175,12 @@ class SocketSession:
         """How often the WebSocket was replaced."""
         return self._generation
 
-    def leave(self, generation: int, end: str) -> None:
-        """Hear that a WebSocket was closed or dropped by this side; one that was replaced does not count."""
-        if generation != self._generation:
+    def leave(self, generation: int, end: str, *, is_asked: bool = True) -> None:
+        """Hear that a WebSocket was closed or dropped by this side; one that was replaced does not count.
+
+        Nor does one that the SDK, which was not asked to, closes before it opens another.
+        """
+        if generation != self._generation or (self._is_lost and generation and not is_asked):
             return
         if self._lost is not None:
             self.finish(self._lost, "error")
@@ -237,7 +240,7 @@ class SocketProxy(ObjectProxy):
         try:
             return self.__wrapped__.close(*args, **kwargs)
         finally:
-            self._self_session.leave(self._self_generation, "complete")
+            _close(self, kwargs)
 
     def __del__(self) -> None:
         self._self_session.leave(self._self_generation, "abandoned")
@@ -277,7 +280,7 @@ class AsyncSocketProxy(ObjectProxy):
         try:
             return await self.__wrapped__.close(*args, **kwargs)
         finally:
-            self._self_session.leave(self._self_generation, "complete")
+            _close(self, kwargs)
 
     def __del__(self) -> None:
         self._self_session.leave(self._self_generation, "abandoned")
@@ -322,6 +325,12 @@ def _following(make: Any, session: SocketSession, is_async: bool) -> object:  # 
         return AsyncSocketProxy(connection, session)
 
     return follow_async if is_async else follow
+
+
+def _close(proxy: SocketProxy | AsyncSocketProxy, kwargs: Mapping[str, object]) -> None:
+    """Tell a session whose WebSocket was closed; the SDK hands on the code that a program closes with."""
+    session: SocketSession = proxy._self_session
+    session.leave(proxy._self_generation, "complete", is_asked="code" in kwargs)
 
 
 def _lose(session: SocketSession, error: Exception) -> None:

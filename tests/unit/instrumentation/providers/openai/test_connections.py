@@ -566,3 +566,42 @@ def resuming(client):
     return client.realtime.connect(
         model="gpt-realtime-2", on_reconnecting=lambda _: None, initial_delay=0.01
     )
+
+
+@BOTH
+def test_a_connection_that_is_lost_again_while_it_is_taken_up_stays_one_span(
+    manager, server, is_async, monkeypatch
+):
+    def connect(client):
+        """Return what sends at its second WebSocket when that is gone already."""
+        entered = client.realtime.connect(
+            model="gpt-realtime-2",
+            on_reconnecting=lambda event: entered.send(CREATE) if event.attempt == 1 else None,
+            initial_delay=0.01,
+        )
+        opened = []
+        open_socket = type(entered)._connect_ws
+
+        def losing(*args):
+            opened.append(open_socket(*args))
+            if len(opened) == 2:
+                opened[1].close(1012)
+            return opened[-1]
+
+        async def losing_async(*args):
+            opened.append(await open_socket(*args))
+            if len(opened) == 2:
+                await opened[1].close(1012)
+            return opened[-1]
+
+        monkeypatch.setattr(type(entered), "_connect_ws", losing_async if is_async else losing)
+        return entered
+
+    server.greeting = [SETUP]
+    server.scripts = [[[1012]], [], [answered(1)]]
+    steps = ["session.created", CREATE, "session.created", CREATE, "response.done"]
+    talk(server, is_async, connect, steps)
+
+    session, [turn] = spans(manager)
+    assert session["agentops.retry_count"] == 2
+    assert (session.error, turn.error) == (None, None)
