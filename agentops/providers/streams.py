@@ -253,12 +253,10 @@ class StreamProxy(ObjectProxy):
         finally:
             self._self_watcher.finish(end="closed")
 
-    def close(self) -> object:
-        """Close the iterator and tell the watcher."""
-        try:
-            return self.__wrapped__.close()
-        finally:
-            self._self_watcher.finish(end="closed")
+    @property
+    def close(self) -> Callable[..., object]:
+        """Close the iterator, where it can be closed, and tell the watcher."""
+        return _telling(self.__wrapped__.close, self._self_watcher)
 
     def __del__(self) -> None:
         self._self_watcher.finish(end="abandoned")
@@ -298,15 +296,30 @@ class AsyncStreamProxy(ObjectProxy):
         finally:
             self._self_watcher.finish(end="closed")
 
-    async def aclose(self) -> object:
-        """Close the iterator and tell the watcher."""
-        try:
-            return await self.__wrapped__.aclose()
-        finally:
-            self._self_watcher.finish(end="closed")
+    @property
+    def aclose(self) -> Callable[..., object]:
+        """Close the iterator, where it can be closed, and tell the watcher."""
+        return _telling(self.__wrapped__.aclose, self._self_watcher)
+
+    @property
+    def close(self) -> Callable[..., object]:
+        """The same by the name that many SDKs have for it."""
+        return _telling(self.__wrapped__.close, self._self_watcher)
 
     def __del__(self) -> None:
         self._self_watcher.finish(end="abandoned")
+
+
+def _telling(close: Callable[..., object], watcher: Watcher) -> Callable[..., object]:
+    """Return ``close``, a plain function or a coroutine function, so that its call ends what is watched."""
+
+    def tell(*args: object, **kwargs: object) -> object:
+        try:
+            return close(*args, **kwargs)
+        finally:
+            watcher.finish(end="closed")
+
+    return tell
 
 
 def _noter(chunks: list[object], watcher: Watcher) -> Callable[[object], None]:
