@@ -329,7 +329,9 @@ class InstrumentedProvider:
         if not self.instrumentation.is_stream(response):
             return None
         active.chunks = []
-        kind = AsyncStreamProxy if hasattr(response, "__anext__") else StreamProxy
+        is_sync = hasattr(response, "__next__") or hasattr(response, "__iter__")
+        is_async = hasattr(response, "__anext__") or not is_sync
+        kind = AsyncStreamProxy if is_async else StreamProxy
         return cast("object", kind(response, active.chunks, active))
 
     def begin(self, call: LLMCall, parent: "Context | None") -> ActiveCall:

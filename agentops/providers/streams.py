@@ -228,7 +228,8 @@ class StreamProxy(ObjectProxy):
         self._self_watcher = watcher
 
     def __iter__(self) -> Iterator[object]:
-        return self
+        stream = self.__wrapped__
+        return self if hasattr(stream, "__next__") else _Pass(iter(stream), self)
 
     def __next__(self) -> object:
         try:
@@ -271,7 +272,8 @@ class AsyncStreamProxy(ObjectProxy):
         self._self_watcher = watcher
 
     def __aiter__(self) -> AsyncIterator[object]:
-        return self
+        stream = self.__wrapped__
+        return self if hasattr(stream, "__anext__") else _AsyncPass(aiter(stream), self)
 
     async def __anext__(self) -> object:
         try:
@@ -308,6 +310,32 @@ class AsyncStreamProxy(ObjectProxy):
 
     def __del__(self) -> None:
         self._self_watcher.finish(end="abandoned")
+
+
+class _Pass(StreamProxy):
+    """One pass through a stream that is no iterator itself; the call ends with the stream's own proxy."""
+
+    def __init__(self, iterator: object, stream: StreamProxy) -> None:
+        ObjectProxy.__init__(self, iterator)
+        self._self_stream = stream
+        self._self_note = stream._self_note
+        self._self_watcher = stream._self_watcher
+
+    def __del__(self) -> None:
+        """The stream may be gone through again."""
+
+
+class _AsyncPass(AsyncStreamProxy):
+    """The same through an async stream."""
+
+    def __init__(self, iterator: object, stream: AsyncStreamProxy) -> None:
+        ObjectProxy.__init__(self, iterator)
+        self._self_stream = stream
+        self._self_note = stream._self_note
+        self._self_watcher = stream._self_watcher
+
+    def __del__(self) -> None:
+        """As above."""
 
 
 def _telling(close: Callable[..., object], watcher: Watcher) -> Callable[..., object]:

@@ -1,7 +1,10 @@
 """The proxies around iterators of objects: the program can do with them what it can do without."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from agentops.providers.instrumented_provider import InstrumentedProvider
 from agentops.providers.streams import AsyncStreamProxy, StreamProxy
 
 
@@ -45,3 +48,54 @@ async def test_an_async_stream_with_a_close_of_its_own_ends_with_it(watcher):
 @pytest.mark.parametrize("name", ["close", "aclose"])
 def test_what_cannot_be_closed_does_not_look_as_if_it_could(watcher, kind, name):
     assert not hasattr(kind(iter([1]), [], watcher), name)
+
+
+class Restartable:
+    """An iterable that is no iterator, sync and async."""
+
+    def __iter__(self):
+        yield from (1, 2)
+
+    async def __aiter__(self):
+        for each in (1, 2):
+            yield each
+
+
+def test_a_stream_that_is_no_iterator_is_followed_through_its_passes(watcher):
+    chunks = []
+    read = list(StreamProxy(Restartable(), chunks, watcher))
+
+    assert (read, chunks, watcher.end) == ([1, 2], [1, 2], "complete")
+
+
+async def test_an_async_stream_that_is_no_iterator_is_followed_through_its_passes(watcher):
+    chunks = []
+    read = [chunk async for chunk in AsyncStreamProxy(Restartable(), chunks, watcher)]
+
+    assert (read, chunks, watcher.end) == ([1, 2], [1, 2], "complete")
+
+
+def test_a_pass_that_is_dropped_leaves_its_stream_open(watcher):
+    stream = StreamProxy(Restartable(), [], watcher)
+    first = next(iter(stream))
+    end = watcher.end
+    del stream
+
+    assert (first, end, watcher.end) == (1, "", "abandoned")
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [
+        ("__iter__", StreamProxy),
+        ("__next__", StreamProxy),
+        ("__aiter__", AsyncStreamProxy),
+        ("__anext__", AsyncStreamProxy),
+    ],
+)
+def test_what_a_vendor_calls_a_stream_is_followed_as_it_is_read(watcher, method, kind):
+    stream = type("Stream", (), {method: None})()
+    provider = InstrumentedProvider(SimpleNamespace(is_stream=lambda _: True))
+    active = SimpleNamespace(is_tapped=False, response=None, finish=watcher.finish)
+
+    assert type(provider.handle_response(stream, active)) is kind
