@@ -1,5 +1,6 @@
 """Where is the openai package hooked, and what does a client tell? Part of what is known of openai."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["OpenAIInstrumentation"]
 
 _KNOWN_MAX = 4096
+_ORIGIN = re.compile(r"^https?://[^/]*")
 _HOSTS = {
     "api.deepseek.com": "deepseek",
     "api.groq.com": "groq",
@@ -174,7 +176,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         """Name a request by the operation on its path, or by the path."""
         method, path = str(request.method).lower(), str(request.url)
         operation = request.operation = self._operations.find(method, path)
-        template = "" if operation.name else path_template(path)
+        template = "" if operation.name else path_template(_ORIGIN.sub("", path))
         service, model = request.service, request.model
         call = LLMCall(
             operation=operation.name,
@@ -190,7 +192,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
             call.start_attributes[semconv.GEN_AI_REQUEST_STREAM] = True
         if template:
             call.start_attributes[semconv.HTTP_REQUEST_METHOD] = method.upper()
-            call.start_attributes[semconv.URL_PATH] = path
+            call.start_attributes[semconv.URL_PATH] = _ORIGIN.sub("", path).partition("?")[0]
         return call
 
     def read_input(self, call: LLMCall) -> None:

@@ -87,6 +87,16 @@ def answered(body, status=200, **headers):
             "GET /models",
             {"http.request.method": "GET", "url.path": "/models"},
         ),
+        (
+            lambda c: c.get("/models?after=secret", cast_to=object),
+            "GET /models",
+            {"url.path": "/models"},
+        ),
+        (
+            lambda c: c.get(f"{c.base_url}models?after=secret", cast_to=object),
+            "GET /{id}/models",
+            {"url.path": "/v1/models"},
+        ),
     ],
 )
 def test_an_endpoint_has_its_name_and_its_values(manager, use, name, told):
