@@ -89,8 +89,9 @@ class SocketSession:
 
     def _hear(self, message: _Message, step: str) -> None:
         if step == "audio":
-            for turn in self._turns.values():
-                _tick(turn)
+            key = self._key(self._instrumentation.socket_lane(message, step))
+            if key is not None:
+                _tick(self._turns[key])
             return
         self._last.pop("fault", None)
         self._is_refused |= step == "fault"
@@ -204,6 +205,7 @@ class SocketSession:
 def _tick(turn: "ActiveCall") -> None:
     turn.last_chunk_ns = clock.monotonic_ns()
     turn.first_chunk_ns = turn.first_chunk_ns or turn.last_chunk_ns
+    turn.call.chunk_count += 1
 
 
 class SocketProxy(ObjectProxy):

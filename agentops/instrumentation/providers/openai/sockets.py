@@ -215,6 +215,7 @@ def begin_turn(session: LLMCall, turn: SocketTurn, message: str | bytes) -> LLMC
 def read_turn(call: LLMCall, turn: SocketTurn, heard: Sequence[object]) -> None:
     """Fill ``call`` from what was said and heard; runs on the worker."""
     said, events = list(_values(turn.said)), [_inner(each) for each in _values(heard)]
+    count = call.chunk_count  # of all that came: pieces of audio were not kept
     if turn.is_session:
         _read_connection(call, events)
     elif call.operation == "decision":
@@ -223,6 +224,7 @@ def read_turn(call: LLMCall, turn: SocketTurn, heard: Sequence[object]) -> None:
         _read_transcription(call, events)
     else:
         _read_response(call, turn, said, events)
+    call.chunk_count = count
 
 
 def _inner(event: Json) -> Json:
@@ -244,7 +246,6 @@ def _read_response(
     ]
     for event in events:
         if text(event, "type") == "response.done":
-            call.chunk_count = len(events)
             reader.read_body(call, _done(mapping(event, "response")))
             return
     reader.read_events(call, [(text(event, "type"), event) for event in events])

@@ -605,3 +605,18 @@ def test_a_connection_that_is_lost_again_while_it_is_taken_up_stays_one_span(
     session, [turn] = spans(manager)
     assert session["agentops.retry_count"] == 2
     assert (session.error, turn.error) == (None, None)
+
+
+@BOTH
+def test_the_pace_of_spoken_responses_counts_their_audio(manager, server, is_async):
+    created, done = answered(1)
+    audio = {"type": "response.output_audio.delta", "response_id": "resp_1", "delta": "AAAA"}
+    added = {"type": "conversation.item.added", "item": {"id": "item_1", "type": "message"}}
+    server.greeting = [SETUP]
+    server.scripts = [[[added, created, *[audio] * 8, done]]]
+    talk(server, is_async, realtime, ["session.created", CREATE, "response.done"])
+
+    _, [turn] = spans(manager)
+    [pace] = turn.measurements
+    duration = (turn.span.end_time - turn.span.start_time) / 1e9
+    assert pace.value <= duration / 9
