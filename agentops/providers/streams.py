@@ -153,6 +153,9 @@ class Tap(_ByteTap):
         """Close the stream and tell the watcher."""
         try:
             self._stream.close()  # type: ignore[attr-defined]  # a SyncByteStream
+        except BaseException as error:
+            hide_frames(error)
+            raise
         finally:
             self._closed()
 
@@ -167,6 +170,9 @@ class AsyncTap(_ByteTap):
         """Close the stream and tell the watcher."""
         try:
             await self._stream.aclose()  # type: ignore[attr-defined]  # an AsyncByteStream
+        except BaseException as error:
+            hide_frames(error)
+            raise
         finally:
             self._closed()
 

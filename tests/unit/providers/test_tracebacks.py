@@ -28,17 +28,26 @@ KINDS = (OpenAIInstrumentation, AnthropicInstrumentation)
 
 
 class Broken:
-    """A body that breaks off."""
+    """A body that breaks off, or one that cannot be closed."""
 
-    def __new__(cls, http, piece):
+    def __new__(cls, http, piece, way):
         class Pieces(http.SyncByteStream, http.AsyncByteStream):
             def __iter__(self):
                 yield piece
-                raise http.ReadError("gone")
+                if way == "broken":
+                    raise http.ReadError("gone")
 
             async def __aiter__(self):
                 yield piece
-                raise http.ReadError("gone")
+                if way == "broken":
+                    raise http.ReadError("gone")
+
+            def close(self):
+                if way == "unclosable":
+                    raise ValueError("stays open")
+
+            async def aclose(self):
+                self.close()
 
         return Pieces()
 
@@ -53,7 +62,9 @@ def answering(http, way):
             headers = {"content-type": "application/json"}
             return http.Response(200, headers=headers, content=b"{")
         headers = {"content-type": "text/event-stream"}
-        return http.Response(200, headers=headers, stream=Broken(http, b'data: {"id": "x"}\n\n'))
+        return http.Response(
+            200, headers=headers, stream=Broken(http, b'data: {"id": "x"}\n\n', way)
+        )
 
     return answer
 
@@ -74,7 +85,7 @@ def failing(vendor, way, is_async):
     """Call the service; return the exception that comes out."""
     client = client_of(vendor, way, is_async)
     asked = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9}
-    asked["stream"] = way == "broken"
+    asked["stream"] = way in ("broken", "unclosable")
     create = client.chat.completions.create if vendor == "openai" else client.messages.create
 
     async def call_async():
@@ -112,7 +123,7 @@ def looks(error):
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
-@pytest.mark.parametrize("way", ["refused", "unreachable", "no_json", "broken"])
+@pytest.mark.parametrize("way", ["refused", "unreachable", "no_json", "broken", "unclosable"])
 @pytest.mark.parametrize("vendor", ["openai", "anthropic"])
 def test_an_exception_looks_as_without_us(vendor, way, is_async):
     bare = looks(failing(vendor, way, is_async))
