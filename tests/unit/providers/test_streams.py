@@ -1,6 +1,10 @@
 """The taps on byte streams: what they keep of the parts that pass, and what they answer for the stream."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 import pytest
+from support.openai_wire import httpx2
 
 from agentops import clock
 from agentops.instrumentation.providers.http import HttpExchange
@@ -84,3 +88,50 @@ def test_the_observer_of_the_stream_is_the_streams_own_and_none_where_it_has_non
 
     assert without.stream_observer is None
     assert beside.stream_observer is stream.stream_observer
+
+
+class Closed(httpx2.AsyncByteStream):
+    """Notes in which order its parts and itself are closed."""
+
+    def __init__(self):
+        self.order = []
+
+    async def __aiter__(self):
+        try:
+            for part in PARTS:
+                yield part
+        finally:
+            self.order.append("parts")
+
+    async def aclose(self):
+        self.order.append("stream")
+
+
+async def test_a_stream_that_is_left_is_closed_in_the_order_of_without_us(exchange):
+    orders = []
+    for is_tapped in (False, True):
+        stream = Closed()
+        response = httpx2.Response(200, stream=stream)
+        if is_tapped:
+            response.stream = AsyncTap(stream, exchange, Watcher(), "openai")
+        async with aclosing(response.aiter_raw()) as parts:
+            await anext(parts)
+        orders.append(list(stream.order))
+
+    assert orders[0] == orders[1]
+
+
+def test_parts_are_a_generator_only_where_they_are_without_us(exchange):
+    class Plain:
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            raise StopAsyncIteration
+
+    kinds = [
+        isinstance(aiter(AsyncTap(stream, exchange, Watcher(), "openai")), AsyncGenerator)
+        for stream in (Stream(), Plain())
+    ]
+
+    assert kinds == [True, False]
