@@ -197,6 +197,10 @@ class StainlessInstrumentation(ProviderInstrumentation):
         """Return the call that the arguments of ``request`` tell of."""
         return self.client_call(self.client_request(args, kwargs))
 
+    def is_stream(self, result: object) -> bool:  # noqa: ARG002
+        """Tell that nothing is followed but bytes: other results are made by a client of the program's own."""
+        return False
+
     def read_exchange(self, kwargs: Mapping[str, object]) -> HttpExchange | None:
         """Return what ``_process_response`` was given, or ``None`` when that cannot be told."""
         answer: HttpResponse | None = kwargs.get("response")  # type: ignore[assignment] # what the SDK passes

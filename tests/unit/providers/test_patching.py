@@ -212,6 +212,27 @@ async def test_a_copy_of_a_client_makes_one_span(install, manager, kind):
 
 
 @each_client
+async def test_what_a_client_of_the_program_makes_of_an_answer_stays_what_it_is(
+    install, manager, kind
+):
+    made = iter([1, 2])
+
+    def process(self, **_):
+        return made
+
+    async def process_async(self, **_):
+        return made
+
+    is_async = inspect.iscoroutinefunction(kind._process_response)
+    own = {"_process_response": process_async if is_async else process}
+    client = client_of(type("Own", (kind,), own))
+    install()
+
+    assert await ask(client) is made
+    assert len(manager.ended) == 1
+
+
+@each_client
 async def test_a_method_called_on_its_class_makes_one_span(install, manager, kind):
     client = client_of(kind)
     install()
