@@ -11,7 +11,7 @@ wrappers of others) gets a proxy of wrapt's.
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial, update_wrapper
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, signature
 from types import FunctionType, MethodType, ModuleType
@@ -100,9 +100,13 @@ class Patch:
         return True
 
     def apply_again(self) -> None:
-        """Wrap the function again if it was on and somebody else has put back what they found before us."""
+        """Wrap the function again if it was on and somebody else has put back what they found before us.
+
+        What the program has put in its place stays as it is.
+        """
         name = self._path.rpartition(".")[2]
-        if self.is_active and not self._is_in_chain(getattr(self._holder, name, None)):
+        found = getattr(self._holder, name, None)
+        if self.is_active and not self._is_in_chain(found) and _is_below(self._ours, found):
             self.is_active = False
             self._ours = None
             self.apply()
@@ -137,14 +141,11 @@ class Patch:
 
     def _is_in_chain(self, function: object) -> bool:
         """Tell whether ``function`` leads to our wrapper through ``__wrapped__``."""
-        for _ in range(64):
-            # Read off a class, wrapt gives a bound stand-in of the wrapper: its callable tells it.
-            if function is self._ours or getattr(function, "_self_wrapper", None) == self._run:
-                return True
-            function = getattr(function, "__wrapped__", None)
-            if function is None:
-                return False
-        return False
+        # Read off a class, wrapt gives a bound stand-in of the wrapper: its callable tells it.
+        return any(
+            each is self._ours or getattr(each, "_self_wrapper", None) == self._run
+            for each in _chain(function)
+        )
 
     def _property(self, original: property) -> property:
         """Return a property whose value the wrapper chooses."""
@@ -229,6 +230,21 @@ def _is_plain(function: object) -> TypeGuard[FunctionType]:
     if type(function) is not FunctionType:  # wrapt's proxies tell this type as theirs, too
         return False
     return not function.__code__.co_flags & (CO_GENERATOR | CO_ASYNC_GENERATOR)
+
+
+def _chain(function: object) -> Iterator[object]:
+    """Yield a function and what it wraps, outermost first."""
+    for _ in range(64):
+        if function is None:
+            return
+        yield function
+        function = getattr(function, "__wrapped__", None)
+
+
+def _is_below(ours: object, function: object) -> bool:
+    """Tell whether ``function``, as read off its class, is among what ours wraps."""
+    function = getattr(function, "_self_parent", None) or function
+    return any(each is function for each in _chain(ours))
 
 
 def _raw(holder: object, name: str) -> Function | property:

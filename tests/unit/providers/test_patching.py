@@ -258,6 +258,24 @@ async def test_a_method_that_was_bound_before_makes_no_span_and_one_bound_later_
     assert len(manager.ended) == 1
 
 
+async def test_what_the_program_puts_in_the_place_of_ours_stays(install, manager, monkeypatch):
+    bare = openai.OpenAI.request
+
+    def own(*args, **kwargs):
+        return bare(*args, **kwargs)
+
+    install()
+    with monkeypatch.context() as patched:
+        patched.setattr(openai.OpenAI, "request", own)
+        await ask(client_of(openai.OpenAI))
+        assert openai.OpenAI.request is own
+    await ask(client_of(openai.OpenAI))
+    install.undo()
+
+    assert len(manager.ended) == 1
+    assert "request" not in vars(openai.OpenAI)
+
+
 @each_method
 def test_a_call_that_does_not_fit_raises_what_it_raises_without_us(install, holder, name):
     guard.be_strict(False)  # such a call cannot be read
