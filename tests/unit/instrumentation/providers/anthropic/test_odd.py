@@ -4,7 +4,17 @@ import gzip
 import json
 
 import pytest
-from support.anthropic_wire import HEADERS, MESSAGE, REQUEST, Pieces, Wire, event_bytes, httpx2
+import zstandard
+from support.anthropic_wire import (
+    HEADERS,
+    MESSAGE,
+    REQUEST,
+    Pieces,
+    Wire,
+    event_bytes,
+    events,
+    httpx2,
+)
 
 
 class Broken:
@@ -170,6 +180,29 @@ def test_a_compressed_stream_is_read_like_any_other(provider, manager, wire):
     [ended] = manager.ended
     assert len(events) == 1
     assert ended["gen_ai.usage.input_tokens"] == 16
+
+
+@pytest.mark.skipif(
+    "zstd" not in httpx2.Client().headers["accept-encoding"], reason="nothing reads it here"
+)
+def test_a_compressed_stream_that_the_program_leaves_is_read_as_far_as_it_came(
+    provider, manager, wire
+):
+    squeezer = zstandard.ZstdCompressor().compressobj()
+    pieces = [
+        squeezer.compress(piece) + squeezer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+        for piece in event_bytes(events(MESSAGE))
+    ]
+    headers = {**HEADERS, "content-type": "text/event-stream", "content-encoding": "zstd"}
+    wire.answers["/v1/messages"] = httpx2.Response(200, headers=headers, stream=Pieces(pieces))
+    with wire.client().messages.create(**REQUEST, stream=True) as stream:
+        for event in stream:
+            if event.type == "content_block_delta":
+                break
+
+    [ended] = manager.ended
+    assert ended["gen_ai.usage.input_tokens"] == 16
+    assert ended["gen_ai.output.messages"][0]["parts"][0]["content"] == "Hello"
 
 
 def test_a_prompt_of_50_megabytes_costs_the_caller_no_walk(provider, manager, wire):
