@@ -544,7 +544,8 @@ class InstrumentedProvider:
             if len(content) <= _BINARY_BYTES_MAX or exchange.is_worth_keeping():
                 exchange.content = content
             return
-        if isinstance(response.stream, Tap | AsyncTap):
+        # What failed tells nothing in its body, and is closed when the SDK asks again.
+        if exchange.status >= 400 or isinstance(response.stream, Tap | AsyncTap):
             return
         active.is_tapped = True
         response.stream = tap(response.stream, exchange, active, self.instrumentation.module)

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import json
 from functools import partial
 
 import anthropic
@@ -9,6 +10,7 @@ import anyio
 import pytest
 from support.anthropic_wire import MESSAGE, REQUEST, Pieces, event_bytes, events, httpx2
 from support.providers import DirectManager
+from support.versions import needs
 from support.waiting import run_until
 
 from agentops.instrumentation.providers.anthropic import AnthropicInstrumentation
@@ -175,6 +177,39 @@ def test_resends_that_failed_are_counted_too(manager, wire):
         wire.client().with_options(max_retries=1).messages.create(**REQUEST)
 
     assert _only(manager)["agentops.retry_count"] == 1
+
+
+def _pass(request, call_next):
+    return call_next(request)
+
+
+def _busy():
+    body = Pieces([json.dumps(FAULT).encode()])
+    return httpx2.Response(529, headers={"retry-after-ms": "1"}, stream=body)
+
+
+@needs(anthropic=2)
+def test_a_stream_that_was_asked_for_again_below_a_middleware_is_read(manager, wire):
+    wire.answers["/v1/messages"] = [_busy(), wire.streamed]
+    client = wire.client(middleware=[_pass]).with_options(max_retries=1)
+    list(client.messages.create(**REQUEST, stream=True))
+
+    ended = _only(manager)
+    assert ended["http.response.status_code"] == 200
+    assert ended["agentops.retry_count"] == 1
+    assert ended["gen_ai.usage.output_tokens"] == 7
+
+
+@needs(anthropic=2)
+def test_a_stream_that_failed_below_a_middleware_has_the_code_of_the_provider(manager, wire):
+    wire.answers["/v1/messages"] = _busy()
+    with pytest.raises(anthropic.APIStatusError) as caught:
+        wire.client(middleware=[_pass]).messages.create(**REQUEST, stream=True)
+
+    ended = _only(manager)
+    assert ended.error is caught.value
+    assert ended["error.type"] == "overloaded_error"
+    assert "agentops.response.stream_end" not in ended.attributes
 
 
 class _Late(DirectManager):
