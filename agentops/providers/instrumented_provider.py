@@ -62,12 +62,12 @@ class ActiveCall(LateSpan):
         context: Where its span was begun; ``None`` when nothing else is begun there.
         ended_ns: Monotonic clock at its end, where its span is made later.
         is_begun: Whether its span is made; else the worker can make it.
-        is_tapped: Whether the byte stream of the response is followed: the stream ends the span.
+        tap: What follows the byte stream of the response, and so ends the span; ``None``: nothing does.
     """
 
     __slots__ = (
         "_attached", "_call", "_ended", "_is_open", "_place", "_provider", "_span", "_token", "chunks", "context", "ended_ns",
-        "first_chunk_ns", "is_begun", "is_tapped", "last_chunk_ns", "request", "response",
+        "first_chunk_ns", "is_begun", "last_chunk_ns", "request", "response", "tap",
     )  # fmt: skip
 
     def __init__(
@@ -85,7 +85,7 @@ class ActiveCall(LateSpan):
         self._place = place
         self.response: object = None
         self.chunks: list[object] | None = None
-        self.is_tapped = False
+        self.tap: type[Tap | AsyncTap] | None = None
         self.first_chunk_ns = 0
         self.last_chunk_ns = 0
         self._provider = provider
@@ -142,6 +142,11 @@ class ActiveCall(LateSpan):
     def is_under_way(self) -> bool:
         """Whether its span is open; a task that began within the call may outlive it."""
         return hasattr(self, "_is_open")
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the vendor's function has not returned yet."""
+        return self._token is not None
 
     def finish(self, error: BaseException | None = None, end: str = "complete") -> None:
         """End the span; the first of several calls counts. Safe from any thread and from finalisers."""
@@ -256,8 +261,13 @@ class InstrumentedProvider:
             response: What the vendor's function returned.
             context: The call it answers.
         """
-        if context.is_tapped:
-            return response
+        if context.tap is not None:
+            try:
+                self._follow_other(response, context)
+            except Exception as fault:  # noqa: BLE001 - as failed() tells
+                failed("following a response", fault)
+            if context.tap is not None:
+                return response
         if context.response is None:
             with guarded("handling a response"):
                 proxy = self._follow(response, context)
@@ -277,7 +287,7 @@ class InstrumentedProvider:
         manager, exchange = self.instrumentation.telemetry_manager, active.response
         if isinstance(exchange, HttpExchange):
             if not exchange.end:
-                exchange.end = end if active.is_tapped else "complete"
+                exchange.end = end if active.tap is not None else "complete"
             if active.request is not None:
                 active.request.take_sent(exchange.sent)
             if error is None and not active.is_begun:
@@ -333,6 +343,19 @@ class InstrumentedProvider:
         is_async = hasattr(response, "__anext__") or not is_sync
         kind = AsyncStreamProxy if is_async else StreamProxy
         return cast("object", kind(response, active.chunks, active))
+
+    def _follow_other(self, result: object, active: ActiveCall) -> None:
+        """Follow the answer that the program is given where a middleware has put it in place of the one that came."""
+        answer = getattr(result, "response", None) or getattr(result, "http_response", None)
+        came, tap = active.response, active.tap
+        assert isinstance(came, HttpExchange)
+        # The SDK may have put another stream around ours, so the stream does not tell.
+        if tap is not None and getattr(answer, "headers", came.headers) is not came.headers:
+            active.tap = None
+            told = {"stream": came.is_event_stream_asked, "retries_taken": came.retries}
+            self._observe(active, {"response": answer, **told}, tap)
+        elif came.end:  # a middleware has read it, or left it
+            active.finish(end=came.end)
 
     def begin(self, call: LLMCall, parent: "Context | None") -> ActiveCall:
         """Start the span of ``call`` below ``parent`` (``None``: the current context)."""
@@ -538,17 +561,19 @@ class InstrumentedProvider:
         if exchange is None:
             return
         response: HttpResponse = kwargs["response"]  # type: ignore[assignment] # see read_exchange
-        active.response = exchange
         if response.is_closed:
+            active.response, active.tap = exchange, None
             content = response.content
             if len(content) <= _BINARY_BYTES_MAX or exchange.is_worth_keeping():
                 exchange.content = content
-            return
-        # What failed tells nothing in its body, and is closed when the SDK asks again.
-        if exchange.status >= 400 or isinstance(response.stream, Tap | AsyncTap):
-            return
-        active.is_tapped = True
-        response.stream = tap(response.stream, exchange, active, self.instrumentation.module)
+        elif not isinstance(response.stream, Tap | AsyncTap):
+            active.response, active.tap = exchange, None
+            # What failed tells nothing in its body, and is closed when the SDK asks again.
+            if exchange.status < 400:
+                active.tap = tap
+                response.stream = tap(
+                    response.stream, exchange, active, self.instrumentation.module
+                )
 
 
 async def _passed(

@@ -20,10 +20,21 @@ _BODY_BYTES_MAX = 32 * 1024 * 1024
 
 
 class Watcher(Protocol):
-    """Who is told about a stream."""
+    """Who is told about a stream.
+
+    Attributes:
+        first_chunk_ns: Monotonic clock at the first chunk.
+        last_chunk_ns: The same at the last one.
+        response: What the call is read from: the answer that counts, where there were several.
+    """
 
     first_chunk_ns: int
     last_chunk_ns: int
+    response: object
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the vendor's function has not returned yet; until then another answer may come."""
 
     def finish(self, error: BaseException | None = None, end: str = "complete") -> None:
         """Hear that the stream ended; called at least once, only the first time counts."""
@@ -63,9 +74,8 @@ class _ByteTap:
         return getattr(self._stream, name)
 
     def __del__(self) -> None:
-        watcher = self.__dict__.get("_watcher")
-        if watcher is not None:
-            watcher.finish(end="abandoned")
+        if "_watcher" in self.__dict__:
+            self._end(None, "abandoned")
 
     def keeper(self) -> Callable[[bytes], None]:
         """Return what keeps a part and its time; it is called for each, so it looks up nothing twice."""
@@ -105,7 +115,8 @@ class _ByteTap:
 
     def leave(self) -> None:
         """Hear that nobody reads any more."""
-        self._watcher.leave()
+        if self._watcher.response is self._exchange:
+            self._watcher.leave()
 
     def fail(self, error: BaseException) -> None:
         """Hear that reading raised; after the last event that is only the vendor letting go."""
@@ -113,16 +124,25 @@ class _ByteTap:
             self.leave()
             return
         if isinstance(error, Exception) or not self._exchange.has_end_mark():
-            self._watcher.finish(error, "error")
+            self._end(error, "error")
 
     def _closed(self) -> None:
         """Tell the watcher why the stream is closed, as far as can be seen from here."""
         error = sys.exc_info()[1]
         if error is not None and _raised_in(self._module, error):
             is_left = isinstance(error, GeneratorExit)
-            self._watcher.finish(None if is_left else error, "abandoned" if is_left else "error")
+            self._end(None if is_left else error, "abandoned" if is_left else "error")
         else:
-            self._watcher.finish(end="closed")
+            self._end(None, "closed")
+
+    def _end(self, error: BaseException | None, end: str) -> None:
+        """End the call, unless another answer has taken the place of this one or may do so yet."""
+        if self._watcher.response is not self._exchange:
+            return
+        if self._watcher.is_inside:
+            self._exchange.end = self._exchange.end or end
+        else:
+            self._watcher.finish(error, end)
 
 
 class Tap(_ByteTap):

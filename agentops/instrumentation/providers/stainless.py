@@ -206,7 +206,8 @@ class StainlessInstrumentation(ProviderInstrumentation):
         answer: HttpResponse | None = kwargs.get("response")  # type: ignore[assignment] # what the SDK passes
         if answer is None:
             return None
-        request = getattr(answer, "request", None)
+        # What .request returns; that one raises for none.
+        request = getattr(answer, "_request", None)
         retries = kwargs.get("retries_taken")
         return HttpExchange(
             status=answer.status_code,

@@ -25,7 +25,11 @@ class Stream:
 
 class Watcher:
     first_chunk_ns = last_chunk_ns = 0
+    is_inside = False
     end = ""
+
+    def __init__(self, response):
+        self.response = response
 
     def finish(self, error=None, end="complete"):
         self.end = self.end or end
@@ -42,7 +46,7 @@ def exchange():
 
 async def _read(kind, exchange, parts_max=0):
     """Return the watcher, and the parts that passed while the clock went on by one with each."""
-    watcher, passed = Watcher(), []
+    watcher, passed = Watcher(exchange), []
     tap = kind(Stream(), exchange, watcher, "openai")
     if kind is Tap:
         for part in tap:
@@ -82,9 +86,9 @@ async def test_of_a_body_that_is_too_large_the_middle_is_let_go(kind, exchange, 
 @pytest.mark.parametrize("kind", [Tap, AsyncTap])
 def test_the_observer_of_the_stream_is_the_streams_own_and_none_where_it_has_none(kind, exchange):
     stream = Stream()
-    without = kind(stream, exchange, Watcher(), "anthropic")
+    without = kind(stream, exchange, Watcher(exchange), "anthropic")
     stream.stream_observer = object()
-    beside = kind(stream, exchange, Watcher(), "anthropic")
+    beside = kind(stream, exchange, Watcher(exchange), "anthropic")
 
     assert without.stream_observer is None
     assert beside.stream_observer is stream.stream_observer

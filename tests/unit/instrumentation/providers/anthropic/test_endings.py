@@ -10,7 +10,7 @@ import anyio
 import pytest
 from support.anthropic_wire import MESSAGE, REQUEST, Pieces, event_bytes, events, httpx2
 from support.providers import DirectManager
-from support.versions import needs
+from support.versions import needs, skipping_what_is_missing
 from support.waiting import run_until
 
 from agentops.instrumentation.providers.anthropic import AnthropicInstrumentation
@@ -210,6 +210,72 @@ def test_a_stream_that_failed_below_a_middleware_has_the_code_of_the_provider(ma
     assert ended.error is caught.value
     assert ended["error.type"] == "overloaded_error"
     assert "agentops.response.stream_end" not in ended.attributes
+
+
+REFUSED = {**MESSAGE, "id": "msg_0", "content": [], "stop_reason": "refusal"}
+
+
+def _falls_back():
+    with skipping_what_is_missing():
+        return [anthropic.BetaRefusalFallbackMiddleware([{"model": "claude-opus-4-8"}])]
+
+
+def _refuse_once(wire):
+    wire.answers["/v1/messages"] = [
+        httpx2.Response(
+            200,
+            headers={"content-type": "text/event-stream"},
+            stream=Pieces(event_bytes(events(message))),
+        )
+        for message in (REFUSED, MESSAGE)
+    ]
+
+
+def _is_answered(ended):
+    parts = ended["gen_ai.output.messages"][0]["parts"]
+    assert [part["type"] for part in parts] == ["fallback", "text"]
+    assert parts[1]["content"] == "Hello there"
+    assert ended["gen_ai.response.model"] == "claude-opus-4-8"
+    assert ended["gen_ai.response.finish_reasons"] == ["end_turn"]
+    assert ended["gen_ai.usage.output_tokens"] == 7
+    assert "agentops.response.stream_end" not in ended.attributes
+
+
+@needs(anthropic=2)
+def test_a_stream_that_a_middleware_continues_is_read_as_the_program_gets_it(manager, wire):
+    _refuse_once(wire)
+    client = wire.client(middleware=_falls_back())
+    with client.beta.messages.stream(**REQUEST) as stream:
+        assert stream.get_final_text() == "Hello there"
+
+    _is_answered(_only(manager))
+
+
+@needs(anthropic=2)
+async def test_an_async_stream_that_a_middleware_continues_is_read_so_too(manager, wire):
+    _refuse_once(wire)
+    client = wire.async_client(middleware=_falls_back())
+    async for _ in await client.beta.messages.create(**REQUEST, stream=True):
+        assert manager.ended == []
+
+    _is_answered(_only(manager))
+
+
+@needs(anthropic=2)
+@pytest.mark.parametrize("is_read", [False, True])
+def test_an_answer_that_a_middleware_makes_itself_is_read(manager, wire, is_read):
+    def replace(request, call_next):
+        answer = call_next(request)
+        answer.http_response.close()
+        pieces = event_bytes(events({**MESSAGE, "id": "msg_2"}))
+        body = {"content": b"".join(pieces)} if is_read else {"stream": Pieces(pieces)}
+        answer.http_response = httpx2.Response(200, headers={"request-id": "req_2"}, **body)
+        return answer
+
+    list(wire.client(middleware=[replace]).messages.create(**REQUEST, stream=True))
+
+    ended = _only(manager)
+    assert ended["gen_ai.response.id"] == "msg_2"
 
 
 class _Late(DirectManager):
