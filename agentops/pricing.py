@@ -13,13 +13,15 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from ipaddress import ip_address
 from operator import mul
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from agentops import semconv
 from agentops.clock import now_ns
 from agentops.pricetable import load_all
 
-__all__ = ["Prices", "is_stand_in", "provider_id_of"]
+__all__ = ["Prices", "is_stand_in", "priced_models", "provider_id_of"]
+
+T = TypeVar("T")
 
 _RATES_MAX: Final = 2048
 _UNKNOWN_MAX: Final = 2_048
@@ -229,6 +231,20 @@ class Prices:
 def provider_id_of(provider: str) -> str:
     """Return what ``genai-prices`` calls a provider; most likely, where it is none that OpenTelemetry names."""
     return _PROVIDERS.get(provider, provider.lower().strip())
+
+
+def priced_models(provider: object, asked: T, answered: T) -> tuple[T, T]:
+    """Return by which names of its model a call is priced, the better one first.
+
+    As a rule that is the model that answered. At Bedrock the name that was asked for says in which regions it may
+    run, and they have prices of their own; the answer has the bare name.
+
+    Args:
+        provider: ``gen_ai.provider.name``.
+        asked: ``gen_ai.request.model``.
+        answered: ``gen_ai.response.model``.
+    """
+    return (asked, answered) if provider == "aws.bedrock" else (answered, asked)
 
 
 def _sum(rates: tuple[float, ...], counts: Mapping[str, int]) -> float:

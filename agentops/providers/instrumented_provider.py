@@ -20,7 +20,7 @@ from agentops.instrumentation.calls import LLMCall
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 from agentops.instrumentation.providers.stainless import ClientRequest, StainlessInstrumentation
-from agentops.pricing import is_stand_in
+from agentops.pricing import is_stand_in, priced_models
 from agentops.providers.patching import Patch, Wrapper, hide_frames, when_imported
 from agentops.providers.sockets import follow_socket
 from agentops.providers.streams import AsyncStreamProxy, AsyncTap, StreamProxy, Tap
@@ -328,7 +328,7 @@ class InstrumentedProvider:
         manager = self.instrumentation.telemetry_manager
         if not counts or is_stand_in(call.server_address, call.attributes, manager.priced_hosts):
             return
-        for model in (call.response_model, call.model):
+        for model in priced_models(call.provider, call.model, call.response_model):
             if model and call.cost_usd is None:
                 call.cost_usd = manager.prices.cost_of_units(
                     call.provider, model, counts, context=call.price_context

@@ -9,7 +9,7 @@ from typing import Final
 
 from agentops import semconv
 from agentops.guard import guarded
-from agentops.pricing import Prices, is_stand_in
+from agentops.pricing import Prices, is_stand_in, priced_models
 from agentops.telemetry.config import ContentMode, LimitsConfig
 from agentops.telemetry.content import (
     event_with,
@@ -67,7 +67,9 @@ class Pricer:
             if type(count) is int and count > 0:
                 counts[unit] = count
         provider = get(semconv.GEN_AI_PROVIDER_NAME)
-        model = get(semconv.GEN_AI_RESPONSE_MODEL) or get(semconv.GEN_AI_REQUEST_MODEL)
+        asked, answered = get(semconv.GEN_AI_REQUEST_MODEL), get(semconv.GEN_AI_RESPONSE_MODEL)
+        better, other = priced_models(provider, asked, answered)
+        model = better or other
         if not counts or not isinstance(model, str) or not isinstance(provider, str):
             return
         if is_stand_in(get(semconv.SERVER_ADDRESS), record.attributes, self._hosts):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from agentops import semconv
-from agentops.pricing import Prices, is_stand_in
+from agentops.pricing import Prices, is_stand_in, priced_models
 from agentops.server.ingest.content import fill_content
 from agentops.server.ingest.failures import read_failure
 from agentops.server.ingest.messages import as_json, unflatten
@@ -363,7 +363,7 @@ def _fill_usage(row: SpanRow, columns: Mapping[str, Value]) -> None:
         row.cache_read_tokens or 0,
         row.cache_write_tokens or 0,
     )
-    for model in (row.response_model, row.request_model):
+    for model in priced_models(row.provider, row.request_model, row.response_model):
         if model and row.cost_usd is None:
             row.cost_usd = PRICES.cost_usd(row.provider, model, tokens, row.start_ns)
 

@@ -2,7 +2,7 @@
 
 import anthropic
 import pytest
-from support.anthropic_wire import REQUEST, Wire, aws_frame, events
+from support.anthropic_wire import MESSAGE, REQUEST, Wire, aws_frame, events
 from support.versions import ANTHROPIC
 
 pytestmark = pytest.mark.usefixtures("provider")
@@ -83,6 +83,19 @@ async def test_async_create_and_stream_are_one_span_each(name, manager, wire):
     for ended in manager.ended:
         _check(ended, name)
     assert len(manager.ended) == 2
+
+
+@pytest.mark.parametrize("region", ["us", "global"])
+def test_a_call_at_bedrock_costs_what_the_regions_it_may_run_in_do(region, manager, wire):
+    asked, answered = "anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5-20250929"
+    asked = f"{region}.{asked}"
+    usage = {"input_tokens": 1_000, "output_tokens": 0}
+    wire.message = {**MESSAGE, "model": answered, "usage": usage}
+    _client(wire, "AnthropicBedrock").messages.create(**{**REQUEST, "model": asked})
+
+    [ended] = manager.ended
+    expected = manager.prices.cost_of_units("aws.bedrock", asked, {"input_tokens": 1_000})
+    assert ended["agentops.cost.usd"] == expected > 0
 
 
 def test_a_fault_in_the_middle_of_a_bedrock_stream_has_its_code(manager):
