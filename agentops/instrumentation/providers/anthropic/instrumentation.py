@@ -71,7 +71,7 @@ _SESSION_STREAM_PATH: Final = re.compile(
     r"^/v1/sessions/([^/]+)(?:/threads/([^/]+))?/(?:events/)?stream$"
 )
 _SUMS: Final = ("session", "session_thread")  # their usage is the sum of all turns so far
-_ORIGIN: Final = re.compile(r"^https?://[^/]*")
+_ORIGIN: Final = re.compile(r"^(?:https?://[^/]*)?/?")
 _IDENTIFIER: Final = re.compile(r"^(?=.*\d)[\w.:-]{12,}$")
 _LIMITS: Final = {
     f"anthropic-ratelimit-{kind}-{state}": (
@@ -151,7 +151,7 @@ class AnthropicInstrumentation(StainlessInstrumentation):
     def client_call(self, request: ClientRequest) -> LLMCall:
         """Name a request by the operation on its path, or by the path."""
         method, url = str(request.method).lower(), str(request.url)
-        path = (url if url.startswith("/") else _ORIGIN.sub("", url)).partition("?")[0]
+        path = (url if url.startswith("/") else _ORIGIN.sub("/", url)).partition("?")[0]
         model, service = request.model, request.service
         call = LLMCall(
             operation=_OPERATIONS.get((method, path), ""),

@@ -221,6 +221,15 @@ def test_images_that_are_large_are_told_by_their_digest(manager, wire):
     assert part["content"] == ""
 
 
+@pytest.mark.parametrize("origin", ["", "/", "https://api.anthropic.com/"])
+def test_a_request_by_its_path_is_a_chat_however_the_path_is_written(manager, wire, origin):
+    wire.client().post(f"{origin}v1/messages?beta=true", body=REQUEST, cast_to=object)
+
+    ended = _only(manager)
+    assert ended.name == "chat claude-opus-5"
+    assert ended["gen_ai.output.messages"][0]["parts"][0]["content"] == "Hello there"
+
+
 def test_searches_of_the_server_are_priced(manager, wire):
     usage = {**MESSAGE["usage"], "server_tool_use": {"web_search_requests": 2}}
     client = wire.client()
