@@ -317,6 +317,7 @@ def _read_http(call: LLMCall, status: int, told: Mapping[str, str], retries: int
     attributes = call.attributes
     attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = status
     for header, name in (
+        ("x-amzn-requestid", semconv.AGENTOPS_REQUEST_ID),  # all that Bedrock tells
         ("request-id", semconv.AGENTOPS_REQUEST_ID),
         ("anthropic-organization-id", semconv.ANTHROPIC_ORGANIZATION_ID),
     ):

@@ -2,7 +2,7 @@
 
 import anthropic
 import pytest
-from support.anthropic_wire import MESSAGE, REQUEST, Wire, aws_frame, events
+from support.anthropic_wire import MESSAGE, REQUEST, Wire, aws_frame, events, httpx2
 from support.versions import ANTHROPIC
 
 pytestmark = pytest.mark.usefixtures("provider")
@@ -83,6 +83,16 @@ async def test_async_create_and_stream_are_one_span_each(name, manager, wire):
     for ended in manager.ended:
         _check(ended, name)
     assert len(manager.ended) == 2
+
+
+def test_the_request_id_of_bedrock_is_told(manager):
+    headers = {"x-amzn-RequestId": "3f2b"}
+    wire = Wire(
+        {"/model/claude-opus-5/invoke": httpx2.Response(200, json=MESSAGE, headers=headers)}
+    )
+    _client(wire, "AnthropicBedrock").messages.create(**REQUEST)
+
+    assert manager.ended[0]["agentops.response.request_id"] == "3f2b"
 
 
 @pytest.mark.parametrize("region", ["us", "global"])
