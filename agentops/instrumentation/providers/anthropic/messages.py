@@ -360,8 +360,8 @@ _DELTA_TEXTS: Mapping[object, str] = {
 
 
 def _decode(text: str) -> object:
-    """Return the value of a JSON text; the text itself where the stream ended in the middle of it."""
+    """Return the value of a JSON text; the text itself where the stream ended in its middle, or its nest is too deep."""
     try:
         return json_value(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -231,6 +231,19 @@ def test_arguments_cut_in_the_middle_are_kept_as_text():
     assert '{"x": 1' == call.output_messages[0]["parts"][0]["arguments"]
 
 
+def test_arguments_of_a_model_that_never_stops_opening_lists_are_kept_as_text():
+    call = _read_stream(
+        _start(input_tokens=1),
+        _block(0, type="tool_use", id="a", name="add", input={}),
+        _delta(0, type="input_json_delta", partial_json='{"x": '),
+        _delta(0, type="input_json_delta", partial_json="[" * 50_000),
+        _end("max_tokens", output_tokens=9),
+    )
+
+    assert '{"x": [[' == str(call.output_messages[0]["parts"][0]["arguments"])[:8]
+    assert 9 == call.usage.output_tokens
+
+
 def test_streamed_thinking_citations_and_compactions_are_kept():
     citation = {"type": "char_location", "cited_text": "sky"}
     call = _read_stream(
