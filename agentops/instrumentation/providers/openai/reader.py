@@ -11,6 +11,7 @@ __all__ = ["LookReader", "Reader", "read_error", "read_parameters", "read_usage"
 _PARAMETERS = (
     ("temperature", semconv.GEN_AI_REQUEST_TEMPERATURE),
     ("top_p", semconv.GEN_AI_REQUEST_TOP_P),
+    ("top_k", semconv.GEN_AI_REQUEST_TOP_K),  # of other servers
     ("frequency_penalty", semconv.GEN_AI_REQUEST_FREQUENCY_PENALTY),
     ("presence_penalty", semconv.GEN_AI_REQUEST_PRESENCE_PENALTY),
     ("seed", semconv.GEN_AI_REQUEST_SEED),

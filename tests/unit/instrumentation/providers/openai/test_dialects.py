@@ -8,10 +8,10 @@ ASKED = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 pytestmark = pytest.mark.usefixtures("provider")
 
 
-def asked(manager, **body):
+def asked(manager, extra_body=None, **body):
     """Ask once for a chat completion, answered with ``body`` over the usual one, and return the span."""
     wire = Wire(fail=lambda *_: httpx2.Response(200, json={**CHAT, **body}))
-    wire.client().chat.completions.create(**ASKED)
+    wire.client().chat.completions.create(**ASKED, extra_body=extra_body)
     [span] = manager.ended
     return span
 
@@ -24,6 +24,10 @@ def read(manager, *events):
     list(wire.client().chat.completions.create(**ASKED, stream=True))
     [span] = manager.ended
     return span
+
+
+def test_a_parameter_of_other_servers_is_told(manager):
+    assert asked(manager, extra_body={"top_k": 40})["gen_ai.request.top_k"] == 40
 
 
 def told_usage(span):
