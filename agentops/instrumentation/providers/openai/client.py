@@ -67,11 +67,23 @@ _HOST_ENDS = {
     "aiplatform.googleapis.com": "gcp.vertex_ai",
 }
 _CLASSES = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}
-_RATE_LIMITS = tuple(
-    (f"x-ratelimit-{what}-{unit}", f"{semconv.AGENTOPS_RATE_LIMIT}.{what}_{unit}")
-    for what in ("limit", "remaining", "reset")
-    for unit in ("requests", "tokens")
-)
+_IMAGES_LIMITED = "x-ratelimit-limit-input-images"
+
+
+def _rate_limits(*units: str) -> tuple[tuple[str, str], ...]:
+    """Return header names and attributes of the limits on each unit."""
+    return tuple(
+        (
+            f"x-ratelimit-{what}-{unit}",
+            f"{semconv.AGENTOPS_RATE_LIMIT}.{what}_{unit}".replace("-", "_"),
+        )
+        for what in ("limit", "remaining", "reset")
+        for unit in units
+    )
+
+
+_RATE_LIMITS = _rate_limits("requests", "tokens")
+_IMAGE_RATE_LIMITS = _rate_limits("requests", "tokens", "input-images")
 
 
 class OpenAIInstrumentation(StainlessInstrumentation):
@@ -242,7 +254,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
             attributes[semconv.AGENTOPS_RETRY_COUNT] = exchange.retries
         if request_id := header("x-request-id") or header("apim-request-id"):
             attributes[semconv.AGENTOPS_REQUEST_ID] = request_id
-        for name, attribute in _RATE_LIMITS:
+        for name, attribute in _IMAGE_RATE_LIMITS if header(_IMAGES_LIMITED) else _RATE_LIMITS:
             if value := header(name):
                 attributes[attribute] = int(value) if value.isdigit() else value
         processing = header("openai-processing-ms")

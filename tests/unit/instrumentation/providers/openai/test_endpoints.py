@@ -321,6 +321,19 @@ def test_a_session_of_a_managed_agent_that_failed_is_an_error(manager, is_stream
     assert only(manager).fault == said
 
 
+def test_limits_on_images_are_told_where_there_are_some(manager):
+    told = {"limit": "50000", "remaining": "49999", "reset": "1ms"}
+    headers = {f"x-ratelimit-{name}-input-images": value for name, value in told.items()}
+    answered(CHAT, **headers).client().chat.completions.create(**ASKED)
+
+    prefix = "agentops.response.rate_limit."
+    assert {k: v for k, v in only(manager).attributes.items() if k.startswith(prefix)} == {
+        f"{prefix}limit_input_images": 50000,
+        f"{prefix}remaining_input_images": 49999,
+        f"{prefix}reset_input_images": "1ms",
+    }
+
+
 def test_speech_is_told_as_audio(manager):
     Wire().client().audio.speech.create(model="tts-1", voice="alloy", input="Hi")
 
