@@ -39,6 +39,7 @@ _MORE = frozenset(
         "audio",
         "tool_calls",
         "function_call",
+        "images",
         "name",
     }
 )
@@ -46,6 +47,7 @@ _SELDOM = frozenset({"response_format", "modalities", "tools", "functions"})
 _GROWING = ("content", "refusal", "reasoning_content", "reasoning")
 _ONLY_TEXT = frozenset(_GROWING)
 _PART_FIELDS = {"text": "content", "reasoning": "reasoning", "refusal": "refusal"}
+_URLS = {"image_url": "image", "video_url": "video", "audio_url": "audio"}  # the last two: vLLM
 _RESULT_ROLES = ("tool", "function")
 _FINISH = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
@@ -125,6 +127,7 @@ class _Choice:
         self._role = "assistant"
         self._texts: dict[str, list[str]] = {}
         self._audio: dict[str, object] = {}
+        self._images: list[Json] = []
         self._calls: dict[int, list[dict[str, object]]] = {}
 
     def add(self, choice: Json) -> None:
@@ -146,6 +149,7 @@ class _Choice:
             before = self._audio.get(name)
             joined = isinstance(before, str) and isinstance(value, str) and name != "id"
             self._audio[name] = f"{before}{value}" if joined else value
+        self._images += mappings(delta, "images")
         for position, called in enumerate(mappings(delta, "tool_calls")):
             index = count(called, "index")
             self._add_call(position if index is None else index, called)
@@ -187,6 +191,8 @@ class _Choice:
         message.update((name, "".join(pieces)) for name, pieces in self._texts.items())
         if self._audio:
             message["audio"] = self._audio
+        if self._images:
+            message["images"] = self._images
         return message
 
 
@@ -273,10 +279,10 @@ def _part(part: Json) -> Part:
     kind = text(part, "type")
     if kind == "text":
         return text_part(text(part, "text"))
-    if kind == "image_url":
-        image = part.get("image_url")
-        url = image if isinstance(image, str) else text(mapping(part, "image_url"), "url")
-        return media("image", url)
+    if kind in _URLS:
+        given = part.get(kind)
+        url = given if isinstance(given, str) else text(mapping(part, kind), "url")
+        return media(_URLS[kind], url)
     if kind == "input_audio":
         audio = mapping(part, "input_audio")
         return blob("audio", _audio_type(text(audio, "format")), text(audio, "data"))
@@ -337,6 +343,7 @@ def _message(message: Json, default_role: str) -> Message:
         parts.append({"type": "refusal", "content": refusal})
     if audio := mapping(message, "audio"):
         parts.append(_audio(audio))
+    parts += [_part(each) for each in mappings(message, "images")]  # OpenRouter
     parts += [_call(each) for each in mappings(message, "tool_calls")]
     if legacy := mapping(message, "function_call"):
         parts.append(tool_call(text(legacy, "name"), "", parsed(legacy.get("arguments"))))

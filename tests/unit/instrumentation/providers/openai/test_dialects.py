@@ -1,5 +1,7 @@
 """What is told of servers that speak OpenAI's protocol in their own ways."""
 
+import base64
+
 import pytest
 from support.openai_wire import CHAT, Pieces, Wire, chat_chunk, httpx2, sse
 
@@ -28,6 +30,32 @@ def read(manager, *events):
 
 def test_a_parameter_of_other_servers_is_told(manager):
     assert asked(manager, extra_body={"top_k": 40})["gen_ai.request.top_k"] == 40
+
+
+@pytest.mark.parametrize("kind", ["video", "audio"])
+def test_media_that_other_servers_take_are_told_as_media(manager, kind):
+    data = base64.b64encode(bytes(100_000)).decode()
+    given = {"type": f"{kind}_url", f"{kind}_url": {"url": f"data:{kind}/mp4;base64,{data}"}}
+    span = asked(manager, extra_body={"messages": [{"role": "user", "content": [given]}]})
+
+    [part] = span["gen_ai.input.messages"][0]["parts"]
+    assert (part["type"], part["modality"], part["mime_type"]) == ("blob", kind, f"{kind}/mp4")
+    assert (part["content"], part["size_bytes"]) == ("", 100_000)
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_an_image_beside_the_content_is_told(manager, is_streamed):
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
+    said = {"role": "assistant", "content": "Here.", "images": [image]}
+    if is_streamed:
+        span = read(manager, chat_chunk(said), chat_chunk(finish_reason="stop"))
+    else:
+        span = asked(manager, choices=[{"index": 0, "finish_reason": "stop", "message": said}])
+
+    assert span["gen_ai.output.messages"][0]["parts"] == [
+        {"type": "text", "content": "Here."},
+        {"type": "blob", "modality": "image", "mime_type": "image/png", "content": "aGk="},
+    ]
 
 
 def told_usage(span):
