@@ -91,9 +91,11 @@ class Operations:
             "post /moderations": Operation("moderation", ModerationReader()),
             "post /decisions": Operation("decision", DecisionReader()),
             "post /vector_stores/{id}/search": Operation("retrieval", SearchReader(), ""),
+            "post /batches/{id}/cancel": self._look,
             "post /assistants": Operation("create_agent", AssistantReader(), "agent"),
             "post /agents": Operation("create_agent", AssistantReader(), "agent"),
             "post /agents/sessions": Operation("invoke_agent", AgentSessionReader(), "agent"),
+            "post /agents/sessions/{id}": self._look,
             "get /agents/sessions/{id}/events": Operation(
                 "invoke_agent", AgentSessionReader(), "agent"
             ),

@@ -54,7 +54,7 @@ class Reader:
 
 
 class LookReader(Reader):
-    """Reads what is looked at again, by GET: what it used was told when it was made."""
+    """Reads what is looked at again, by GET or with a change: what it used was told when it was used."""
 
     def read_body(self, call: LLMCall, body: Json) -> None:
         """Read id, model and status, no usage."""

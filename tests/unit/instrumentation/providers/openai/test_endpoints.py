@@ -177,6 +177,15 @@ def test_what_is_looked_at_again_tells_no_usage(manager):
     assert "gen_ai.usage.input_tokens" not in only(manager).attributes
 
 
+@pytest.mark.parametrize("path", ["/batches/batch_1/cancel", "/agents/sessions/sess_1"])
+def test_what_is_changed_tells_no_usage(manager, path):
+    wire = answered({"id": "x_1", "status": "idle", "usage": {"input_tokens": 5}})
+    wire.client().post(path, cast_to=object, body={"metadata": {"a": "b"}})
+
+    assert only(manager)["gen_ai.response.status"] == "idle"
+    assert "gen_ai.usage.input_tokens" not in only(manager).attributes
+
+
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_a_stored_completion_that_is_fetched_or_changed_tells_no_usage(manager, method):
     getattr(answered(CHAT).client(), method)("/chat/completions/chatcmpl-1", cast_to=object)
