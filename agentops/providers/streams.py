@@ -78,7 +78,12 @@ class _ByteTap:
             self._end(None, "abandoned")
 
     def keeper(self) -> Callable[[bytes], None]:
-        """Return what keeps a part and its time; it is called for each, so it looks up nothing twice."""
+        """Return what keeps a part and its time; it is called for each, so it looks up nothing twice.
+
+        What comes after the last event is not kept: openai (3.x) reads an async stream on from there to drain it.
+        """
+        if b"[DONE]" in b"".join(self._parts[-2:]):
+            return _ignore
         watcher, now = self._watcher, clock.monotonic_ns
         append = self._parts.append
         left = self._left
@@ -143,6 +148,10 @@ class _ByteTap:
             self._exchange.end = self._exchange.end or end
         else:
             self._watcher.finish(error, end)
+
+
+def _ignore(part: bytes) -> None:
+    """Do not keep a part."""
 
 
 class Tap(_ByteTap):

@@ -551,6 +551,16 @@ async def test_a_stream_whose_reader_is_cancelled_is_an_error(manager):
     assert ended_as(manager) == ("error", cancelled.__name__)
 
 
+async def test_what_the_sdk_drains_after_the_last_event_is_not_told(manager):
+    # As streams do that a test put in the place of a connection, this one begins anew each time it is read.
+    wire = streamed(chat_chunk({"content": "Hi"}), chat_chunk(finish_reason="stop"), "[DONE]")
+    async for _ in await wire.async_client().chat.completions.create(**ASKED, stream=True):
+        pass
+
+    [span] = manager.ended
+    assert span["gen_ai.output.messages"][0]["parts"] == [{"type": "text", "content": "Hi"}]
+
+
 def test_a_compressed_stream_is_read(manager):
     import gzip
 
