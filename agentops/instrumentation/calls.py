@@ -101,7 +101,7 @@ class LLMCall:
         cost_usd: US dollars; ``None`` means unknown.
         error_type: ``error.type``: the provider's own code, else the class of the exception.
         error_message: What the service said was wrong when nothing was raised.
-        started_ns: Monotonic clock at the start.
+        started_ns: Monotonic clock when it was asked for; 0 when nobody asked.
         first_chunk_ns: Monotonic clock at the first chunk of a stream; 0 when nothing was streamed.
         last_chunk_ns: The same at the last chunk.
         chunk_count: Chunks of the answer, when it was streamed.
@@ -171,7 +171,7 @@ class LLMCall:
             attributes[semconv.GEN_AI_RESPONSE_FINISH_REASONS] = self.finish_reasons
         if self.error_type:
             attributes[semconv.ERROR_TYPE] = self.error_type
-        if self.first_chunk_ns:
+        if self.first_chunk_ns and self.started_ns:
             seconds = (self.first_chunk_ns - self.started_ns) / 1e9
             attributes[semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = seconds
         if self.cost_usd is not None:

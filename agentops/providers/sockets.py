@@ -58,6 +58,7 @@ class SocketSession:
         self._heard = _Kept()
         self._told = _Kept()
         self._last: dict[str, _Message] = {}
+        self._asked_ns: dict[int, int] = {}
         self._is_refused = False
         self._is_resumable = is_resumable
         self._lost: BaseException | None = None
@@ -74,7 +75,10 @@ class SocketSession:
             if step == "ask" and self._is_refused:
                 # What is asked for anew was not answered.
                 self._said = _Kept(each for each in self._said if self._step(each) != "ask")
+                self._asked_ns = {}
                 self._is_refused = False
+            if step == "ask":
+                self._asked_ns[id(message)] = clock.monotonic_ns()
             if step != "audio":
                 self._said.add(message)
 
@@ -134,15 +138,17 @@ class SocketSession:
             before.finish(end="closed")
         mine: list[_Message] = []
         others = _Kept()
-        is_asked = False
+        is_asked, asked_ns = False, 0
         for each in self._said:
             if is_asked or self._instrumentation.socket_lane(each, "") not in ("", lane):
                 others.add(each)  # for another lane, or for the next answer on this one
             else:
                 mine.append(each)
                 is_asked = self._step(each) == "ask"
+                asked_ns = self._asked_ns.pop(id(each), 0)
         self._said = others
-        self._turns[lane] = self._begin(mine, message, self._heard)
+        turn = self._turns[lane] = self._begin(mine, message, self._heard)
+        turn.call.started_ns = asked_ns  # 0: the service began by itself
         self._heard = _Kept()
 
     def _begin(self, said: list[_Message], message: _Message, heard: _Kept) -> "ActiveCall":

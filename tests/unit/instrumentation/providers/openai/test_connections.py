@@ -1,15 +1,10 @@
 """Every kind of WebSocket connection of the SDK, spoken to by a real server on this machine."""
 
-import asyncio
-import json
-import threading
-
-import openai
 import pytest
 from opentelemetry.trace import StatusCode
+from support.openai_sockets import Server, spans, talk
 from support.openai_wire import RESPONSE, RESPONSE_USAGE
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.server import serve
 
 pytest.importorskip("openai.resources.live")
 pytestmark = [
@@ -30,83 +25,11 @@ CALL = {
 CREATE = {"type": "response.create"}
 
 
-class Server:
-    """Says what the test wrote down: for each connection, lists of events that answer what comes."""
-
-    def __init__(self):
-        self.greeting = []
-        self.scripts = []
-        self._server = serve(self._handle, "127.0.0.1", 0)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    @property
-    def address(self):
-        return f"http://127.0.0.1:{self._server.socket.getsockname()[1]}/v1"
-
-    def _handle(self, socket):
-        script = list(self.scripts.pop(0))
-        self._say(socket, self.greeting)
-        for _ in socket:
-            if script:
-                self._say(socket, script.pop(0))
-
-    def _say(self, socket, events):
-        for event in events:
-            if isinstance(event, int):
-                socket.close(event)
-            else:
-                socket.send(json.dumps({"event_id": "ev", **event}))
-
-    def stop(self):
-        self._server.shutdown()
-        self._thread.join()
-
-
 @pytest.fixture
 def server():
     server = Server()
     yield server
     server.stop()
-
-
-def talk(server, is_async, connect, steps):
-    """Connect, then send each dict and hear until each named type, or to the end (``None``)."""
-    options = {"api_key": "x", "base_url": server.address}
-    options["websocket_base_url"] = server.address.replace("http", "ws")
-    if is_async:
-        asyncio.run(talk_async(connect(openai.AsyncOpenAI(**options)), steps))
-        return
-    with connect(openai.OpenAI(**options)) as connection:
-        for step in steps:
-            if isinstance(step, Exception):
-                raise step
-            if isinstance(step, dict):
-                connection.send(step)
-                continue
-            for event in connection:
-                if event.type == step:
-                    break
-
-
-async def talk_async(manager, steps):
-    async with manager as connection:
-        for step in steps:
-            if isinstance(step, Exception):
-                raise step
-            if isinstance(step, dict):
-                await connection.send(step)
-                continue
-            async for event in connection:
-                if event.type == step:
-                    break
-
-
-def spans(manager):
-    """Return the span of the connection, and those below it."""
-    *turns, session = manager.ended
-    assert {turn.span.parent.span_id for turn in turns} <= {session.span.context.span_id}
-    return session, turns
 
 
 def answer(number, output=None, *, usage=RESPONSE_USAGE, clear=False, **outer):
@@ -497,126 +420,3 @@ def test_a_connection_that_cannot_be_taken_up_again_fails(manager, server, is_as
 
     session, [] = spans(manager)
     assert isinstance(session.error, ConnectionClosed)
-
-
-def asked(instructions):
-    return {**CREATE, "response": {"instructions": instructions}}
-
-
-def instructions_of(turn):
-    return turn["gen_ai.system_instructions"][0]["content"]
-
-
-def answered(n):
-    response = {"id": f"resp_{n}", "status": "completed", "output": [], "usage": RESPONSE_USAGE}
-    return [
-        {"type": "response.created", "response": {"id": f"resp_{n}", "output": []}},
-        {"type": "response.done", "response": response},
-    ]
-
-
-@BOTH
-def test_each_of_two_responses_asked_for_at_once_has_what_was_said_for_it(
-    manager, server, is_async
-):
-    server.greeting = [SETUP]
-    server.scripts = [[[], [*answered(1), *answered(2)]]]
-    steps = [asked("Be brief."), asked("Be kind."), "response.done", "response.done"]
-    talk(server, is_async, realtime, steps)
-
-    _, turns = spans(manager)
-    assert [instructions_of(turn) for turn in turns] == ["Be brief.", "Be kind."]
-
-
-@BOTH
-def test_a_response_has_nothing_of_one_that_was_refused_before_it(manager, server, is_async):
-    refusal = {"type": "error", "error": {"type": "invalid_request_error", "message": "No."}}
-    server.greeting = [SETUP]
-    server.scripts = [[[refusal], answered(1)]]
-    talk(
-        server, is_async, realtime, [asked("Refused."), "error", asked("Be kind."), "response.done"]
-    )
-
-    _, [turn] = spans(manager)
-    assert instructions_of(turn) == "Be kind."
-
-
-@BOTH
-def test_a_response_has_nothing_of_one_that_was_lost_with_its_connection(manager, server, is_async):
-    server.greeting = [SETUP]
-    server.scripts = [[[1012]], [answered(1), answered(2)]]
-    talk(
-        server,
-        is_async,
-        resuming,
-        [
-            "session.created",
-            asked("Lost."),
-            "session.created",
-            *(asked("Be brief."), "response.done"),
-            *(asked("Be kind."), "response.done"),
-        ],
-    )
-
-    _, turns = spans(manager)
-    assert [instructions_of(turn) for turn in turns] == ["Be brief.", "Be kind."]
-
-
-def resuming(client):
-    return client.realtime.connect(
-        model="gpt-realtime-2", on_reconnecting=lambda _: None, initial_delay=0.01
-    )
-
-
-@BOTH
-def test_a_connection_that_is_lost_again_while_it_is_taken_up_stays_one_span(
-    manager, server, is_async, monkeypatch
-):
-    def connect(client):
-        """Return what sends at its second WebSocket when that is gone already."""
-        entered = client.realtime.connect(
-            model="gpt-realtime-2",
-            on_reconnecting=lambda event: entered.send(CREATE) if event.attempt == 1 else None,
-            initial_delay=0.01,
-        )
-        opened = []
-        open_socket = type(entered)._connect_ws
-
-        def losing(*args):
-            opened.append(open_socket(*args))
-            if len(opened) == 2:
-                opened[1].close(1012)
-            return opened[-1]
-
-        async def losing_async(*args):
-            opened.append(await open_socket(*args))
-            if len(opened) == 2:
-                await opened[1].close(1012)
-            return opened[-1]
-
-        monkeypatch.setattr(type(entered), "_connect_ws", losing_async if is_async else losing)
-        return entered
-
-    server.greeting = [SETUP]
-    server.scripts = [[[1012]], [], [answered(1)]]
-    steps = ["session.created", CREATE, "session.created", CREATE, "response.done"]
-    talk(server, is_async, connect, steps)
-
-    session, [turn] = spans(manager)
-    assert session["agentops.retry_count"] == 2
-    assert (session.error, turn.error) == (None, None)
-
-
-@BOTH
-def test_the_pace_of_spoken_responses_counts_their_audio(manager, server, is_async):
-    created, done = answered(1)
-    audio = {"type": "response.output_audio.delta", "response_id": "resp_1", "delta": "AAAA"}
-    added = {"type": "conversation.item.added", "item": {"id": "item_1", "type": "message"}}
-    server.greeting = [SETUP]
-    server.scripts = [[[added, created, *[audio] * 8, done]]]
-    talk(server, is_async, realtime, ["session.created", CREATE, "response.done"])
-
-    _, [turn] = spans(manager)
-    [pace] = turn.measurements
-    duration = (turn.span.end_time - turn.span.start_time) / 1e9
-    assert pace.value <= duration / 9
