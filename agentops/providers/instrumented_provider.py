@@ -310,6 +310,7 @@ class InstrumentedProvider:
         try:
             if active.chunks is not None:
                 instrumentation.read_stream(call, active.chunks)
+                call.chunk_count = call.chunk_count or len(active.chunks)
             else:
                 instrumentation.read_response(call, active.response)
             self._add_cost(call)

@@ -3,7 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
+from support.providers import DirectManager
 
+from agentops.instrumentation.calls import LLMCall
+from agentops.instrumentation.providers.base import ProviderInstrumentation
 from agentops.providers.instrumented_provider import InstrumentedProvider
 from agentops.providers.streams import AsyncStreamProxy, StreamProxy
 
@@ -99,3 +102,28 @@ def test_what_a_vendor_calls_a_stream_is_followed_as_it_is_read(watcher, method,
     active = SimpleNamespace(is_tapped=False, response=None, finish=watcher.finish)
 
     assert type(provider.handle_response(stream, active)) is kind
+
+
+class Reader(ProviderInstrumentation):
+    """Reads nothing but what every provider has to."""
+
+    def targets(self):
+        return []
+
+    def read_request(self, target, args, kwargs):
+        return LLMCall(operation="chat", provider="vendor")
+
+    def read_response(self, call, response):
+        pass
+
+
+def test_the_pace_of_a_stream_needs_no_reading():
+    manager = DirectManager()
+    provider = InstrumentedProvider(Reader(manager))
+    active = provider.begin(LLMCall(operation="chat", provider="vendor"), None)
+    read = list(provider.handle_response(iter(range(3)), active))
+
+    [span] = manager.ended
+    [pace] = span.measurements
+    assert read == [0, 1, 2]
+    assert pace.name == "gen_ai.client.inference.time_per_output_chunk"
