@@ -61,6 +61,23 @@ _COUNTERS: Final[Mapping[str, str]] = {
     semconv.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS: "gen_ai.client.inference.usage.cache_write.input_tokens",
     semconv.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS: "gen_ai.client.inference.usage.reasoning.output_tokens",
 }
+_MODALITIES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    semconv.GEN_AI_USAGE_INPUT_TOKENS: (
+        ("text", semconv.GEN_AI_USAGE_TEXT_INPUT_TOKENS),
+        ("image", semconv.GEN_AI_USAGE_IMAGE_INPUT_TOKENS),
+        ("audio", semconv.GEN_AI_USAGE_AUDIO_INPUT_TOKENS),
+    ),
+    semconv.GEN_AI_USAGE_OUTPUT_TOKENS: (
+        ("text", semconv.GEN_AI_USAGE_TEXT_OUTPUT_TOKENS),
+        ("image", semconv.GEN_AI_USAGE_IMAGE_OUTPUT_TOKENS),
+        ("audio", semconv.GEN_AI_USAGE_AUDIO_OUTPUT_TOKENS),
+    ),
+    semconv.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: (
+        ("text", semconv.GEN_AI_USAGE_TEXT_CACHE_READ_INPUT_TOKENS),
+        ("image", semconv.GEN_AI_USAGE_IMAGE_CACHE_READ_INPUT_TOKENS),
+        ("audio", semconv.GEN_AI_USAGE_AUDIO_CACHE_READ_INPUT_TOKENS),
+    ),
+}
 _PER_OPERATION: Final = {
     semconv.GEN_AI_USAGE_INPUT_TOKENS: "gen_ai.client.inference.operation.input_tokens",
     semconv.GEN_AI_USAGE_OUTPUT_TOKENS: "gen_ai.client.inference.operation.output_tokens",
@@ -176,11 +193,12 @@ class Metrics:
             self._record(each.name, each.value, {**dimensions, **each.attributes})
 
     def _tokens(self, attributes: Mapping[str, AnyValue], dimensions: dict[str, AnyValue]) -> None:
-        with_modality = {**dimensions, semconv.GEN_AI_TOKEN_MODALITY: "unknown"}
         for name, counter in _COUNTERS.items():
             value = attributes.get(name)
             if isinstance(value, int):
-                self._add(counter, value, with_modality)
+                for modality, count in _by_modality(name, value, attributes):
+                    told = {**dimensions, semconv.GEN_AI_TOKEN_MODALITY: modality}
+                    self._add(counter, count, told)
         for name, histogram in _PER_OPERATION.items():
             value = attributes.get(name)
             if isinstance(value, int):
@@ -242,6 +260,20 @@ class Metrics:
                 else:
                     found.append(Observation(value, where))
         return found
+
+
+def _by_modality(
+    name: str, total: int, attributes: Mapping[str, AnyValue]
+) -> "Iterable[tuple[str, int]]":
+    """Yield how many tokens of each modality a count has; of what the rest are is unknown."""
+    left = total
+    for modality, part in _MODALITIES.get(name, ()):
+        count = attributes.get(part)
+        if isinstance(count, int) and 0 < count <= left:
+            left -= count
+            yield modality, count
+    if left or not total:
+        yield "unknown", left
 
 
 def metering_for(exporters: "Sequence[ExporterConfig]", resource: "Resource") -> "Metering | None":

@@ -79,6 +79,26 @@ def test_metrics_reach_the_receiver_whatever_sampling_does(collector, rate):
     assert bool(collector.span_names) is (rate == 1.0)
 
 
+def test_tokens_are_counted_by_what_they_are_as_far_as_that_is_told(collector):
+    exporter = {"type": "otlp", "endpoint": collector.url, "signals": ["metrics"]}
+    manager = TelemetryManager(TelemetryConfig(exporters=[exporter]))
+    parts = {"gen_ai.usage.text.input_tokens": 70, "gen_ai.usage.audio.input_tokens": 20}
+    measure(manager, **parts)
+
+    assert manager.flush(30_000)
+
+    metrics = received(collector)
+    counted = {
+        name: {
+            attributes_of(point)["gen_ai.token.modality"]: point.as_int
+            for point in metrics[f"gen_ai.client.inference.usage.{name}"].sum.data_points
+        }
+        for name in ("input_tokens", "output_tokens")
+    }
+    assert counted["input_tokens"] == {"text": 70, "audio": 20, "unknown": 10}
+    assert counted["output_tokens"] == {"unknown": 7}
+
+
 def test_metrics_to_what_is_no_otlp_receiver_are_refused():
     exporters = [{"type": "memory"}, {"type": "console", "signals": ["metrics"]}]
 
