@@ -166,8 +166,9 @@ class ActiveCall(LateSpan):
 
     def exit(self) -> None:
         """Undo :meth:`enter`; in another context that does nothing."""
-        if self._attached is not None:
-            detach(self._attached)
+        attached, self._attached = self._attached, None
+        if attached is not None:
+            detach(attached)
         token, self._token = self._token, None
         if token is not None:
             try:
@@ -393,6 +394,7 @@ class InstrumentedProvider:
         self, target: Target, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> ActiveCall | None:
         """Begin a call and enter it, or return ``None`` to let it pass."""
+        active = None
         try:
             outer, context = _ACTIVE.get(), get_current()
             if (outer is not None and outer.is_under_way) or context.get(_SUPPRESS_KEY):
@@ -400,7 +402,13 @@ class InstrumentedProvider:
             active = self._begun(target, args, kwargs, context)
             if active is not None:
                 active.enter(is_shared=active.is_begun and self._is_shared())
-        except Exception as fault:  # noqa: BLE001 - as failed() tells
+        except BaseException as fault:
+            # Where a signal has come, no later call may seem to be inside of this one.
+            if active is not None:
+                active.finish(fault, "error")
+                active.exit()
+            if not isinstance(fault, Exception):
+                raise
             failed("starting a call", fault)
             return None
         return active
@@ -462,12 +470,14 @@ class InstrumentedProvider:
                 return wrapped(*args, **kwargs)
             try:
                 result = wrapped(*args, **kwargs)
+                active.exit()
             except BaseException as error:
                 hide_frames(error)
-                active.finish(error, "error")
+                try:
+                    active.finish(error, "error")
+                finally:
+                    active.exit()
                 raise
-            finally:
-                active.exit()
             return self.handle_response(result, active)
 
         return wrapper
@@ -484,6 +494,7 @@ class InstrumentedProvider:
                 return await _passed(wrapped, args, kwargs)
             try:
                 result = await wrapped(*args, **kwargs)
+                active.exit()
             except GeneratorExit as error:
                 # The coroutine is thrown away, maybe in another context: there is nothing to leave.
                 hide_frames(error)
@@ -491,10 +502,11 @@ class InstrumentedProvider:
                 raise
             except BaseException as error:
                 hide_frames(error)
-                active.exit()
-                active.finish(error, "error")
+                try:
+                    active.finish(error, "error")
+                finally:
+                    active.exit()
                 raise
-            active.exit()
             return self.handle_response(result, active)
 
         return cast("Wrapper", wrapper)

@@ -24,7 +24,7 @@ from support.providers import DirectManager
 from agentops import guard
 from agentops.instrumentation.providers.anthropic import AnthropicInstrumentation
 from agentops.instrumentation.providers.openai import OpenAIInstrumentation
-from agentops.providers.instrumented_provider import InstrumentedProvider
+from agentops.providers.instrumented_provider import ActiveCall, InstrumentedProvider
 from agentops.providers.patching import Patch
 
 HOLDERS = (
@@ -209,6 +209,28 @@ async def test_a_copy_of_a_client_makes_one_span(install, manager, kind):
     await ask(client.with_options(max_retries=0))
 
     assert len(manager.ended) == 1
+
+
+@pytest.mark.parametrize("step", ["enter", "exit"])
+@each_client
+async def test_a_signal_that_breaks_off_a_step_of_ours_costs_that_call_only(
+    install, manager, monkeypatch, kind, step
+):
+    done = getattr(ActiveCall, step)
+
+    def broken_off(*args, **kwargs):
+        monkeypatch.setattr(ActiveCall, step, done)
+        if step == "enter":
+            done(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    install()
+    monkeypatch.setattr(ActiveCall, step, broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        await ask(client_of(kind))
+    await ask(client_of(kind))
+
+    assert [type(ended.error) for ended in manager.ended] == [KeyboardInterrupt, type(None)]
 
 
 @each_client
