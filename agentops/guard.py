@@ -7,6 +7,7 @@ error fails them.
 """
 
 import logging
+import signal
 import threading
 from collections.abc import Callable
 from functools import lru_cache
@@ -55,7 +56,7 @@ class _Guard:
     ) -> bool:
         if error is None or not isinstance(error, Exception):
             return False
-        if _strict:
+        if _strict or _is_of_a_signal(error):
             return False
         _count(self._place, error, _FAILED)
         return True
@@ -65,7 +66,8 @@ class _Guard:
 def guarded(place: str) -> _Guard:
     """Return what a block of ours stands in, so that its errors never reach the host program.
 
-    ``KeyboardInterrupt``, ``SystemExit`` and ``GeneratorExit`` are the host's and pass through.
+    ``KeyboardInterrupt``, ``SystemExit`` and ``GeneratorExit`` are the host's and pass through, and so does what a
+    signal handler raises: a time limit, for one.
 
     Args:
         place: What the block does, in words; the key under which its faults are counted.
@@ -79,7 +81,7 @@ def failed(place: str, error: Exception) -> None:
     For the few blocks through which every call of the host goes, where entering and leaving a guard would be felt.
     They say ``except Exception as error: failed("what it did", error)``.
     """
-    if _strict:
+    if _strict or _is_of_a_signal(error):
         raise error
     _count(place, error, _FAILED)
 
@@ -98,6 +100,8 @@ def tolerated(place: str, function: Callable[..., T], *arguments: object, otherw
     try:
         return function(*arguments)
     except Exception as error:
+        if _is_of_a_signal(error):
+            raise
         _count(place, error, "agentops goes on although %s failed (%s)")
         return otherwise
     except SystemExit as error:
@@ -106,6 +110,20 @@ def tolerated(place: str, function: Callable[..., T], *arguments: object, otherw
             raise
         _count(place, error, "agentops goes on although %s failed (%s)")
         return otherwise
+
+
+def _is_of_a_signal(error: BaseException) -> bool:
+    """Tell whether a signal handler of the host, called in the midst of what we did, has raised ``error``."""
+    if threading.current_thread() is not threading.main_thread():
+        return False  # handlers run on the main one
+    handlers = map(signal.getsignal, signal.valid_signals())
+    codes = [getattr(handler, "__code__", None) for handler in handlers]
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code in codes:
+            return True
+        traceback = traceback.tb_next
+    return False
 
 
 def _count(place: str, error: BaseException, text: str) -> None:

@@ -1,6 +1,7 @@
 """Faults of ours stay away from the program; those of code it gave us are told as such."""
 
 import logging
+import signal
 
 import pytest
 
@@ -45,6 +46,37 @@ def test_a_fault_in_a_block_without_a_guard_is_the_same(caplog):
 def test_what_the_program_raises_to_stop_passes_through():
     with pytest.raises(KeyboardInterrupt):
         fail("testing an interrupt", KeyboardInterrupt)
+
+
+def _guarded(place):
+    with guarded(place):
+        signal.raise_signal(signal.SIGINT)
+
+
+def _failed(place):
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except TimeoutError as error:
+        failed(place, error)
+
+
+def _tolerated(place):
+    tolerated(place, signal.raise_signal, signal.SIGINT, otherwise=None)
+
+
+@pytest.mark.parametrize("block", [_guarded, _failed, _tolerated])
+def test_a_time_limit_that_a_signal_handler_raises_passes_through(block):
+    def raise_limit(_number, _frame):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGINT, raise_limit)
+    try:
+        with pytest.raises(TimeoutError):
+            block("testing a signal")
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert "testing a signal" not in guard.faults()
 
 
 def test_a_logging_handler_that_raises_does_not_reach_the_program():
