@@ -56,7 +56,7 @@ class _ByteTap:
     def __init__(
         self, stream: object, exchange: HttpExchange, watcher: Watcher, module: str
     ) -> None:
-        self._stream = stream
+        self._followed = stream
         self._exchange = exchange
         self._parts: list[bytes] = []
         exchange.parts = self._parts
@@ -68,10 +68,10 @@ class _ByteTap:
 
     @property  # type: ignore[misc]  # isinstance() of the SDK and of httpx must see the stream's own class
     def __class__(self) -> type:
-        return type(self._stream)
+        return type(self._followed)
 
     def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
+        return getattr(self._followed, name)
 
     def __del__(self) -> None:
         if "_watcher" in self.__dict__:
@@ -162,7 +162,7 @@ class Tap(_ByteTap):
         watcher, now = self._watcher, clock.monotonic_ns
         append, left, is_first = self._parts.append, self._left, True
         try:
-            for part in self._stream:  # type: ignore[attr-defined]  # a SyncByteStream
+            for part in self._followed:  # type: ignore[attr-defined]  # a SyncByteStream
                 watcher.last_chunk_ns = now()
                 if is_first:
                     is_first, watcher.first_chunk_ns = False, watcher.last_chunk_ns
@@ -181,7 +181,7 @@ class Tap(_ByteTap):
     def close(self) -> None:
         """Close the stream and tell the watcher."""
         try:
-            self._stream.close()  # type: ignore[attr-defined]  # a SyncByteStream
+            self._followed.close()  # type: ignore[attr-defined]  # a SyncByteStream
         except BaseException as error:
             hide_frames(error)
             raise
@@ -193,12 +193,12 @@ class AsyncTap(_ByteTap):
     """Stands in for the byte stream of an async HTTP response."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return _AsyncParts(self, self._stream.__aiter__())  # type: ignore[attr-defined]  # as above
+        return _AsyncParts(self, self._followed.__aiter__())  # type: ignore[attr-defined]  # as above
 
     async def aclose(self) -> None:
         """Close the stream and tell the watcher."""
         try:
-            await self._stream.aclose()  # type: ignore[attr-defined]  # an AsyncByteStream
+            await self._followed.aclose()  # type: ignore[attr-defined]  # an AsyncByteStream
         except BaseException as error:
             hide_frames(error)
             raise

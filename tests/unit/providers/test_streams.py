@@ -139,3 +139,11 @@ def test_parts_are_a_generator_only_where_they_are_without_us(exchange):
     ]
 
     assert kinds == [True, False]
+
+
+@pytest.mark.parametrize("kind", [Tap, AsyncTap])
+def test_the_stream_of_the_transport_is_found_where_it_is_without_us(kind, exchange):
+    bound = Stream()
+    bound._stream = object()  # as httpx and httpx2 call it
+
+    assert kind(bound, exchange, Watcher(), "openai")._stream is bound._stream
