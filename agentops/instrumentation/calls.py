@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from agentops import semconv
+from agentops.telemetry.completion import Measurement
 from agentops.telemetry.records import AnyValue
 
 __all__ = ["LLMCall", "Message", "Part", "Usage", "merge_usage"]
@@ -190,6 +191,13 @@ class LLMCall:
             attributes[semconv.GEN_AI_SYSTEM_INSTRUCTIONS] = self.system_instructions
         if self.tool_definitions:
             attributes[semconv.GEN_AI_TOOL_DEFINITIONS] = self.tool_definitions
+
+    def to_measurements(self) -> list[Measurement]:
+        """Return the metrics that do not follow from the attributes: the pace of a stream."""
+        if self.chunk_count < 2 or self.last_chunk_ns <= self.first_chunk_ns:
+            return []
+        seconds = (self.last_chunk_ns - self.first_chunk_ns) / 1e9 / (self.chunk_count - 1)
+        return [Measurement(name=semconv.METRIC_TIME_PER_OUTPUT_CHUNK, value=seconds)]
 
     def to_priced_units(self) -> dict[str, int]:
         """Return how many of each unit were used, by their names in ``genai-prices``; no zeros."""

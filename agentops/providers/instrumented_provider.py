@@ -23,9 +23,9 @@ from agentops.instrumentation.providers.stainless import ClientRequest, Stainles
 from agentops.pricing import is_stand_in, priced_models
 from agentops.providers.patching import Patch, Wrapper, hide_frames, when_imported
 from agentops.providers.sockets import follow_socket
-from agentops.providers.streams import AsyncStreamProxy, AsyncTap, StreamProxy, Tap
+from agentops.providers.streams import AsyncTap, Tap, proxy_of
 from agentops.providers.tools import actions_wrapper, tool_wrapper
-from agentops.telemetry.completion import Completion, Measurement
+from agentops.telemetry.completion import Completion
 from agentops.telemetry.pending import LateSpan, Place
 from agentops.telemetry.provider import global_provider
 from agentops.telemetry.records import SpanRecord
@@ -321,7 +321,7 @@ class InstrumentedProvider:
         return Completion(
             attributes=call.to_attributes(mode),
             is_model_call=call.span_kind in _MODEL_KINDS,
-            measurements=_measurements(call),
+            measurements=call.to_measurements(),
             error=(call.error_message or call.error_type) if call.error_type else None,
         )
 
@@ -341,10 +341,7 @@ class InstrumentedProvider:
         if not self.instrumentation.is_stream(response):
             return None
         active.chunks = []
-        is_sync = hasattr(response, "__next__") or hasattr(response, "__iter__")
-        is_async = hasattr(response, "__anext__") or not is_sync
-        kind = AsyncStreamProxy if is_async else StreamProxy
-        return cast("object", kind(response, active.chunks, active))
+        return proxy_of(response, active.chunks, active)
 
     def _follow_other(self, result: object, active: ActiveCall) -> None:
         """Follow the answer that the program is given where a middleware has put it in place of the one that came."""
@@ -583,10 +580,8 @@ class InstrumentedProvider:
             active.response, active.tap = exchange, None
             # What failed tells nothing in its body, and is closed when the SDK asks again.
             if exchange.status < 400:
-                active.tap = tap
-                response.stream = tap(
-                    response.stream, exchange, active, self.instrumentation.module
-                )
+                active.tap, module = tap, self.instrumentation.module
+                response.stream = tap(response.stream, exchange, active, module)
 
 
 async def _passed(
@@ -600,11 +595,3 @@ async def _passed(
     except BaseException as error:
         hide_frames(error)
         raise
-
-
-def _measurements(call: LLMCall) -> list[Measurement]:
-    """Return the metrics that do not follow from the span: the pace of a stream."""
-    if call.chunk_count < 2 or call.last_chunk_ns <= call.first_chunk_ns:
-        return []
-    seconds = (call.last_chunk_ns - call.first_chunk_ns) / 1e9 / (call.chunk_count - 1)
-    return [Measurement(name=semconv.METRIC_TIME_PER_OUTPUT_CHUNK, value=seconds)]

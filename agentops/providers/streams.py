@@ -14,7 +14,7 @@ from agentops import clock
 from agentops.instrumentation.providers.http import HttpExchange
 from agentops.providers.patching import ObjectProxy, hide_frames
 
-__all__ = ["AsyncStreamProxy", "AsyncTap", "StreamProxy", "Tap", "Watcher"]
+__all__ = ["AsyncStreamProxy", "AsyncTap", "StreamProxy", "Tap", "Watcher", "proxy_of"]
 
 _BODY_BYTES_MAX = 32 * 1024 * 1024
 
@@ -353,6 +353,17 @@ class AsyncStreamProxy(ObjectProxy):
 
     def __del__(self) -> None:
         self._self_watcher.finish(end="abandoned")
+
+
+def proxy_of(
+    stream: object, chunks: list[object], watcher: Watcher
+) -> StreamProxy | AsyncStreamProxy:
+    """Return the proxy for a stream of objects, by how it is read."""
+    is_sync = hasattr(stream, "__next__") or hasattr(stream, "__iter__")
+    is_async = hasattr(stream, "__anext__") or (
+        not is_sync and (hasattr(stream, "__aiter__") or hasattr(stream, "__aenter__"))
+    )
+    return (AsyncStreamProxy if is_async else StreamProxy)(stream, chunks, watcher)
 
 
 class _Pass(StreamProxy):

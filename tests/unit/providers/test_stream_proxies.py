@@ -99,7 +99,7 @@ def test_a_pass_that_is_dropped_leaves_its_stream_open(watcher):
 def test_what_a_vendor_calls_a_stream_is_followed_as_it_is_read(watcher, method, kind):
     stream = type("Stream", (), {method: None})()
     provider = InstrumentedProvider(SimpleNamespace(is_stream=lambda _: True))
-    active = SimpleNamespace(is_tapped=False, response=None, finish=watcher.finish)
+    active = SimpleNamespace(tap=None, response=None, finish=watcher.finish)
 
     assert type(provider.handle_response(stream, active)) is kind
 

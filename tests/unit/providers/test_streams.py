@@ -117,7 +117,7 @@ async def test_a_stream_that_is_left_is_closed_in_the_order_of_without_us(exchan
         stream = Closed()
         response = httpx2.Response(200, stream=stream)
         if is_tapped:
-            response.stream = AsyncTap(stream, exchange, Watcher(), "openai")
+            response.stream = AsyncTap(stream, exchange, Watcher(exchange), "openai")
         async with aclosing(response.aiter_raw()) as parts:
             await anext(parts)
         orders.append(list(stream.order))
@@ -134,7 +134,7 @@ def test_parts_are_a_generator_only_where_they_are_without_us(exchange):
             raise StopAsyncIteration
 
     kinds = [
-        isinstance(aiter(AsyncTap(stream, exchange, Watcher(), "openai")), AsyncGenerator)
+        isinstance(aiter(AsyncTap(stream, exchange, Watcher(exchange), "openai")), AsyncGenerator)
         for stream in (Stream(), Plain())
     ]
 
@@ -146,4 +146,4 @@ def test_the_stream_of_the_transport_is_found_where_it_is_without_us(kind, excha
     bound = Stream()
     bound._stream = object()  # as httpx and httpx2 call it
 
-    assert kind(bound, exchange, Watcher(), "openai")._stream is bound._stream
+    assert kind(bound, exchange, Watcher(exchange), "openai")._stream is bound._stream
