@@ -400,13 +400,14 @@ class InstrumentedProvider:
             if active is not None:
                 active.enter(is_shared=active.is_begun and self._is_shared())
         except BaseException as fault:
-            # Where a signal has come, no later call may seem to be inside of this one.
+            is_fault = isinstance(fault, Exception)  # and no signal, which ends the call
             if active is not None:
-                active.finish(fault, "error")
-                active.exit()
-            if not isinstance(fault, Exception):
+                if not is_fault:
+                    active.finish(fault, "error")
+                active.exit()  # no later call may seem to be inside of this one
+            if not is_fault:
                 raise
-            failed("starting a call", fault)
+            failed("starting a call", cast("Exception", fault))
             return None
         return active
 

@@ -147,6 +147,8 @@ class SocketSession:
                 is_asked = self._step(each) == "ask"
                 asked_ns = self._asked_ns.pop(id(each), 0)
         self._said = others
+        waiting = set(map(id, others))
+        self._asked_ns = {key: ns for key, ns in self._asked_ns.items() if key in waiting}
         turn = self._turns[lane] = self._begin(mine, message, self._heard)
         turn.call.started_ns = asked_ns  # 0: the service began by itself
         self._heard = _Kept()

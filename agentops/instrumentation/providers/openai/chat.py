@@ -337,7 +337,7 @@ def _message(message: Json, default_role: str) -> Message:
     if _MORE.isdisjoint(message):  # as nearly all are
         return shaped
     # Some servers say the same under both names.
-    thoughts = {text(message, "reasoning_content"): 0, text(message, "reasoning"): 0}
+    thoughts = dict.fromkeys((text(message, "reasoning_content"), text(message, "reasoning")))
     parts[:0] = [reasoning(thought) for thought in thoughts if thought]
     if refusal := text(message, "refusal"):
         parts.append({"type": "refusal", "content": refusal})

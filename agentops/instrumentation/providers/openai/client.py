@@ -187,8 +187,10 @@ class OpenAIInstrumentation(StainlessInstrumentation):
     def client_call(self, request: ClientRequest) -> LLMCall:
         """Name a request by the operation on its path, or by the path."""
         method, path = str(request.method).lower(), str(request.url)
+        if not path.startswith("/"):
+            path = _path_below(path, request.service.base_url)
         operation = request.operation = self._operations.find(method, path)
-        template = "" if operation.name else path_template(_ORIGIN.sub("", path))
+        template = "" if operation.name else path_template(path)
         service, model = request.service, request.model
         call = LLMCall(
             operation=operation.name,
@@ -204,7 +206,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
             call.start_attributes[semconv.GEN_AI_REQUEST_STREAM] = True
         if template:
             call.start_attributes[semconv.HTTP_REQUEST_METHOD] = method.upper()
-            call.start_attributes[semconv.URL_PATH] = _ORIGIN.sub("", path).partition("?")[0]
+            call.start_attributes[semconv.URL_PATH] = path.partition("?")[0]
         return call
 
     def read_input(self, call: LLMCall) -> None:
@@ -280,6 +282,11 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         retries = getattr(request, "headers", {}).get("x-stainless-retry-count", "")
         taken = int(retries) if retries.isdigit() else 0
         return self.read_exchange({"response": response, "retries_taken": taken})
+
+
+def _path_below(url: str, base_url: object) -> str:
+    """Return a URL as the methods of the SDK give it: from the client's own address on, with a slash in front."""
+    return "/" + _ORIGIN.sub("", url.removeprefix(str(base_url))).lstrip("/")
 
 
 def _operation(call: LLMCall) -> Operation:

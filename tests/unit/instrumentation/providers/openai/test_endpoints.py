@@ -94,8 +94,19 @@ def answered(body, status=200, **headers):
         ),
         (
             lambda c: c.get(f"{c.base_url}models?after=secret", cast_to=object),
+            "GET /models",
+            {"url.path": "/models"},
+        ),
+        (
+            lambda c: c.get("https://elsewhere.example/v1/models?after=secret", cast_to=object),
             "GET /{id}/models",
             {"url.path": "/v1/models"},
+        ),
+        (lambda c: c.post("chat/completions", body=ASKED, cast_to=object), "chat gpt-5", {}),
+        (
+            lambda c: c.post(f"{c.base_url}chat/completions", body=ASKED, cast_to=object),
+            "chat gpt-5",
+            {},
         ),
     ],
 )
