@@ -34,7 +34,7 @@ def install_all(
         One provider for each name; ``uninstall`` each to undo it.
 
     Raises:
-        ConfigurationError: A name is not known.
+        ConfigurationError: A name is not known, or what was named cannot be loaded.
     """
     paths = _known()
     wanted = list(paths if names is None else names)
@@ -48,8 +48,13 @@ def install_all(
     for name in wanted:
         if name in LIBRARIES:
             continue  # client.py installs these: they are no providers
-        with guarded(f"loading the instrumentation of {name}"):
-            installed.append(_install(manager, paths.get(name, name)))
+        if names is None:  # what happens to be installed may not break the program
+            with guarded(f"loading the instrumentation of {name}"):
+                installed.append(_install(manager, _class_at(name, paths[name])))
+        else:
+            kind = _class_at(name, paths.get(name, name))
+            with guarded(f"installing the instrumentation of {name}"):
+                installed.append(_install(manager, kind))
     return installed
 
 
@@ -59,10 +64,27 @@ def _known() -> dict[str, str]:
     return {**added, **VENDORS}
 
 
-def _install(manager: "TelemetryManager", path: str) -> InstrumentedProvider:
-    module, _, name = path.partition(":")
-    # Imported by name: what is known of a vendor is loaded only when it is asked for.
-    kind = cast("type[ProviderInstrumentation]", getattr(import_module(module), name))
+def _class_at(name: str, path: str) -> "type[ProviderInstrumentation]":
+    module, _, kind_name = path.partition(":")
+    try:
+        # Imported by name: what is known of a vendor is loaded only when it is asked for.
+        kind = getattr(import_module(module), kind_name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(
+            "instrument", name, f"a class that can be loaded: {error}"
+        ) from error
+    if not getattr(kind, "module", ""):
+        raise ConfigurationError(
+            "instrument",
+            name,
+            "a ProviderInstrumentation whose `module` names the package it is for",
+        )
+    return cast("type[ProviderInstrumentation]", kind)
+
+
+def _install(
+    manager: "TelemetryManager", kind: "type[ProviderInstrumentation]"
+) -> InstrumentedProvider:
     provider = InstrumentedProvider(kind(manager))
     provider.install()
     return provider

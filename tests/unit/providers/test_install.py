@@ -1,0 +1,59 @@
+"""What a program names is instrumented, or it hears why it cannot be."""
+
+import pytest
+from support.providers import DirectManager
+
+from agentops import providers
+from agentops.errors import ConfigurationError
+from agentops.instrumentation.providers.base import ProviderInstrumentation
+
+
+class Homeless(ProviderInstrumentation):
+    """Does not tell which package it is for."""
+
+    def targets(self):
+        return ()
+
+    def read_request(self, target, args, kwargs):
+        return None
+
+    def read_response(self, call, response):
+        return None
+
+
+class Placed(Homeless):
+    module = "json"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("opnai", "expected some of aiohttp, "),
+        ("no_such_package:Vendor", "No module named 'no_such_package'"),
+        (f"{__name__}:Vendor", "has no attribute 'Vendor'"),
+        (f"{__name__}:Homeless", "whose `module` names the package it is for"),
+    ],
+)
+def test_what_cannot_be_instrumented_is_refused_by_name(name, told):
+    with pytest.raises(ConfigurationError) as raised:
+        providers.install_all(DirectManager(), [name])
+
+    assert str(raised.value).startswith(f"instrument: got {name!r}; expected ")
+    assert told in str(raised.value)
+
+
+def test_a_class_is_instrumented_by_its_path():
+    (provider,) = providers.install_all(DirectManager(), [f"{__name__}:Placed"])
+    provider.uninstall()
+
+    assert isinstance(provider.instrumentation, Placed)
+
+
+def test_what_happens_to_be_installed_may_fail_to_load(monkeypatch):
+    known = {"placed": f"{__name__}:Placed", "broken": "no_such_package:Vendor"}
+    monkeypatch.setattr(providers, "_known", lambda: known)
+    monkeypatch.setattr("agentops.guard._strict", False)
+    (provider,) = providers.install_all(DirectManager())
+    provider.uninstall()
+
+    assert isinstance(provider.instrumentation, Placed)
