@@ -366,10 +366,10 @@ def proxy_of(
     return (AsyncStreamProxy if is_async else StreamProxy)(stream, chunks, watcher)
 
 
-class _Pass(StreamProxy):
+class _OnePass(ObjectProxy):
     """One pass through a stream that is no iterator itself; the call ends with the stream's own proxy."""
 
-    def __init__(self, iterator: object, stream: StreamProxy) -> None:
+    def __init__(self, iterator: object, stream: StreamProxy | AsyncStreamProxy) -> None:
         ObjectProxy.__init__(self, iterator)
         self._self_stream = stream
         self._self_note = stream._self_note
@@ -379,17 +379,12 @@ class _Pass(StreamProxy):
         """The stream may be gone through again."""
 
 
-class _AsyncPass(AsyncStreamProxy):
-    """The same through an async stream."""
+class _Pass(_OnePass, StreamProxy):
+    """A pass through a stream."""
 
-    def __init__(self, iterator: object, stream: AsyncStreamProxy) -> None:
-        ObjectProxy.__init__(self, iterator)
-        self._self_stream = stream
-        self._self_note = stream._self_note
-        self._self_watcher = stream._self_watcher
 
-    def __del__(self) -> None:
-        """As above."""
+class _AsyncPass(_OnePass, AsyncStreamProxy):
+    """A pass through an async stream."""
 
 
 def _telling(close: Callable[..., object], watcher: Watcher) -> Callable[..., object]:

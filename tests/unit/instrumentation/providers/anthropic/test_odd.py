@@ -183,7 +183,8 @@ def test_a_compressed_stream_is_read_like_any_other(provider, manager, wire):
 
 
 @pytest.mark.skipif(
-    "zstd" not in httpx2.Client().headers["accept-encoding"], reason="nothing reads it here"
+    "zstd" not in httpx2.Client().headers["accept-encoding"],
+    reason="the HTTP package of this SDK does not read zstd",
 )
 def test_a_compressed_stream_that_the_program_leaves_is_read_as_far_as_it_came(
     provider, manager, wire
