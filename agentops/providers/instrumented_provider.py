@@ -5,7 +5,7 @@ of the :class:`~agentops.instrumentation.providers.base.ProviderInstrumentation`
 thread it takes references; reading them is left to the pipeline's worker.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar, Token
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -21,7 +21,16 @@ from agentops.instrumentation.providers.base import ProviderInstrumentation, Tar
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 from agentops.instrumentation.providers.stainless import ClientRequest, StainlessInstrumentation
 from agentops.pricing import is_stand_in, priced_models
-from agentops.providers.patching import Patch, Wrapper, hide_frames, when_imported
+from agentops.providers.hiding import hide_events
+from agentops.providers.patching import (
+    Args,
+    Function,
+    Kwargs,
+    Patch,
+    Wrapper,
+    hide_frames,
+    when_imported,
+)
 from agentops.providers.sockets import follow_socket
 from agentops.providers.streams import AsyncTap, Tap, proxy_of
 from agentops.providers.tools import actions_wrapper, tool_wrapper
@@ -201,6 +210,9 @@ class InstrumentedProvider:
         self.instrumentation = instrumentation
         self._stainless = (
             instrumentation if isinstance(instrumentation, StainlessInstrumentation) else None
+        )
+        self._asks_usage = (
+            self._stainless is not None and instrumentation.telemetry_manager.config.stream_usage
         )
         self._targets: Sequence[Target] = ()
         self._patches: list[Patch] = []
@@ -387,9 +399,7 @@ class InstrumentedProvider:
         manager = self.instrumentation.telemetry_manager
         return manager.record_at(place, call.name(), call.to_start_attributes(), ended_ns)
 
-    def _start(
-        self, target: Target, args: tuple[object, ...], kwargs: Mapping[str, object]
-    ) -> ActiveCall | None:
+    def _start(self, target: Target, args: Args, kwargs: Kwargs) -> ActiveCall | None:
         """Begin a call and enter it, or return ``None`` to let it pass."""
         active = None
         try:
@@ -412,11 +422,7 @@ class InstrumentedProvider:
         return active
 
     def _begun(
-        self,
-        target: Target,
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
-        context: "Context",
+        self, target: Target, args: Args, kwargs: Kwargs, context: "Context"
     ) -> ActiveCall | None:
         """Return a call that begins here; ``None``: it makes no span."""
         request = None
@@ -433,6 +439,21 @@ class InstrumentedProvider:
             call = self._stainless.client_call(request)
         call.started_ns = clock.monotonic_ns()
         return ActiveCall(self, call, self.create_span(call), request)
+
+    def _ask_for_usage(
+        self, active: ActiveCall, instance: object, args: Args, kwargs: Kwargs
+    ) -> tuple[Args, Kwargs]:
+        """Return the arguments of ``request``, those of a stream that tells no usage so that it does."""
+        with guarded("asking for usage"):
+            assert self._stainless is not None
+            assert active.request is not None
+            at = 2 if instance is None else 1
+            options = args[at] if len(args) > at else kwargs.get("options")
+            asking = self._stainless.ask_for_usage(active.request, options)
+            if asking is not None:
+                args = tuple([asking if each is options else each for each in args])
+                kwargs = {**kwargs, "options": asking} if "options" in kwargs else kwargs
+        return args, kwargs
 
     def _is_shared(self) -> bool:
         """Tell whether spans of ours go where the program's own go: only then are they its parents.
@@ -457,16 +478,13 @@ class InstrumentedProvider:
         return self._async_call_wrapper(target) if target.is_async else self._call_wrapper(target)
 
     def _call_wrapper(self, target: Target) -> Wrapper:
-        def wrapper(
-            wrapped: Callable[..., object],
-            instance: object,
-            args: tuple[object, ...],
-            kwargs: Mapping[str, object],
-        ) -> object:
+        def wrapper(wrapped: Function, instance: object, args: Args, kwargs: Kwargs) -> object:
             active = self._start(target, args if instance is None else (instance, *args), kwargs)
             if active is None:
                 return wrapped(*args, **kwargs)
             try:
+                if self._asks_usage:
+                    args, kwargs = self._ask_for_usage(active, instance, args, kwargs)
                 result = wrapped(*args, **kwargs)
                 active.exit()
             except BaseException as error:
@@ -484,13 +502,15 @@ class InstrumentedProvider:
         async def wrapper(
             wrapped: Callable[..., Awaitable[object]],
             instance: object,
-            args: tuple[object, ...],
-            kwargs: Mapping[str, object],
+            args: Args,
+            kwargs: Kwargs,
         ) -> object:
             active = self._start(target, args if instance is None else (instance, *args), kwargs)
             if active is None:
                 return await _passed(wrapped, args, kwargs)
             try:
+                if self._asks_usage:
+                    args, kwargs = self._ask_for_usage(active, instance, args, kwargs)
                 result = await wrapped(*args, **kwargs)
                 active.exit()
             except GeneratorExit as error:
@@ -510,12 +530,7 @@ class InstrumentedProvider:
         return cast("Wrapper", wrapper)
 
     def _socket_wrapper(self, target: Target) -> Wrapper:
-        def wrapper(
-            wrapped: Callable[..., object],
-            _instance: object,
-            args: tuple[object, ...],
-            kwargs: Mapping[str, object],
-        ) -> object:
+        def wrapper(wrapped: Function, _instance: object, args: Args, kwargs: Kwargs) -> object:
             if not get_current().get(_SUPPRESS_KEY):
                 with guarded("following a connection"):
                     args, kwargs = follow_socket(self, target, args, kwargs)
@@ -524,12 +539,7 @@ class InstrumentedProvider:
         return wrapper
 
     def _property_wrapper(self, target: Target) -> Wrapper:
-        def wrapper(
-            wrapped: Callable[..., object],
-            instance: object,
-            args: tuple[object, ...],
-            kwargs: Mapping[str, object],
-        ) -> object:
+        def wrapper(wrapped: Function, instance: object, args: Args, kwargs: Kwargs) -> object:
             value = wrapped(*args, **kwargs)
             try:
                 return self.instrumentation.replace_value(target, instance, value)
@@ -540,12 +550,7 @@ class InstrumentedProvider:
         return wrapper
 
     def _response_wrapper(self, target: Target) -> Wrapper:
-        def wrapper(
-            wrapped: Callable[..., object],
-            _instance: object,
-            args: tuple[object, ...],
-            kwargs: Mapping[str, object],
-        ) -> object:
+        def wrapper(wrapped: Function, _instance: object, args: Args, kwargs: Kwargs) -> object:
             active = _ACTIVE.get()
             try:
                 if active is not None:
@@ -564,14 +569,13 @@ class InstrumentedProvider:
             if target.role == "call":
                 patch.apply_again()
 
-    def _observe(
-        self, active: ActiveCall, kwargs: Mapping[str, object], tap: type[Tap | AsyncTap]
-    ) -> None:
+    def _observe(self, active: ActiveCall, kwargs: Kwargs, tap: type[Tap | AsyncTap]) -> None:
         """Let the call hold the HTTP answer: the body that was read, or a tap on the one to come."""
         exchange = None if self._stainless is None else self._stainless.read_exchange(kwargs)
         if exchange is None:
             return
         response: HttpResponse = kwargs["response"]  # type: ignore[assignment] # see read_exchange
+        request = active.request
         if response.is_closed:
             active.response, active.tap = exchange, None
             content = response.content
@@ -583,13 +587,11 @@ class InstrumentedProvider:
             if exchange.status < 400:
                 active.tap, module = tap, self.instrumentation.module
                 response.stream = tap(response.stream, exchange, active, module)
+        if request is not None and request.is_hidden is not None:
+            hide_events(response, request.is_hidden)
 
 
-async def _passed(
-    wrapped: Callable[..., Awaitable[object]],
-    args: tuple[object, ...],
-    kwargs: Mapping[str, object],
-) -> object:
+async def _passed(wrapped: Callable[..., Awaitable[object]], args: Args, kwargs: Kwargs) -> object:
     """Let a call pass that is no span."""
     try:
         return await wrapped(*args, **kwargs)

@@ -373,6 +373,8 @@ class TelemetryConfig:
         mask: What is hidden before anything leaves the process, besides keys of known providers.
         priced_hosts: Hosts of your own network that relay a vendor's service, and so cost what that costs;
             ``*`` matches any text. Others of them have no price.
+        stream_usage: Streamed completions of OpenAI are asked for their usage where the program does not ask, and
+            the chunk that tells it is kept from the program; else the request is never changed.
         context: How the trace travels to other processes.
         logging: Records of the ``logging`` module as events; ``None``: they are left alone.
         processors: Stock OpenTelemetry ``SpanProcessor`` objects that see every span; code only.
@@ -389,6 +391,7 @@ class TelemetryConfig:
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     mask: tuple[Mask, ...] = field(default=(), metadata={"raw": True})
     priced_hosts: tuple[str, ...] = ()
+    stream_usage: bool = False
     context: ContextConfig = field(default_factory=ContextConfig)
     logging: LoggingConfig | None = None
     processors: tuple[object, ...] = ()

@@ -105,6 +105,22 @@ async def test_async_calls(models, spans):
     assert [told(span) for span in spans()] == got
 
 
+def test_usage_that_the_program_did_not_ask_for_is_told_by_the_span_alone(models, monkeypatch):
+    monkeypatch.setenv("AGENTOPS_STREAM_USAGE", "1")
+    with (
+        recording(instrument=["openai"]) as recorded,
+        openai.OpenAI(base_url=f"{models.url}/v1", **CLIENT) as client,
+    ):
+        chat = client.chat.completions
+        shown = list(chat.create(**ASKED, stream=True))
+        asked = list(chat.create(**ASKED, stream=True, stream_options=USAGE_ASKED))
+
+    spans = [span for span in recorded.spans if span.name.startswith("chat ")]
+    assert [told(span) for span in spans] == [of_chunks(asked)] * 2
+    assert len(shown) == len(asked) - 1
+    assert all(chunk.choices and chunk.usage is None for chunk in shown)
+
+
 @pytest.mark.parametrize("vendor", ["openai", "anthropic"])
 def test_an_error_is_told_as_the_program_got_it(models, spans, vendor):
     address = f"{models.url}/absent"

@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from agentops.pricing import Prices
+from agentops.telemetry.config import TelemetryConfig
 from agentops.telemetry.pending import Place
 from agentops.telemetry.provider import global_provider
 from agentops.telemetry.recording import call_event_record
@@ -49,10 +50,11 @@ class DirectManager:
     With ``is_late`` spans are made after their end, as they are where nobody looks at them before.
     """
 
-    def __init__(self, content_mode="full", *, is_late=True):
+    def __init__(self, content_mode="full", *, is_late=True, stream_usage=False):
         self.is_late = is_late
         self.content_mode = content_mode
         self.priced_hosts = ()
+        self.config = TelemetryConfig(stream_usage=stream_usage)
         self.prices = Prices()
         self.exporter = InMemorySpanExporter()
         self.tracer_provider = TracerProvider()

@@ -7,7 +7,7 @@ responses, retries, requests by path, platform clients, methods that were bound 
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
@@ -60,10 +60,11 @@ class ClientRequest:
         model: The model that the body names.
         route: The path with names in the place of ids, where the SDK tells it.
         operation: What it does, as the vendor's instrumentation has it, once that was looked for.
+        is_hidden: Tells which events of the answer the program is not to see; ``None``: it sees all.
     """
 
     __slots__ = (
-        "_sent", "_wire", "body", "is_stream", "method", "model", "operation", "route", "service", "url",
+        "_sent", "_wire", "body", "is_hidden", "is_stream", "method", "model", "operation", "route", "service", "url",
     )  # fmt: skip
 
     def __init__(self, service: Service, options: object, *, is_stream: bool) -> None:
@@ -74,6 +75,7 @@ class ClientRequest:
         self.url: object = getattr(options, "url", "")
         self.body: object = getattr(options, "json_data", None)
         self.operation: object = None
+        self.is_hidden: Callable[[bytes], bool] | None = None
         self._wire = b""
         self._sent: Json | None = None
         body = self.body
@@ -164,6 +166,18 @@ class StainlessInstrumentation(ProviderInstrumentation):
         service = Service(base_url, self.provider_of(client, host), host, port)
         self._services[type(client), id(base_url)] = service
         return service
+
+    def ask_for_usage(self, request: ClientRequest, options: object) -> object | None:  # noqa: ARG002
+        """Return options that make a stream tell its usage, which then has ``is_hidden``.
+
+        Args:
+            request: What the SDK was told to send.
+            options: The SDK's own for it, which stay as they are.
+
+        Returns:
+            ``None`` where it tells its usage anyway, or the program has said whether it is to.
+        """
+        return None
 
     def closes_failed_streams(self) -> bool:
         """Tell whether the SDK closes a stream of which it cannot read an event.

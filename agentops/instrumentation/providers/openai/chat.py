@@ -56,6 +56,7 @@ class ChatReader(Reader):
     """Reads ``/chat/completions``."""
 
     joins_pieces = True
+    tells_usage_when_asked = True
 
     def read_input(self, call: LLMCall, request: Json) -> None:
         """Read parameters, messages and tools."""
@@ -208,6 +209,7 @@ class CompletionReader(Reader):
     """Reads ``/completions``, the text completions of old."""
 
     joins_pieces = True
+    tells_usage_when_asked = True
 
     def read_input(self, call: LLMCall, request: Json) -> None:
         """Read parameters and prompts."""

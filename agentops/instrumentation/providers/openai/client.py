@@ -33,6 +33,7 @@ from agentops.instrumentation.providers.openai.tools import (
     read_tool_result,
     tool_targets,
 )
+from agentops.instrumentation.providers.openai.usage import asking_options, is_usage_chunk
 from agentops.instrumentation.providers.parts import blob
 from agentops.instrumentation.providers.stainless import (
     ClientRequest,
@@ -186,10 +187,8 @@ class OpenAIInstrumentation(StainlessInstrumentation):
 
     def client_call(self, request: ClientRequest) -> LLMCall:
         """Name a request by the operation on its path, or by the path."""
-        method, path = str(request.method).lower(), str(request.url)
-        if not path.startswith("/"):
-            path = _path_below(path, request.service.base_url)
-        operation = request.operation = self._operations.find(method, path)
+        operation, method, path = self._find(request)
+        request.operation = operation
         template = "" if operation.name else path_template(path)
         service, model = request.service, request.model
         call = LLMCall(
@@ -208,6 +207,22 @@ class OpenAIInstrumentation(StainlessInstrumentation):
             call.start_attributes[semconv.HTTP_REQUEST_METHOD] = method.upper()
             call.start_attributes[semconv.URL_PATH] = path.partition("?")[0]
         return call
+
+    def ask_for_usage(self, request: ClientRequest, options: object) -> object | None:
+        """Return options that make a streamed completion tell its usage."""
+        if not request.is_stream or not self._find(request)[0].reader.tells_usage_when_asked:
+            return None
+        asking = asking_options(options)
+        if asking is not None:
+            request.is_hidden = is_usage_chunk
+        return asking
+
+    def _find(self, request: ClientRequest) -> tuple[Operation, str, str]:
+        """Return what a request does, its method in lower case, and its path."""
+        method, path = str(request.method).lower(), str(request.url)
+        if not path.startswith("/"):
+            path = _path_below(path, request.service.base_url)
+        return self._operations.find(method, path), method, path
 
     def read_input(self, call: LLMCall) -> None:
         """Read the body of the request, and what the path tells."""

@@ -33,9 +33,11 @@ class Reader:
 
     Attributes:
         joins_pieces: Whether the texts in its events are pieces of one text that are put together.
+        tells_usage_when_asked: Whether a stream of it tells usage only where the request says so.
     """
 
     joins_pieces = False
+    tells_usage_when_asked = False
 
     def read_input(self, call: LLMCall, request: Json) -> None:
         """Read the body of the request."""
