@@ -48,7 +48,10 @@ class HttpResponse(Protocol):
 
 _OWN_BYTES = 2048  # of headers, options and the call itself (openai 3.54, measured)
 _EVENT_STREAMS = ("application/vnd.amazon.eventstream", "application/x-jsonl")
-_END_MARK = re.compile(rb'\[DONE\]|"type": ?"message_stop"')
+_END_MARK = re.compile(
+    rb'\[DONE\]|"type": ?"(?:message_stop|response\.(?:completed|incomplete|failed)|speech\.audio\.done'
+    rb'|transcript\.text\.done)"'
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,7 +141,9 @@ class HttpExchange:
 
     def has_end_mark(self) -> bool:
         """Tell whether the body ends with the last event of a stream: ``[DONE]`` or its like."""
-        return _END_MARK.search(self.body()[-256:]) is not None
+        body = self.body()
+        last = body[body.rfind(b"\ndata:") + 1 :]  # may be long, with its type at either end
+        return _END_MARK.search(last, 0, 256) is not None or bool(_END_MARK.search(last[-256:]))
 
     def is_event_stream(self) -> bool:
         """Tell whether the body is a stream of server-sent events, also where no header says so."""

@@ -1,0 +1,46 @@
+"""When a stream is told to have come whole, though the program did not read it to its very end."""
+
+import gc
+import json
+
+import pytest
+from support.openai_wire import RESPONSE, Pieces, Wire, httpx2, sse
+
+pytestmark = pytest.mark.usefixtures("provider")
+
+
+def ended_as(manager):
+    [span] = manager.ended
+    return span.attributes.get("agentops.response.stream_end")
+
+
+def read_until(stream, kind):
+    for event in stream:
+        if event.type == kind:
+            break
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+@pytest.mark.parametrize("is_type_last", [True, False])
+def test_a_response_whose_last_event_was_read_is_complete(manager, is_closed, is_type_last):
+    name, told = "response.completed", {"response": RESPONSE, "sequence_number": 9}
+    event = {**told, "type": name} if is_type_last else {"type": name, **told}
+    assert len(json.dumps(event)) > 512
+    pieces = sse((name, event))
+    headers = {"content-type": "text/event-stream"}
+    wire = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=Pieces(pieces)))
+    stream = wire.client().responses.create(model="gpt-5", input="Hi", stream=True)
+    read_until(stream, name)
+    if is_closed:
+        stream.close()
+    del stream
+    gc.collect()
+
+    assert ended_as(manager) is None
+
+
+def test_a_response_that_was_left_before_its_last_event_is_not_complete(manager):
+    with Wire().client().responses.create(model="gpt-5", input="Hi", stream=True) as stream:
+        read_until(stream, "response.output_text.done")
+
+    assert ended_as(manager) == "closed"
