@@ -10,10 +10,10 @@ ASKED = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 pytestmark = pytest.mark.usefixtures("provider")
 
 
-def asked(manager, extra_body=None, **body):
+def asked(manager, extra_body=None, base_url=None, headers=None, **body):
     """Ask once for a chat completion, answered with ``body`` over the usual one, and return the span."""
-    wire = Wire(fail=lambda *_: httpx2.Response(200, json={**CHAT, **body}))
-    wire.client().chat.completions.create(**ASKED, extra_body=extra_body)
+    wire = Wire(fail=lambda *_: httpx2.Response(200, json={**CHAT, **body}, headers=headers))
+    wire.client(base_url=base_url).chat.completions.create(**ASKED, extra_body=extra_body)
     [span] = manager.ended
     return span
 
@@ -86,6 +86,41 @@ def test_details_that_stand_in_the_usage_itself_are_told(manager, usage, told):
     span = asked(manager, usage={"prompt_tokens": 18, "completion_tokens": 4, **usage})
 
     assert told_usage(span) == {"input_tokens": 18, "output_tokens": 4, **told}
+
+
+XAI = {
+    "prompt_tokens": 32,
+    "completion_tokens": 9,
+    "total_tokens": 274,
+    "completion_tokens_details": {"reasoning_tokens": 233},
+}
+GEMINI = {"prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 623}
+
+
+@pytest.mark.parametrize(
+    ("host", "usage", "output"),
+    [
+        ("api.x.ai", XAI, 242),
+        ("relay.example", XAI, 242),
+        ("generativelanguage.googleapis.com", GEMINI, 603),
+        ("generativelanguage.googleapis.com", {"prompt_tokens": 20, "total_tokens": 623}, 603),
+        ("relay.example", {**GEMINI, "prompt_tokens_details": {"cached_tokens": 405}}, 198),
+        ("api.openai.com", CHAT["usage"], 7),
+    ],
+    ids=["xai", "relay of xai", "gemini", "gemini, nothing said", "total not explained", "openai"],
+)
+def test_thoughts_that_are_not_in_the_output_are_added_to_it(manager, host, usage, output):
+    span = asked(manager, base_url=f"https://{host}/v1", usage=usage)
+
+    assert span["gen_ai.usage.output_tokens"] == output
+
+
+def test_thoughts_of_a_stream_that_tells_its_usage_in_each_chunk_are_added_once(manager):
+    earlier = {**XAI, "completion_tokens": 4, "total_tokens": 269}
+    begin = {**chat_chunk({"content": "Hi"}), "usage": earlier}
+    span = read(manager, begin, {**chat_chunk(finish_reason="stop"), "usage": XAI})
+
+    assert span["gen_ai.usage.output_tokens"] == 242
 
 
 @pytest.mark.parametrize(
