@@ -7,6 +7,7 @@ from agentops.instrumentation.calls import LLMCall, Message, Part
 from agentops.instrumentation.providers.fields import Json, count, mapping, mappings, parsed, text
 from agentops.instrumentation.providers.openai.reader import (
     Reader,
+    read_cost,
     read_error,
     read_parameters,
     read_usage,
@@ -234,7 +235,7 @@ class CompletionReader(Reader):
                 continue
             call.chunk_count += 1
             _read_head(call, data)
-            read_usage(call.usage, mapping(data, "usage"))
+            _read_usage(call, data)
             read_error(call, data)
             for choice in mappings(data, "choices"):
                 index = count(choice, "index") or 0
@@ -392,6 +393,7 @@ def _read_usage(call: LLMCall, body: Json) -> None:
     usage = mapping(body, "usage")
     read_usage(call.usage, usage)
     _add_thoughts(call, count(usage, "total_tokens"))
+    read_cost(call, usage)
     details = mapping(usage, "completion_tokens_details")
     for name, attribute in _PREDICTED:
         if name in details and (told := count(details, name)):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from agentops import semconv
@@ -277,6 +278,8 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         processing = header("openai-processing-ms")
         if processing and processing.isdigit():
             attributes[semconv.AGENTOPS_PROCESSING_MS] = int(processing)
+        if cost := header("x-litellm-response-cost"):
+            _read_cost(call, cost)
 
     def read_error(self, call: LLMCall, error: BaseException) -> object:
         """Read the provider's code, and keep the answer that the exception carries."""
@@ -297,6 +300,12 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         retries = getattr(request, "headers", {}).get("x-stainless-retry-count", "")
         taken = int(retries) if retries.isdigit() else 0
         return self.read_exchange({"response": response, "retries_taken": taken})
+
+
+def _read_cost(call: LLMCall, told: str) -> None:
+    """Read what a relay has put down for a call; it says 0 also where it knows no price."""
+    with suppress(ValueError):
+        call.cost_usd = float(told) or None
 
 
 def _path_below(url: str, base_url: object) -> str:

@@ -6,7 +6,7 @@ from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Usage
 from agentops.instrumentation.providers.fields import Json, code, count, mapping, text
 
-__all__ = ["LookReader", "Reader", "read_error", "read_parameters", "read_usage"]
+__all__ = ["LookReader", "Reader", "read_cost", "read_error", "read_parameters", "read_usage"]
 
 _PARAMETERS = (
     ("temperature", semconv.GEN_AI_REQUEST_TEMPERATURE),
@@ -26,6 +26,9 @@ _PARAMETERS = (
 _PARAMETER_NAMES = frozenset(
     ("stop", "n", "service_tier", "encoding_format", *(name for name, _ in _PARAMETERS))
 )
+
+
+_TICKS_PER_USD = 10**10
 
 
 class Reader:
@@ -76,7 +79,26 @@ def read_object(call: LLMCall, body: Json) -> None:
     call.response_model = text(body, "model") or call.response_model
     if status := text(body, "status"):
         call.attributes[semconv.GEN_AI_RESPONSE_STATUS] = status
-    read_usage(call.usage, mapping(body, "usage"))
+    usage = mapping(body, "usage")
+    read_usage(call.usage, usage)
+    read_cost(call, usage)
+
+
+def read_cost(call: LLMCall, usage: Json) -> None:
+    """Read what a call costs where the server says so, in US dollars: no price list knows better."""
+    if "cost_in_usd_ticks" in usage:  # xAI
+        ticks = count(usage, "cost_in_usd_ticks")
+        call.cost_usd = call.cost_usd if ticks is None else ticks / _TICKS_PER_USD
+        return
+    cost = usage.get("cost")  # OpenRouter, LiteLLM and other gateways
+    if isinstance(cost, dict):  # Perplexity
+        cost = cost.get("total_cost")
+    if not isinstance(cost, (int, float)) or isinstance(cost, bool) or cost < 0:
+        return
+    if usage.get("is_byok"):  # OpenRouter's fee alone; the rest is paid to the vendor
+        paid = mapping(usage, "cost_details").get("upstream_inference_cost")
+        cost += paid if isinstance(paid, (int, float)) else 0
+    call.cost_usd = float(cost)
 
 
 def read_parameters(call: LLMCall, request: Json) -> None:

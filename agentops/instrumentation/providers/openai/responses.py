@@ -8,6 +8,7 @@ from agentops.instrumentation.providers.fields import Json, count, mapping, mapp
 from agentops.instrumentation.providers.openai.chat import read_output_format, tool_definition
 from agentops.instrumentation.providers.openai.reader import (
     Reader,
+    read_cost,
     read_error,
     read_parameters,
     read_usage,
@@ -123,6 +124,7 @@ class ResponseReader(Reader):
         """Read the usage; whoever fetches a background response later is not told it again."""
         usage = mapping(body, "usage")
         read_usage(call.usage, usage)
+        read_cost(call, usage)
         if usage and body.get("background"):
             self._note(text(body, "id"))
         if searches := _searches(body):

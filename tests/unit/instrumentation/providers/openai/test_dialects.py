@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from support.openai_wire import CHAT, Pieces, Wire, chat_chunk, httpx2, sse
+from support.openai_wire import CHAT, RESPONSE, Pieces, Wire, chat_chunk, httpx2, sse
 
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -121,6 +121,60 @@ def test_thoughts_of_a_stream_that_tells_its_usage_in_each_chunk_are_added_once(
     span = read(manager, begin, {**chat_chunk(finish_reason="stop"), "usage": XAI})
 
     assert span["gen_ai.usage.output_tokens"] == 242
+
+
+BYOK = {"cost": 0.05, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.95}}
+
+
+@pytest.mark.parametrize(
+    ("told", "cost"),
+    [
+        ({"cost": 0.0123, "is_byok": False, "cost_details": {"upstream_inference_cost": 0.0123}}, 0.0123),
+        ({"cost": 0}, 0.0),
+        (BYOK, 1.0),
+        ({"cost": {"input_tokens_cost": 0.001, "request_cost": 0.005, "total_cost": 0.006}}, 0.006),
+        ({"cost_in_usd_ticks": 232856000}, 0.0232856),
+    ],
+    ids=["openrouter", "openrouter, free", "openrouter, own key", "perplexity", "xai"],
+)  # fmt: skip
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_cost_that_the_server_tells_is_the_cost(manager, told, cost, is_streamed):
+    usage = {**CHAT["usage"], **told}
+    if is_streamed:
+        span = read(manager, {**chat_chunk(finish_reason="stop"), "usage": usage})
+    else:
+        span = asked(manager, usage=usage)
+
+    assert span["agentops.cost.usd"] == pytest.approx(cost)
+
+
+@pytest.mark.parametrize("told", [{"cost": None}, {"cost": "much"}, {"cost": -1}, {"cost": {}}])
+def test_a_cost_that_cannot_be_read_leaves_that_of_the_price_list(manager, told):
+    for more in ({}, told):
+        answer = {**CHAT, "model": "gpt-5", "usage": {**CHAT["usage"], **more}}
+        wire = Wire(fail=lambda *_, answer=answer: httpx2.Response(200, json=answer))
+        wire.client().chat.completions.create(**ASKED)
+
+    listed, other = [span["agentops.cost.usd"] for span in manager.ended]
+    assert other == listed > 0
+
+
+@pytest.mark.parametrize(
+    ("header", "cost"), [("0.00042", 0.00042), ("0.0", None), ("None", None), ("", None)]
+)
+def test_the_cost_that_a_relay_in_the_own_network_tells_is_the_cost(manager, header, cost):
+    headers = {"x-litellm-response-cost": header}
+    span = asked(manager, base_url="http://litellm:4000", headers=headers)
+
+    assert span.attributes.get("agentops.cost.usd") == cost
+
+
+def test_a_response_tells_the_cost_that_the_server_tells(manager):
+    usage = {**RESPONSE["usage"], "cost": 0.25}
+    wire = Wire(fail=lambda *_: httpx2.Response(200, json={**RESPONSE, "usage": usage}))
+    wire.client().responses.create(model="m", input="Hi")
+
+    assert manager.ended[0]["agentops.cost.usd"] == 0.25
 
 
 @pytest.mark.parametrize(
