@@ -134,17 +134,21 @@ def read_usage(usage: Usage, told: Json) -> None:
         if told.get(_NEWER.get(name, "")) or (not value and told.get(_OLDER.get(name, ""))):
             continue
         if type(value) is int:
-            if value >= 0 and name in _COUNTS:
-                setattr(usage, _COUNTS[name], value)
+            _read_count(usage, _COUNTS.get(name), value)
         elif name in _DETAILS and isinstance(value, dict):
             _read_details(usage, value, _DETAILS[name])
+
+
+def _read_count(usage: Usage, name: str | None, told: int) -> None:
+    """Put a count in its place; 0 does not take that of the same count under another name."""
+    if name is not None and (told > 0 or (told == 0 and getattr(usage, name) is None)):
+        setattr(usage, name, told)
 
 
 def _read_details(usage: Usage, told: Json, names: Mapping[str, str]) -> None:
     for name, value in told.items():
         if type(value) is int:
-            if value >= 0 and name in names:
-                setattr(usage, names[name], value)
+            _read_count(usage, names.get(name), value)
         elif name == "cached_tokens_details" and isinstance(value, dict):
             _read_details(usage, value, _CACHED)
 
@@ -157,10 +161,14 @@ _COUNTS = {
     "cached_tokens": "cache_read_input_tokens",  # Moonshot
     "prompt_cache_hit_tokens": "cache_read_input_tokens",  # DeepSeek
     "reasoning_tokens": "reasoning_output_tokens",  # Perplexity
+    "cache_read_input_tokens": "cache_read_input_tokens",  # LiteLLM, Databricks
+    "cache_creation_input_tokens": "cache_write_input_tokens",
 }
 _TAKEN = {
     "cached_tokens": "cache_read_input_tokens",
     "cache_write_tokens": "cache_write_input_tokens",
+    "cache_creation_tokens": "cache_write_input_tokens",  # LiteLLM
+    "cache_creation_input_tokens": "cache_write_input_tokens",  # DashScope
     "text_tokens": "text_input_tokens",
     "image_tokens": "image_input_tokens",
     "audio_tokens": "audio_input_tokens",

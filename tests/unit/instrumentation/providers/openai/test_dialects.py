@@ -79,10 +79,23 @@ def test_newer_names_of_a_usage_that_are_empty_do_not_hide_the_older(manager):
         ({"prompt_cache_hit_tokens": 5, "prompt_cache_miss_tokens": 13}, {"cache_read.input_tokens": 5}),
         ({"cached_tokens": 6}, {"cache_read.input_tokens": 6}),
         ({"reasoning_tokens": 9, "citation_tokens": 2}, {"reasoning.output_tokens": 9}),
+        (
+            {"cache_read_input_tokens": 5, "cache_creation_input_tokens": 8},
+            {"cache_read.input_tokens": 5, "cache_write.input_tokens": 8},
+        ),
+        (
+            {"prompt_tokens_details": {"cached_tokens": 5, "cache_creation_tokens": 8},
+             "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0},
+            {"cache_read.input_tokens": 5, "cache_write.input_tokens": 8},
+        ),
+        (
+            {"prompt_tokens_details": {"cached_tokens": 0, "cache_creation_input_tokens": 8}},
+            {"cache_read.input_tokens": 0, "cache_write.input_tokens": 8},
+        ),
     ],
-    ids=["deepseek", "moonshot", "perplexity"],
+    ids=["deepseek", "moonshot", "perplexity", "databricks", "litellm", "dashscope"],
 )  # fmt: skip
-def test_details_that_stand_in_the_usage_itself_are_told(manager, usage, told):
+def test_details_of_a_usage_are_told_by_any_of_their_names(manager, usage, told):
     span = asked(manager, usage={"prompt_tokens": 18, "completion_tokens": 4, **usage})
 
     assert told_usage(span) == {"input_tokens": 18, "output_tokens": 4, **told}
