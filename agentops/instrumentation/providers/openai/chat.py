@@ -85,6 +85,7 @@ class ChatReader(Reader):
         messages = _messages([mapping(choice, "message") for choice in choices], "assistant")
         for choice, message in zip(choices, messages, strict=True):
             _finish(call, message, choice.get("finish_reason"))
+            read_error(call, choice)  # OpenRouter
         call.output_messages = messages
 
     def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
@@ -105,6 +106,7 @@ class ChatReader(Reader):
                 if index not in choices:
                     choices[index] = _Choice()
                 choices[index].add(choice)
+                read_error(call, choice)
                 if "usage" in choice:  # Moonshot
                     _read_usage(call, choice)
         order = sorted(choices)

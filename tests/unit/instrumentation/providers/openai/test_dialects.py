@@ -254,3 +254,16 @@ def test_content_of_a_stream_that_comes_in_parts_is_put_together(manager):
         {"type": "reasoning", "content": "Well, hm."},
         {"type": "text", "content": "Hello."},
     ]
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_an_error_of_a_choice_is_the_error_of_the_call(manager, is_streamed):
+    ended = {"error": {"code": 502, "message": "Upstream is gone."}, "finish_reason": "error"}
+    if is_streamed:
+        span = read(manager, chat_chunk({"content": "Hel"}), chat_chunk(**ended))
+    else:
+        message = {"role": "assistant", "content": "Hel"}
+        span = asked(manager, choices=[{"index": 0, "message": message, **ended}])
+
+    assert (span["error.type"], span.fault) == ("502", "Upstream is gone.")
+    assert span["gen_ai.output.messages"][0]["parts"] == [{"type": "text", "content": "Hel"}]
