@@ -181,7 +181,11 @@ class _Choice:
             known = whole.setdefault(kind, {})
             if isinstance(known, dict):
                 known["name"] = text(part, "name") or known.get("name", "")
-                known[grows] = known.get(grows, "") + text(part, grows)
+                given, before = part.get(grows), known.setdefault(grows, "")
+                if isinstance(given, dict):  # of servers that do not spell it as a text
+                    known[grows] = given
+                elif isinstance(given, str) and isinstance(before, str):
+                    known[grows] = before + given
 
     def message(self) -> Json:
         """Return the message as it would stand in an answer that was not streamed."""

@@ -69,6 +69,11 @@ _HOST_ENDS = {
     "aiplatform.googleapis.com": "gcp.vertex_ai",
 }
 _CLASSES = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}
+_REQUEST_IDS = (
+    "x-request-id",
+    "apim-request-id",
+    "x-amzn-requestid",
+)  # the last two: Azure, Bedrock
 _IMAGES_LIMITED = "x-ratelimit-limit-input-images"
 
 
@@ -246,10 +251,11 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         body = exchange.body()
         if not body or not call.operation:
             return
+        is_speech = call.attributes.get(semconv.GEN_AI_OUTPUT_TYPE) == "speech"
         part = (
             {"type": "text", "content": body.decode("utf-8", "replace")}
             if kind == "text" or subtype == "json"
-            else blob(kind, exchange.content_type(), body)
+            else blob("audio" if is_speech else kind, exchange.content_type(), body)
         )
         call.output_messages.append({"role": "assistant", "parts": [part]})
 
@@ -270,8 +276,10 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = exchange.status
         if exchange.retries:
             attributes[semconv.AGENTOPS_RETRY_COUNT] = exchange.retries
-        if request_id := header("x-request-id") or header("apim-request-id"):
-            attributes[semconv.AGENTOPS_REQUEST_ID] = request_id
+        for name in _REQUEST_IDS:
+            if request_id := header(name):
+                attributes[semconv.AGENTOPS_REQUEST_ID] = request_id
+                break
         for name, attribute in _IMAGE_RATE_LIMITS if header(_IMAGES_LIMITED) else _RATE_LIMITS:
             if value := header(name):
                 attributes[attribute] = int(value) if value.isdigit() else value

@@ -267,3 +267,30 @@ def test_an_error_of_a_choice_is_the_error_of_the_call(manager, is_streamed):
 
     assert (span["error.type"], span.fault) == ("502", "Upstream is gone.")
     assert span["gen_ai.output.messages"][0]["parts"] == [{"type": "text", "content": "Hel"}]
+
+
+def test_arguments_of_a_streamed_tool_call_that_are_no_text_are_told(manager):
+    function = {"name": "add", "arguments": {"a": 1}}
+    begin = chat_chunk({"tool_calls": [{"index": 0, "id": "a", "function": function}]})
+    more = chat_chunk({"tool_calls": [{"index": 0, "function": {"arguments": ""}}]})
+    span = read(manager, begin, more, chat_chunk(finish_reason="tool_calls"))
+
+    assert span["gen_ai.output.messages"][0]["parts"] == [
+        {"type": "tool_call", "id": "a", "name": "add", "arguments": {"a": 1}}
+    ]
+
+
+def test_the_request_id_of_bedrock_is_told(manager):
+    span = asked(manager, headers={"x-amzn-requestid": "req-1"})
+
+    assert span["agentops.response.request_id"] == "req-1"
+
+
+@pytest.mark.parametrize("kind", ["application/octet-stream", "audio/wav"])
+def test_speech_is_sound_whatever_its_type_says(manager, kind):
+    headers = {"content-type": kind}
+    wire = Wire(fail=lambda *_: httpx2.Response(200, content=b"RIFF", headers=headers))
+    wire.client().audio.speech.create(model="tts", voice="alloy", input="Hi")
+
+    [part] = manager.ended[0]["gen_ai.output.messages"][0]["parts"]
+    assert (part["type"], part["modality"], part["mime_type"]) == ("blob", "audio", kind)
