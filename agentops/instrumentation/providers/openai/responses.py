@@ -46,6 +46,8 @@ _GROWING = {
     "response.reasoning_summary_text.delta": "thought",
     "response.reasoning_text.delta": "thought",
 }
+_ASKED = frozenset({"computer_call", "local_shell_call", "shell_call", "apply_patch_call"})
+_NO_ARGUMENTS = ("id", "type", "call_id", "status")
 _FREE = ("open_page", "find_in_page", "find")
 _SCALARS = (str, int, float, bool)
 _COUNTED_MAX = 4096
@@ -265,6 +267,10 @@ def _item(item: Json, role: str) -> tuple[str, list[Part]]:
         return "assistant", [{"type": "compaction", "id": text(item, "id")}]
     if kind == "image_generation_call":
         return "assistant", [_image(item)]
+    if _is_asked(item):
+        given = {name: value for name, value in item.items() if name not in _NO_ARGUMENTS}
+        name = kind.removesuffix("_call")
+        return "assistant", [tool_call(name, text(item, "call_id") or text(item, "id"), given)]
     if kind.endswith("_call"):
         return "assistant", [_server_call(item, kind)]
     return role, [dict(item)]
@@ -352,6 +358,12 @@ def _server_call(item: Json, kind: str) -> Part:
     return part
 
 
+def _is_asked(item: Json) -> bool:
+    """Tell whether the program is to run a tool of OpenAI's own: a shell may also run at OpenAI's."""
+    is_hosted = text(mapping(item, "environment"), "type") == "container_reference"
+    return text(item, "type") in _ASKED and not is_hosted
+
+
 def _instructions(given: object) -> list[Part]:
     """Return the instructions: a text, or items of which only the parts matter."""
     if isinstance(given, list):
@@ -402,6 +414,7 @@ def _finish_reason(body: Json, items: Sequence[Json]) -> str:
         return "error"
     if status in ("queued", "in_progress"):
         return ""
-    if any(text(item, "type") in ("function_call", "custom_tool_call") for item in items):
+    kinds = ("function_call", "custom_tool_call")
+    if any(text(item, "type") in kinds or _is_asked(item) for item in items):
         return "tool_call"
     return "stop" if items or status else ""

@@ -1,0 +1,48 @@
+"""What the items of a response become, and what they say of its end."""
+
+import pytest
+from support.openai_wire import RESPONSE, Wire, httpx2
+
+pytestmark = pytest.mark.usefixtures("provider")
+
+KNOWN = {"id": "x_1", "call_id": "call_1", "status": "completed"}
+ACTION = {"commands": ["ls"], "timeout_ms": None}
+HOSTED = {"type": "container_reference", "container_id": "cntr_1"}
+PATCH = {"type": "delete_file", "path": "a.py"}
+
+
+def answered(manager, *output):
+    wire = Wire(fail=lambda *_: httpx2.Response(200, json={**RESPONSE, "output": output}))
+    wire.client().responses.create(model="gpt-5", input="Hi")
+    [span] = manager.ended
+    return span
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("computer", {"actions": [{"type": "wait"}], "pending_safety_checks": []}),
+        ("local_shell", {"action": {"type": "exec", "command": ["ls"], "env": {}}}),
+        ("shell", {"action": ACTION, "environment": {"type": "local"}}),
+        ("shell", {"action": ACTION, "environment": None}),
+        ("apply_patch", {"operation": PATCH}),
+    ],
+)
+def test_a_tool_of_openai_that_the_program_is_to_run_is_a_call_to_it(manager, kind, given):
+    span = answered(manager, {**KNOWN, "type": f"{kind}_call", **given})
+
+    [message] = span["gen_ai.output.messages"]
+    assert message["parts"] == [
+        {"type": "tool_call", "id": "call_1", "name": kind, "arguments": given}
+    ]
+    assert message["finish_reason"] == "tool_call"
+    assert span["gen_ai.response.finish_reasons"] == ["tool_call"]
+
+
+def test_a_shell_that_ran_at_openai_is_no_call_to_the_program(manager):
+    called = {**KNOWN, "type": "shell_call", "action": ACTION, "environment": HOSTED}
+    result = {**KNOWN, "type": "shell_call_output", "output": [{"stdout": "a", "stderr": ""}]}
+    span = answered(manager, called, result, *RESPONSE["output"])
+
+    assert span["gen_ai.output.messages"][0]["parts"][0]["type"] == "server_tool_call"
+    assert span["gen_ai.response.finish_reasons"] == ["stop"]
