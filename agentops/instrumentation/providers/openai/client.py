@@ -50,14 +50,26 @@ __all__ = ["OpenAIInstrumentation"]
 
 _KNOWN_MAX = 4096
 _ORIGIN = re.compile(r"^https?://[^/]*")
-_HOSTS = {
+_HOSTS = {  # those without a name in OpenTelemetry have that of genai-prices
+    "api.anthropic.com": "anthropic",
+    "api.cerebras.ai": "cerebras",
+    "api.cohere.ai": "cohere",
+    "api.cohere.com": "cohere",
     "api.deepseek.com": "deepseek",
+    "api.fireworks.ai": "fireworks",
     "api.groq.com": "groq",
+    "api.minimax.io": "minimax",
     "api.mistral.ai": "mistral_ai",
     "api.moonshot.ai": "moonshot_ai",
+    "api.moonshot.cn": "moonshot_ai",
     "api.perplexity.ai": "perplexity",
+    "api.together.ai": "together",
+    "api.together.xyz": "together",
     "api.x.ai": "x_ai",
+    "api.z.ai": "zai",
     "generativelanguage.googleapis.com": "gcp.gemini",
+    "open.bigmodel.cn": "zhipuai",
+    "openrouter.ai": "openrouter",
 }
 _HOST_ENDS = {
     ".openai.azure.com": "azure.ai.openai",
@@ -66,6 +78,8 @@ _HOST_ENDS = {
     ".openai.azure.us": "azure.ai.openai",
     ".amazonaws.com": "aws.bedrock",
     ".api.aws": "aws.bedrock",
+    ".databricks.com": "databricks",
+    ".azuredatabricks.net": "databricks",
     "aiplatform.googleapis.com": "gcp.vertex_ai",
 }
 _CLASSES = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}

@@ -331,6 +331,8 @@ def test_a_failed_response_is_an_error_though_http_says_ok(manager):
     [
         ({}, "openai"),
         ({"base_url": "https://api.groq.com/openai/v1"}, "groq"),
+        ({"base_url": "https://openrouter.ai/api/v1"}, "openrouter"),
+        ({"base_url": "https://a-1.cloud.databricks.com/serving-endpoints"}, "databricks"),
         ({"base_url": "https://x.openai.azure.com/openai/v1"}, "azure.ai.openai"),
         ({"base_url": "https://bedrock-mantle.us-east-1.api.aws/openai/v1"}, "aws.bedrock"),
         ({"base_url": "https://us-central1-aiplatform.googleapis.com/v1/p"}, "gcp.vertex_ai"),

@@ -294,3 +294,21 @@ def test_speech_is_sound_whatever_its_type_says(manager, kind):
 
     [part] = manager.ended[0]["gen_ai.output.messages"][0]["parts"]
     assert (part["type"], part["modality"], part["mime_type"]) == ("blob", "audio", kind)
+
+
+@pytest.mark.parametrize(
+    ("host", "model"),
+    [
+        ("api.anthropic.com/v1", "claude-sonnet-4-5"),
+        ("api.cerebras.ai/v1", "gpt-oss-120b"),
+        ("api.cohere.ai/compatibility/v1", "command-r-plus"),
+        ("api.fireworks.ai/inference/v1", "accounts/fireworks/models/gpt-oss-120b"),
+        ("api.together.xyz/v1", "openai/gpt-oss-120b"),
+        ("openrouter.ai/api/v1", "anthropic/claude-sonnet-4.5"),
+    ],
+)
+def test_a_model_of_another_vendor_has_the_price_of_that_vendor(manager, host, model):
+    wire = Wire(fail=lambda *_: httpx2.Response(200, json={**CHAT, "model": model}))
+    wire.client(base_url=f"https://{host}").chat.completions.create(model=model, messages=[])
+
+    assert manager.ended[0]["agentops.cost.usd"] > 0
