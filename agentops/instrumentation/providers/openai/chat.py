@@ -301,6 +301,8 @@ def _part(part: Json) -> Part:
         return {"type": "refusal", "content": text(part, "refusal")}
     if kind == "thinking" and isinstance(part.get("thinking"), list):
         return reasoning("".join(text(each, "text") for each in mappings(part, "thinking")))
+    if kind == "reasoning" and isinstance(part.get("summary"), list):  # Databricks
+        return reasoning("".join(text(each, "text") for each in mappings(part, "summary")))
     return dict(part)
 
 

@@ -241,14 +241,20 @@ def test_a_thought_that_is_sent_under_both_names_is_told_once(manager):
     ]
 
 
-def test_content_of_a_stream_that_comes_in_parts_is_put_together(manager):
-    def thinking(piece):
-        thought = {"type": "thinking", "thinking": [{"type": "text", "text": piece}]}
-        return chat_chunk({"content": [thought]})
+def mistral(piece):
+    return {"type": "thinking", "thinking": [{"type": "text", "text": piece}]}
 
+
+def databricks(piece):
+    return {"type": "reasoning", "summary": [{"type": "summary_text", "text": piece}]}
+
+
+@pytest.mark.parametrize("thinking", [mistral, databricks])
+def test_content_of_a_stream_that_comes_in_parts_is_put_together(manager, thinking):
+    first, more = (chat_chunk({"content": [thinking(piece)]}) for piece in ("Well, ", "hm."))
     answer = chat_chunk({"content": [{"type": "text", "text": "Hel"}]})
     end = chat_chunk({"content": "lo."}, finish_reason="stop")
-    span = read(manager, thinking("Well, "), thinking("hm."), answer, end)
+    span = read(manager, first, more, answer, end)
 
     assert span["gen_ai.output.messages"][0]["parts"] == [
         {"type": "reasoning", "content": "Well, hm."},
