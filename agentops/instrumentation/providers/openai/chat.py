@@ -41,6 +41,7 @@ _MORE = frozenset(
         "tool_calls",
         "function_call",
         "images",
+        "annotations",
         "name",
     }
 )
@@ -132,6 +133,7 @@ class _Choice:
         self._texts: dict[str, list[str]] = {}
         self._audio: dict[str, object] = {}
         self._images: list[Json] = []
+        self._annotations: list[Json] = []
         self._calls: dict[int, list[dict[str, object]]] = {}
 
     def add(self, choice: Json) -> None:
@@ -154,6 +156,7 @@ class _Choice:
             joined = isinstance(before, str) and isinstance(value, str) and name != "id"
             self._audio[name] = f"{before}{value}" if joined else value
         self._images += mappings(delta, "images")
+        self._annotations += mappings(delta, "annotations")
         for position, called in enumerate(mappings(delta, "tool_calls")):
             index = count(called, "index")
             self._add_call(position if index is None else index, called)
@@ -201,6 +204,8 @@ class _Choice:
             message["audio"] = self._audio
         if self._images:
             message["images"] = self._images
+        if self._annotations:
+            message["annotations"] = self._annotations
         return message
 
 
@@ -347,6 +352,8 @@ def _message(message: Json, default_role: str) -> Message:
     shaped: Message = {"role": role, "parts": parts}
     if _MORE.isdisjoint(message):  # as nearly all are
         return shaped
+    if parts and (notes := mappings(message, "annotations")):
+        parts[-1]["annotations"] = notes
     # Some servers say the same under both names.
     thoughts = dict.fromkeys((text(message, "reasoning_content"), text(message, "reasoning")))
     parts[:0] = [reasoning(thought) for thought in thoughts if thought]

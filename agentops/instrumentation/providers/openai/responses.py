@@ -294,7 +294,10 @@ def _content(content: object) -> list[Part]:
 def _part(part: Json) -> Part:
     kind = text(part, "type")
     if kind in ("input_text", "output_text", "text", "summary_text", "reasoning_text"):
-        return text_part(text(part, "text"))
+        said = text_part(text(part, "text"))
+        if notes := mappings(part, "annotations"):
+            said["annotations"] = notes
+        return said
     if kind == "refusal":
         return {"type": "refusal", "content": text(part, "refusal")}
     if kind == "input_image":

@@ -1,7 +1,7 @@
-"""What the items of a response become, and what they say of its end."""
+"""What the items of a response become, what they say of its end, and what stands beside its texts."""
 
 import pytest
-from support.openai_wire import RESPONSE, Wire, httpx2
+from support.openai_wire import CHAT, RESPONSE, Pieces, Wire, chat_chunk, httpx2, sse
 
 pytestmark = pytest.mark.usefixtures("provider")
 
@@ -46,3 +46,40 @@ def test_a_shell_that_ran_at_openai_is_no_call_to_the_program(manager):
 
     assert span["gen_ai.output.messages"][0]["parts"][0]["type"] == "server_tool_call"
     assert span["gen_ai.response.finish_reasons"] == ["stop"]
+
+
+CITED = {
+    "type": "url_citation",
+    "url": "https://a.b",
+    "title": "A",
+    "start_index": 0,
+    "end_index": 2,
+}
+
+
+def test_a_text_of_a_response_tells_its_annotations(manager):
+    said = {"type": "output_text", "text": "Hi", "annotations": [CITED]}
+    span = answered(manager, {"type": "message", "role": "assistant", "content": [said]})
+
+    [part] = span["gen_ai.output.messages"][0]["parts"]
+    assert part == {"type": "text", "content": "Hi", "annotations": [CITED]}
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_text_of_a_completion_tells_its_annotations(manager, is_streamed):
+    asked = {"model": "gpt-5-search-api", "messages": [], "stream": is_streamed}
+    if is_streamed:
+        texts = [chat_chunk({"content": "H"}), chat_chunk({"content": "i"})]
+        noted = [chat_chunk({"annotations": [CITED]}), chat_chunk(finish_reason="stop")]
+        pieces = Pieces(sse(*texts, *noted, "[DONE]"))
+        headers = {"content-type": "text/event-stream"}
+        wire = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=pieces))
+        list(wire.client().chat.completions.create(**asked))
+    else:
+        message = {"role": "assistant", "content": "Hi", "annotations": [CITED]}
+        choices = [{"index": 0, "finish_reason": "stop", "message": message}]
+        wire = Wire(fail=lambda *_: httpx2.Response(200, json={**CHAT, "choices": choices}))
+        wire.client().chat.completions.create(**asked)
+
+    [part] = manager.ended[0]["gen_ai.output.messages"][0]["parts"]
+    assert part == {"type": "text", "content": "Hi", "annotations": [CITED]}
