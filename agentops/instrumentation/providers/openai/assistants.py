@@ -90,16 +90,24 @@ class RunReader(Reader):
         """Read the last state of the run and the messages it wrote, also those it could not finish."""
         run: Json = {}
         messages: list[Message] = []
+        begun: dict[str, str] = {}
         for name, data in events:
             if not isinstance(data, dict):
                 continue
             call.chunk_count += 1
+            known = text(data, "id")
             if name == "error":
                 read_error(call, data if "error" in data else {"error": data})
+            elif name == "thread.message.delta":
+                begun[known] = begun.get(known, "") + _delta(mapping(data, "delta"))
             elif name in ("thread.message.completed", "thread.message.incomplete"):
+                begun.pop(known, None)
                 messages.append(_message(data))
             elif name.startswith("thread.run.") and not name.startswith("thread.run.step"):
                 run = data
+        messages += [
+            {"role": "assistant", "parts": [text_part(said)]} for said in begun.values() if said
+        ]
         call.output_messages = messages
         self.read_body(call, run)
 
@@ -186,6 +194,11 @@ def _message(message: Json) -> Message:
         said = mapping(part, "text")
         parts.append(text_part(text(said, "value")) if said else dict(part))
     return {"role": text(message, "role"), "parts": parts}
+
+
+def _delta(delta: Json) -> str:
+    parts = mappings(delta, "content")
+    return "".join([text(mapping(part, "text"), "value") for part in parts])
 
 
 def _call(call: Json) -> Part:

@@ -44,3 +44,17 @@ def test_a_response_that_was_left_before_its_last_event_is_not_complete(manager)
         read_until(stream, "response.output_text.done")
 
     assert ended_as(manager) == "closed"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_run_whose_stream_is_left_tells_what_the_assistant_said_so_far(manager):
+    runs = Wire().client().beta.threads.runs
+    given = {"thread_id": "thread_abc", "assistant_id": "asst_abc"}
+    with runs.create(**given, stream=True) as stream:
+        for event in stream:
+            if event.event == "thread.message.delta":
+                break
+
+    [span] = manager.ended
+    [message] = span["gen_ai.output.messages"]
+    assert message["parts"] == [{"type": "text", "content": "Hello."}]
