@@ -30,6 +30,7 @@ __all__ = [
     "content_parts",
     "read_output_format",
     "tool_definition",
+    "without_credentials",
 ]
 
 _MORE = frozenset(
@@ -260,12 +261,32 @@ class CompletionReader(Reader):
 
 
 def tool_definition(tool: Json) -> Part:
-    """Return a tool in the conventions' shape; what is not known of it stays as it was sent."""
+    """Return a tool in the conventions' shape; but for credentials all stays as it was sent."""
     kind = text(tool, "type") or "function"
     inner = mapping(tool, kind)
     if inner:
         return {"type": kind, **inner}
-    return {"name": kind, **tool} if "name" not in tool else dict(tool)
+    told = without_credentials(tool)
+    return {"name": kind, **told} if "name" not in told else told
+
+
+def without_credentials(tool: Json) -> Part:
+    """Return a tool, or what holds some, without what signs in at a server or stands in its environment."""
+    return {
+        name: value if name in _SCHEMAS else _uncredited(value)
+        for name, value in tool.items()
+        if name not in _CREDENTIALS
+    }
+
+
+def _uncredited(value: object) -> object:
+    if isinstance(value, dict):
+        return without_credentials(value)
+    return [_uncredited(each) for each in value] if isinstance(value, list) else value
+
+
+_SCHEMAS = ("parameters", "input_schema", "output_schema")  # what is named there is no credential
+_CREDENTIALS = frozenset({"authorization", "headers", "domain_secrets", "env"})
 
 
 def read_output_format(call: LLMCall, chosen: Json) -> None:

@@ -5,7 +5,11 @@ from collections.abc import Iterable, Sequence
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Message, Part
 from agentops.instrumentation.providers.fields import Json, count, mapping, mappings, parsed, text
-from agentops.instrumentation.providers.openai.chat import read_output_format, tool_definition
+from agentops.instrumentation.providers.openai.chat import (
+    read_output_format,
+    tool_definition,
+    without_credentials,
+)
 from agentops.instrumentation.providers.openai.reader import (
     Reader,
     read_cost,
@@ -273,7 +277,8 @@ def _item(item: Json, role: str) -> tuple[str, list[Part]]:
         return "assistant", [tool_call(name, text(item, "call_id") or text(item, "id"), given)]
     if kind.endswith("_call"):
         return "assistant", [_server_call(item, kind)]
-    return role, [dict(item)]
+    # Some bring tools along.
+    return role, [without_credentials(item) if "tools" in item else dict(item)]
 
 
 def output_parts(output: object) -> object:

@@ -1,4 +1,4 @@
-"""What the items of a response become, what they say of its end, and what stands beside its texts."""
+"""What items and tools of a response become, what they say of its end, and what stands beside its texts."""
 
 import pytest
 from support.openai_wire import CHAT, RESPONSE, Pieces, Wire, chat_chunk, httpx2, sse
@@ -63,6 +63,51 @@ def test_a_text_of_a_response_tells_its_annotations(manager):
 
     [part] = span["gen_ai.output.messages"][0]["parts"]
     assert part == {"type": "text", "content": "Hi", "annotations": [CITED]}
+
+
+SECRETS = {"domain_secrets": [{"domain": "a.b", "name": "KEY", "value": "very secret"}]}
+POLICY = {"type": "allowlist", "allowed_domains": ["a.b"]}
+MCP = {"type": "mcp", "server_label": "mail", "server_url": "https://a.b/mcp"}
+SHELL = {"type": "shell", "environment": {"type": "container_auto", "network_policy": POLICY}}
+LOCAL = {"type": "mcp", "transport": {"type": "stdio", "command": "serve", "cwd": "/"}}
+GREET = {
+    "type": "function",
+    "name": "greet",
+    "parameters": {"type": "object", "properties": {"headers": {"type": "object"}}},
+}
+
+LISTED = {"name": "greet", "input_schema": GREET["parameters"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({**MCP, "authorization": "very secret", "headers": {"X-Key": "very secret"}}, MCP),
+        (
+            {
+                "type": "shell",
+                "environment": {"type": "container_auto", "network_policy": {**POLICY, **SECRETS}},
+            },
+            SHELL,
+        ),
+        (
+            {"type": "mcp", "transport": {**LOCAL["transport"], "env": {"KEY": "very secret"}}},
+            LOCAL,
+        ),
+        (GREET, GREET),
+        (LISTED, LISTED),
+    ],
+    ids=["mcp", "shell", "mcp process", "function", "no type"],
+)
+def test_credentials_of_a_tool_are_not_told(manager, given, told):
+    brought = {"type": "additional_tools", "role": "developer", "tools": [given]}
+    asked = [{"role": "user", "content": "Hi"}, brought]
+    Wire().client().responses.create(model="gpt-5", input=asked, tools=[given])
+
+    [span] = manager.ended
+    assert span["gen_ai.tool.definitions"] == [{"name": told.get("type"), **told}]
+    assert span["gen_ai.input.messages"][-1]["parts"] == [{**brought, "tools": [told]}]
+    assert "very secret" not in str(span.attributes)
 
 
 @pytest.mark.parametrize("is_streamed", [False, True])
