@@ -144,7 +144,7 @@ class Prices:
         self,
         provider: str,
         model: str,
-        counts: Mapping[str, int],
+        counts: Mapping[str, float],
         *,
         start_ns: int = 0,
         context: Mapping[str, str] | None = None,
@@ -208,7 +208,7 @@ class Prices:
         return kept
 
     def _total(
-        self, ready: "_Ready", context: str, size_class: int, counts: Mapping[str, int]
+        self, ready: "_Ready", context: str, size_class: int, counts: Mapping[str, float]
     ) -> float | None:
         """Return the cost by the kept rates; where there are none yet, learn them."""
         chosen = ready.prices
@@ -247,11 +247,11 @@ def priced_models(provider: object, asked: T, answered: T) -> tuple[T, T]:
     return (asked, answered) if provider == "aws.bedrock" else (answered, asked)
 
 
-def _sum(rates: tuple[float, ...], counts: Mapping[str, int]) -> float:
+def _sum(rates: tuple[float, ...], counts: Mapping[str, float]) -> float:
     return sum(map(mul, rates, counts.values()), 0.0)
 
 
-def _is_linear(rates: tuple[float, ...], counts: Mapping[str, int], exact: float) -> bool:
+def _is_linear(rates: tuple[float, ...], counts: Mapping[str, float], exact: float) -> bool:
     return abs(_sum(rates, counts) - exact) <= 1e-9 + 1e-6 * exact
 
 
@@ -261,7 +261,7 @@ def _thresholds(prices: Any) -> list[int]:  # noqa: ANN401
     return sorted({int(tier.start) for tier in tiers})
 
 
-def _price(prices: Any, counts: Mapping[str, int]) -> Decimal | None:  # noqa: ANN401
+def _price(prices: Any, counts: Mapping[str, float]) -> Decimal | None:  # noqa: ANN401
     # Imported here for the reason of Prices.cost_of_units.
     from genai_prices import Usage
 
@@ -272,7 +272,7 @@ def _price(prices: Any, counts: Mapping[str, int]) -> Decimal | None:  # noqa: A
     return total
 
 
-def _slopes(prices: Any, counts: Mapping[str, int], exact: Decimal) -> tuple[float, ...] | None:  # noqa: ANN401
+def _slopes(prices: Any, counts: Mapping[str, float], exact: Decimal) -> tuple[float, ...] | None:  # noqa: ANN401
     """Return what one of each unit costs: totals are raised, their subsets lowered by one.
 
     Where that would contradict a subset of the subset, which is as large, it is tried the other way.

@@ -127,7 +127,7 @@ class LLMCall:
     response_model: str = ""
     finish_reasons: list[str] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
-    priced_units: dict[str, int] = field(default_factory=dict)
+    priced_units: dict[str, float] = field(default_factory=dict)
     price_context: dict[str, str] = field(default_factory=dict)
     error_message: str = ""
     cost_usd: float | None = None
@@ -199,12 +199,11 @@ class LLMCall:
         seconds = (self.last_chunk_ns - self.first_chunk_ns) / 1e9 / (self.chunk_count - 1)
         return [Measurement(name=semconv.METRIC_TIME_PER_OUTPUT_CHUNK, value=seconds)]
 
-    def to_priced_units(self) -> dict[str, int]:
+    def to_priced_units(self) -> dict[str, float]:
         """Return how many of each unit were used, by their names in ``genai-prices``; no zeros."""
         counts = zip(_UNITS, _priced_counts(self.usage), strict=True)
-        units = {unit: count for unit, count in counts if count}
-        if units:
-            units.update(self.priced_units)
+        units: dict[str, float] = {unit: count for unit, count in counts if count}
+        units.update(self.priced_units)
         return units
 
 

@@ -246,6 +246,8 @@ def _read_seconds(call: LLMCall, usage: Json) -> None:
     seconds = usage.get("seconds")
     if isinstance(seconds, int | float):
         call.attributes[semconv.AGENTOPS_AUDIO_SECONDS] = seconds
+        if seconds > 0:
+            call.priced_units["audio_seconds"] = seconds
 
 
 def _add(call: LLMCall, parts: list[Part]) -> None:

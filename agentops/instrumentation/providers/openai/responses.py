@@ -133,7 +133,7 @@ class ResponseReader(Reader):
         read_cost(call, usage)
         if usage and body.get("background"):
             self._note(text(body, "id"))
-        if searches := _searches(body):
+        if usage and (searches := _searches(body)):
             call.priced_units["web_searches"] = searches
 
     def _note(self, known: str) -> None:

@@ -119,6 +119,14 @@ def test_an_endpoint_has_its_name_and_its_values(manager, use, name, told):
     assert {key: span.attributes.get(key) for key in told} == told
 
 
+def test_a_transcription_that_is_counted_in_seconds_has_their_cost(manager):
+    wire = answered({"text": "Hello.", "usage": {"type": "duration", "seconds": 12.5}})
+    wire.client().audio.transcriptions.create(model="whisper-1", file=("a.wav", b"RIFF"))
+
+    assert only(manager)["agentops.usage.audio_seconds"] == 12.5
+    assert only(manager)["agentops.cost.usd"] == pytest.approx(0.36 / 3600 * 12.5)
+
+
 @pytest.mark.parametrize("length", [1, 2, 3, 1536])
 def test_an_embedding_in_base64_tells_its_length(manager, length):
     vector = base64.b64encode(bytes(4 * length)).decode()
