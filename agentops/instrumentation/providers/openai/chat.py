@@ -102,6 +102,7 @@ class ChatReader(Reader):
                 _read_usage(call, data)
             elif "x_groq" in data:
                 _read_usage(call, mapping(data, "x_groq"))
+                read_error(call, mapping(data, "x_groq"))
             read_error(call, data)
             for choice in mappings(data, "choices"):
                 index = count(choice, "index") or 0

@@ -275,6 +275,13 @@ def test_an_error_of_a_choice_is_the_error_of_the_call(manager, is_streamed):
     assert span["gen_ai.output.messages"][0]["parts"] == [{"type": "text", "content": "Hel"}]
 
 
+def test_why_groq_stopped_a_stream_early_is_its_error(manager):
+    why = {"x_groq": {"id": "req_1", "error": "over capacity"}}
+    span = read(manager, chat_chunk({"content": "Hel"}), {**chat_chunk(), **why})
+
+    assert (span["error.type"], span.fault) == ("error", "over capacity")
+
+
 def test_arguments_of_a_streamed_tool_call_that_are_no_text_are_told(manager):
     function = {"name": "add", "arguments": {"a": 1}}
     begin = chat_chunk({"tool_calls": [{"index": 0, "id": "a", "function": function}]})
