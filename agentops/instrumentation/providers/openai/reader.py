@@ -86,9 +86,8 @@ def read_object(call: LLMCall, body: Json) -> None:
 
 def read_cost(call: LLMCall, usage: Json) -> None:
     """Read what a call costs where the server says so, in US dollars: no price list knows better."""
-    if "cost_in_usd_ticks" in usage:  # xAI
-        ticks = count(usage, "cost_in_usd_ticks")
-        call.cost_usd = call.cost_usd if ticks is None else ticks / _TICKS_PER_USD
+    if ticks := count(usage, "cost_in_usd_ticks"):  # xAI
+        call.cost_usd = ticks / _TICKS_PER_USD
         return
     cost = usage.get("cost")  # OpenRouter, LiteLLM and other gateways
     if isinstance(cost, dict):  # Perplexity

@@ -161,7 +161,10 @@ def test_a_cost_that_the_server_tells_is_the_cost(manager, told, cost, is_stream
     assert span["agentops.cost.usd"] == pytest.approx(cost)
 
 
-@pytest.mark.parametrize("told", [{"cost": None}, {"cost": "much"}, {"cost": -1}, {"cost": {}}])
+@pytest.mark.parametrize(
+    "told",
+    [{"cost": None}, {"cost": "much"}, {"cost": -1}, {"cost": {}}, {"cost_in_usd_ticks": 0}],
+)
 def test_a_cost_that_cannot_be_read_leaves_that_of_the_price_list(manager, told):
     for more in ({}, told):
         answer = {**CHAT, "model": "gpt-5", "usage": {**CHAT["usage"], **more}}
