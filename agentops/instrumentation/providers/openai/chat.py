@@ -87,7 +87,8 @@ class ChatReader(Reader):
         messages = _messages([mapping(choice, "message") for choice in choices], "assistant")
         for choice, message in zip(choices, messages, strict=True):
             _finish(call, message, choice.get("finish_reason"))
-            read_error(call, choice)  # OpenRouter
+            if "error" in choice:  # OpenRouter
+                read_error(call, choice)
         call.output_messages = messages
 
     def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
@@ -109,7 +110,8 @@ class ChatReader(Reader):
                 if index not in choices:
                     choices[index] = _Choice()
                 choices[index].add(choice)
-                read_error(call, choice)
+                if "error" in choice:
+                    read_error(call, choice)
                 if "usage" in choice:  # Moonshot
                     _read_usage(call, choice)
         order = sorted(choices)
@@ -374,7 +376,7 @@ def _message(message: Json, default_role: str) -> Message:
     shaped: Message = {"role": role, "parts": parts}
     if _MORE.isdisjoint(message):  # as nearly all are
         return shaped
-    if parts and (notes := mappings(message, "annotations")):
+    if "annotations" in message and parts and (notes := mappings(message, "annotations")):
         parts[-1]["annotations"] = notes
     # Some servers say the same under both names.
     thoughts = dict.fromkeys((text(message, "reasoning_content"), text(message, "reasoning")))

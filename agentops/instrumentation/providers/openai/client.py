@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from agentops import semconv
@@ -83,11 +84,6 @@ _HOST_ENDS = {
     "aiplatform.googleapis.com": "gcp.vertex_ai",
 }
 _CLASSES = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}
-_REQUEST_IDS = (
-    "x-request-id",
-    "apim-request-id",
-    "x-amzn-requestid",
-)  # the last two: Azure, Bedrock
 _IMAGES_LIMITED = "x-ratelimit-limit-input-images"
 
 
@@ -290,10 +286,9 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = exchange.status
         if exchange.retries:
             attributes[semconv.AGENTOPS_RETRY_COUNT] = exchange.retries
-        for name in _REQUEST_IDS:
-            if request_id := header(name):
-                attributes[semconv.AGENTOPS_REQUEST_ID] = request_id
-                break
+        request_id = header("x-request-id") or header("apim-request-id")
+        if request_id or (request_id := header("x-amzn-requestid")):
+            attributes[semconv.AGENTOPS_REQUEST_ID] = request_id
         for name, attribute in _IMAGE_RATE_LIMITS if header(_IMAGES_LIMITED) else _RATE_LIMITS:
             if value := header(name):
                 attributes[attribute] = int(value) if value.isdigit() else value
@@ -327,7 +322,9 @@ class OpenAIInstrumentation(StainlessInstrumentation):
 def _read_cost(call: LLMCall, told: str) -> None:
     """Read what a relay has put down for a call; it says 0 also where it knows no price."""
     with suppress(ValueError):
-        call.cost_usd = float(told) or None
+        cost = float(told)
+        if 0 < cost < inf:
+            call.cost_usd = cost
 
 
 def _path_below(url: str, base_url: object) -> str:

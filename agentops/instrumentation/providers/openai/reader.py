@@ -86,10 +86,11 @@ def read_object(call: LLMCall, body: Json) -> None:
 
 def read_cost(call: LLMCall, usage: Json) -> None:
     """Read what a call costs where the server says so, in US dollars: no price list knows better."""
-    if ticks := count(usage, "cost_in_usd_ticks"):  # xAI
-        call.cost_usd = ticks / _TICKS_PER_USD
-        return
     cost = usage.get("cost")  # OpenRouter, LiteLLM and other gateways
+    if cost is None:
+        if "cost_in_usd_ticks" in usage and (ticks := count(usage, "cost_in_usd_ticks")):  # xAI
+            call.cost_usd = ticks / _TICKS_PER_USD
+        return
     if isinstance(cost, dict):  # Perplexity
         cost = cost.get("total_cost")
     if not isinstance(cost, (int, float)) or isinstance(cost, bool) or cost < 0:
@@ -127,27 +128,25 @@ def read_parameters(call: LLMCall, request: Json) -> None:
 def read_usage(usage: Usage, told: Json) -> None:
     """Read a ``usage`` object of any endpoint; the last one that tells a count wins.
 
-    Where it has both names of a count the newer one is read, unless it is empty.
+    Where it has several names of a count the newer one is read, unless it is empty.
     """
     for name, value in told.items():
-        if told.get(_NEWER.get(name, "")) or (not value and told.get(_OLDER.get(name, ""))):
-            continue
         if type(value) is int:
-            _read_count(usage, _COUNTS.get(name), value)
-        elif name in _DETAILS and isinstance(value, dict):
+            at = _COUNTS.get(name)
+            if at is None or told.get(_NEWER.get(name, "")):
+                continue
+            if value > 0 or (value == 0 and getattr(usage, at) is None):
+                setattr(usage, at, value)
+        elif name in _DETAILS and isinstance(value, dict) and not told.get(_NEWER.get(name, "")):
             _read_details(usage, value, _DETAILS[name])
-
-
-def _read_count(usage: Usage, name: str | None, told: int) -> None:
-    """Put a count in its place; 0 does not take that of the same count under another name."""
-    if name is not None and (told > 0 or (told == 0 and getattr(usage, name) is None)):
-        setattr(usage, name, told)
 
 
 def _read_details(usage: Usage, told: Json, names: Mapping[str, str]) -> None:
     for name, value in told.items():
         if type(value) is int:
-            _read_count(usage, names.get(name), value)
+            at = names.get(name)
+            if at is not None and (value > 0 or (value == 0 and getattr(usage, at) is None)):
+                setattr(usage, at, value)
         elif name == "cached_tokens_details" and isinstance(value, dict):
             _read_details(usage, value, _CACHED)
 
@@ -199,7 +198,6 @@ _NEWER = {
     "input_token_details": "input_tokens_details",
     "output_token_details": "output_tokens_details",
 }
-_OLDER = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
 
 
 def read_error(call: LLMCall, body: Json) -> None:
