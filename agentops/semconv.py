@@ -114,6 +114,8 @@ ANTHROPIC_COMPACTION_INPUT_TOKENS: Final = "anthropic.usage.compaction.input_tok
 ANTHROPIC_COMPACTION_OUTPUT_TOKENS: Final = (
     "anthropic.usage.compaction.output_tokens"  # int, tokens
 )
+ANTHROPIC_ADVISOR_INPUT_TOKENS: Final = "anthropic.usage.advisor.input_tokens"  # int, tokens
+ANTHROPIC_ADVISOR_OUTPUT_TOKENS: Final = "anthropic.usage.advisor.output_tokens"  # int, tokens
 ANTHROPIC_ORGANIZATION_ID: Final = "anthropic.organization.id"  # string
 ANTHROPIC_BATCH_SIZE: Final = "anthropic.batch.size"  # int, requests submitted
 ANTHROPIC_BATCH_STATUS: Final = "anthropic.batch.processing_status"  # string

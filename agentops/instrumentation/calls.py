@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from agentops import semconv
+from agentops.pricing import Prices, priced_models
 from agentops.telemetry.completion import Measurement
 from agentops.telemetry.records import AnyValue
 
@@ -99,7 +100,9 @@ class LLMCall:
         usage: Tokens as counted by the provider.
         priced_units: More that costs, by its name in ``genai-prices``: ``{"web_searches": 2}``.
         price_context: What chooses between price lists of a model: ``{"service_tier": "flex"}``.
-        cost_usd: US dollars; ``None`` means unknown.
+        asides: Requests of models that the service made for this one, which cost too; of each its provider,
+            its models and what it used.
+        cost_usd: US dollars, with the asides; ``None`` means unknown.
         error_type: ``error.type``: the provider's own code, else the class of the exception.
         error_message: What the service said was wrong when nothing was raised.
         started_ns: Monotonic clock when it was asked for; 0 when nobody asked.
@@ -130,6 +133,7 @@ class LLMCall:
     priced_units: dict[str, float] = field(default_factory=dict)
     price_context: dict[str, str] = field(default_factory=dict)
     error_message: str = ""
+    asides: "list[LLMCall]" = field(default_factory=list)
     cost_usd: float | None = None
     error_type: str = ""
     started_ns: int = 0
@@ -205,6 +209,34 @@ class LLMCall:
         units: dict[str, float] = {unit: count for unit, count in counts if count}
         units.update(self.priced_units)
         return units
+
+    def add_cost(self, prices: Prices) -> None:
+        """Find what the call and its asides cost in all; where one has no price, nothing is told.
+
+        Args:
+            prices: The price lists.
+        """
+        if self.cost_usd is not None:
+            return
+        total, is_priced = 0.0, False
+        for each in (self, *self.asides):
+            units = each.to_priced_units()
+            if units:
+                cost = each._cost_of(units, prices)
+                if cost is None:
+                    return
+                total, is_priced = total + cost, True
+        if is_priced:
+            self.cost_usd = round(total, 12)
+
+    def _cost_of(self, units: Mapping[str, int], prices: Prices) -> float | None:
+        """Return what units cost by the first of the model's names that has a price."""
+        provider, context = self.provider, self.price_context
+        for model in priced_models(provider, self.model, self.response_model):
+            cost = prices.cost_of_units(provider, model, units, context=context) if model else None
+            if cost is not None:
+                return cost
+        return None
 
 
 _PRICED_UNITS = (

@@ -20,7 +20,7 @@ from agentops.instrumentation.calls import LLMCall
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 from agentops.instrumentation.providers.stainless import ClientRequest, StainlessInstrumentation
-from agentops.pricing import is_stand_in, priced_models
+from agentops.pricing import is_stand_in
 from agentops.providers.hiding import hide_events
 from agentops.providers.patching import (
     Args,
@@ -338,15 +338,9 @@ class InstrumentedProvider:
         )
 
     def _add_cost(self, call: LLMCall) -> None:
-        counts = call.to_priced_units()
         manager = self.instrumentation.telemetry_manager
-        if not counts or is_stand_in(call.server_address, call.attributes, manager.priced_hosts):
-            return
-        for model in priced_models(call.provider, call.model, call.response_model):
-            if model and call.cost_usd is None:
-                call.cost_usd = manager.prices.cost_of_units(
-                    call.provider, model, counts, context=call.price_context
-                )
+        if not is_stand_in(call.server_address, call.attributes, manager.priced_hosts):
+            call.add_cost(manager.prices)
 
     def _follow(self, response: object, active: ActiveCall) -> object | None:
         """Return a proxy around ``response`` when it is a stream of objects, else ``None``."""

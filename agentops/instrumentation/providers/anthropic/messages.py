@@ -63,6 +63,17 @@ _REQUEST_ATTRIBUTES = (
     ("service_tier", semconv.ANTHROPIC_REQUEST_SERVICE_TIER),
 )
 
+_ASIDES: Mapping[object, tuple[str, str]] = {
+    "compaction": (
+        semconv.ANTHROPIC_COMPACTION_INPUT_TOKENS,
+        semconv.ANTHROPIC_COMPACTION_OUTPUT_TOKENS,
+    ),
+    "advisor_message": (
+        semconv.ANTHROPIC_ADVISOR_INPUT_TOKENS,
+        semconv.ANTHROPIC_ADVISOR_OUTPUT_TOKENS,
+    ),
+}
+
 
 def read_request_body(call: LLMCall, body: Mapping[str, object]) -> None:
     """Fill ``call`` from the body of a Messages request: settings, messages, system text and tools."""
@@ -192,7 +203,7 @@ def read_usage(call: LLMCall, usage: object, *, complete: bool = True) -> None:
     creation = field(usage, "cache_creation")
     if creation is not None:
         _read_cache_writes(call, creation, _count(written))
-    _read_compactions(call, field(usage, "iterations"))
+    _read_asides(call, field(usage, "iterations"))
     _read_server_tools(call, field(usage, "server_tool_use"))
 
 
@@ -224,20 +235,31 @@ def _read_server_tools(call: LLMCall, uses: object) -> None:
             call.priced_units["web_searches"] = searches
 
 
-def _read_compactions(call: LLMCall, iterations: object) -> None:
-    """Sum what compactions used: tokens that are billed, yet left out of the counts of the message."""
+def _read_asides(call: LLMCall, iterations: object) -> None:
+    """Read what compactions and an advisor used: billed, yet left out of the counts of the message."""
+    call.asides = []
     if not isinstance(iterations, Sequence) or isinstance(iterations, str):
         return
-    compactions = [entry for entry in iterations if field(entry, "type") == "compaction"]
-    if not compactions:
-        return
-    inputs = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-    call.attributes[semconv.ANTHROPIC_COMPACTION_INPUT_TOKENS] = sum(
-        _count(field(entry, name)) for entry in compactions for name in inputs
-    )
-    call.attributes[semconv.ANTHROPIC_COMPACTION_OUTPUT_TOKENS] = sum(
-        _count(field(entry, "output_tokens")) for entry in compactions
-    )
+    for entry in iterations:
+        names = _ASIDES.get(field(entry, "type"))
+        if names is None:
+            continue
+        model = field(entry, "model")
+        if isinstance(model, str):
+            aside = LLMCall(operation="", provider=call.provider, model=model)
+        else:
+            aside = LLMCall(
+                operation="",
+                provider=call.provider,
+                model=call.model,
+                response_model=call.response_model,
+                price_context=call.price_context,
+            )
+        read_usage(aside, entry)
+        call.asides.append(aside)
+        used = aside.usage
+        for name, count in zip(names, (used.input_tokens, used.output_tokens), strict=True):
+            call.attributes[name] = _count(call.attributes.get(name)) + _count(count)
 
 
 def _count(value: object) -> int:

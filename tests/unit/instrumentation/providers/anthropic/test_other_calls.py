@@ -241,6 +241,43 @@ def test_searches_of_the_server_are_priced(manager, wire):
     assert searching - plain == pytest.approx(0.02)
 
 
+def _spent(tokens_in, tokens_out, **more):
+    return {"input_tokens": tokens_in, "output_tokens": tokens_out, **more}
+
+
+def test_compactions_and_advice_are_a_part_of_the_cost(manager, wire):
+    entries = [
+        {"type": "message", **_spent(1_000, 10)},
+        {"type": "compaction", **_spent(100, 3_500, cache_read_input_tokens=180_000)},
+        {"type": "advisor_message", "model": "claude-opus-5", **_spent(2_000, 700)},
+        {"type": "advisor_message", "model": "claude-opus-5", **_spent(3_000, 0)},
+    ]
+    usage = _spent(1_000, 10, iterations=entries)
+    wire.message = {**MESSAGE, "model": "claude-haiku-4-5", "usage": usage}
+    wire.client().beta.messages.create(**REQUEST)
+    with wire.client().beta.messages.stream(**REQUEST) as stream:
+        stream.until_done()
+
+    whole, streamed = manager.ended
+    own, compaction = 1_000 * 1e-6 + 10 * 5e-6, 100 * 1e-6 + 3_500 * 5e-6 + 180_000 * 1e-7
+    assert whole["agentops.cost.usd"] == pytest.approx(
+        own + compaction + 5_000 * 5e-6 + 700 * 25e-6
+    )
+    assert streamed["agentops.cost.usd"] == whole["agentops.cost.usd"]
+    assert whole["gen_ai.usage.input_tokens"] == 1_000
+    assert whole["anthropic.usage.compaction.input_tokens"] == 180_100
+    assert whole["anthropic.usage.advisor.input_tokens"] == 5_000
+    assert whole["anthropic.usage.advisor.output_tokens"] == 700
+
+
+def test_a_pause_after_a_compaction_costs_what_that_did(manager, wire):
+    usage = _spent(0, 0, iterations=[{"type": "compaction", **_spent(180_000, 3_500)}])
+    wire.message = {**MESSAGE, "model": "claude-haiku-4-5", "usage": usage}
+    wire.client().beta.messages.create(**REQUEST)
+
+    assert _only(manager)["agentops.cost.usd"] == pytest.approx(180_000 * 1e-6 + 3_500 * 5e-6)
+
+
 def test_an_unknown_model_has_no_cost(manager, wire):
     wire.message = {**MESSAGE, "model": "claude-unheard-of-0"}
     wire.client().messages.create(**{**REQUEST, "model": "claude-unheard-of-0"})
