@@ -238,7 +238,7 @@ class AnthropicInstrumentation(StainlessInstrumentation):
             stream.add(events)
             call.chunk_count = stream.delta_count + joined
             if not stream.is_empty:
-                read_answer(call, stream.message(), complete=stream.complete)
+                read_answer(call, stream.message())
         elif call.operation == "text_completion":
             read_completion(call, events)
         elif call.operation == "invoke_agent":

@@ -121,30 +121,22 @@ def _read_output_format(call: LLMCall, body: Mapping[str, object]) -> None:
         call.content[semconv.AGENTOPS_REQUEST_OUTPUT_SCHEMA] = plain(field(wanted, "schema"))
 
 
-def read_answer(call: LLMCall, message: object, *, complete: bool = True) -> None:
-    """Fill ``call`` from a message that Claude answered.
-
-    Args:
-        call: Changed in place.
-        message: A model or a mapping.
-        complete: Whether the answer came to its end. What ``message_start`` says of output tokens
-            and stop reason is a placeholder, so it is left out while no ``message_delta`` came.
-    """
+def read_answer(call: LLMCall, message: object) -> None:
+    """Fill ``call`` from a message that Claude answered, a model or a mapping."""
     identity, model, role = field(message, "id"), field(message, "model"), field(message, "role")
     if isinstance(identity, str):
         call.response_id = identity
     if isinstance(model, str):
         call.response_model = model
-    stop_reason = field(message, "stop_reason") if complete else None
     role = role if isinstance(role, str) else "assistant"
     content = field(message, "content")
     texts = read_texts(content)
     answer: Message = {"role": role, "parts": read_parts(content) if texts is None else texts}
-    finish = _read_stop_reason(call, stop_reason)
+    finish = _read_stop_reason(call, field(message, "stop_reason"))
     if finish:
         answer["finish_reason"] = finish
     call.output_messages = [answer] if texts is None else TextMessages((answer,))
-    read_usage(call, field(message, "usage"), complete=complete)
+    read_usage(call, field(message, "usage"))
 
 
 def _read_stop_reason(call: LLMCall, stop_reason: object) -> str:
@@ -177,7 +169,7 @@ def read_completion(call: LLMCall, events: Iterable[object]) -> None:
     ]
 
 
-def read_usage(call: LLMCall, usage: object, *, complete: bool = True) -> None:
+def read_usage(call: LLMCall, usage: object) -> None:
     """Read token counts; Anthropic's ``input_tokens`` leaves out what the cache held, ours includes it."""
     if usage is None:
         return
@@ -187,13 +179,11 @@ def read_usage(call: LLMCall, usage: object, *, complete: bool = True) -> None:
     counts: dict[str, object] = {
         "cache_read_input_tokens": read,
         "cache_write_input_tokens": written,
+        "output_tokens": field(usage, "output_tokens"),
+        "reasoning_output_tokens": field(field(usage, "output_tokens_details"), "thinking_tokens"),
     }
     if isinstance(fresh, int):
         counts["input_tokens"] = fresh + _count(read) + _count(written)
-    if complete:
-        details = field(usage, "output_tokens_details")
-        counts["output_tokens"] = field(usage, "output_tokens")
-        counts["reasoning_output_tokens"] = field(details, "thinking_tokens")
     merge_usage(call.usage, counts)
     tier, speed = field(usage, "service_tier"), field(usage, "speed")
     if isinstance(tier, (int, str)):
@@ -270,15 +260,14 @@ class MessageStream:
     """The message that a stream's events make.
 
     Attributes:
-        complete: Whether the event came that tells the final counts.
         delta_count: Pieces of content that came.
 
     Blocks are kept by their index, for parallel tool calls arrive interleaved. Counts in
-    ``message_delta`` are totals so far: they replace those of ``message_start``, they are never added.
+    ``message_delta`` are totals so far: they replace those of ``message_start``, they are never added. What
+    ``message_start`` says of the output is a placeholder, and left out.
     """
 
     def __init__(self) -> None:
-        self.complete = False
         self.delta_count = 0
         self._message: dict[str, object] = {}
         self._usage: dict[str, object] = {}
@@ -320,8 +309,9 @@ class MessageStream:
     def _start(self, message: object) -> None:
         if isinstance(message, dict):
             usage = message.get("usage")
-            self._usage = dict(usage) if isinstance(usage, dict) else {}
-            self._message = dict(message)
+            told = usage if isinstance(usage, dict) else {}
+            self._usage = {k: v for k, v in told.items() if not k.startswith("output_tokens")}
+            self._message = {**message, "stop_reason": None}
 
     def _relabel(self, block: Mapping[str, object]) -> None:
         """Follow a fallback: from its block on another model answers."""
@@ -331,7 +321,6 @@ class MessageStream:
                 self._message["model"] = model
 
     def _finish(self, event: object) -> None:
-        self.complete = True
         delta = field(event, "delta")
         for name in ("stop_reason", "stop_sequence", "container"):
             value = field(delta, name)

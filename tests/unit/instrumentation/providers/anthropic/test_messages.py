@@ -45,7 +45,7 @@ def _end(stop_reason="end_turn", **usage):
 def _read_stream(*events):
     call, stream = _call(), MessageStream()
     stream.add(events)
-    read_answer(call, stream.message(), complete=stream.complete)
+    read_answer(call, stream.message())
     return call
 
 
@@ -190,6 +190,17 @@ def test_a_stream_cut_before_its_end_tells_no_output_tokens():
     assert call.usage.output_tokens is None
     assert 11 == call.usage.input_tokens
     assert "par" == call.output_messages[0]["parts"][0]["content"]
+
+
+def test_what_the_start_says_of_the_output_is_never_the_count_of_the_end():
+    call = _read_stream(
+        _start(input_tokens=11, output_tokens=1, output_tokens_details={"thinking_tokens": 0}),
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+    )
+
+    assert (11, None) == (call.usage.input_tokens, call.usage.output_tokens)
+    assert call.usage.reasoning_output_tokens is None
+    assert ["end_turn"] == call.finish_reasons
 
 
 def test_parallel_tool_calls_are_kept_apart_by_their_index():
