@@ -20,11 +20,37 @@ from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 if TYPE_CHECKING:
     from agentops.telemetry.manager import TelemetryManager
 
-__all__ = ["ClientRequest", "Service", "StainlessInstrumentation", "keep_sent"]
+__all__ = ["HOSTS", "ClientRequest", "Service", "StainlessInstrumentation", "keep_sent"]
 
 _WIRE_BYTES_MAX = 1024 * 1024
 _SERVICES_MAX = 256
 _NOTHING: Final[Json] = {}
+HOSTS: Final[Mapping[str, str]] = {
+    "api.anthropic.com": "anthropic",
+    "api.cerebras.ai": "cerebras",
+    "api.cohere.ai": "cohere",
+    "api.cohere.com": "cohere",
+    "api.deepseek.com": "deepseek",
+    "api.fireworks.ai": "fireworks",
+    "api.groq.com": "groq",
+    "api.minimax.io": "minimax",
+    "api.minimaxi.com": "minimax",
+    "api.mistral.ai": "mistral_ai",
+    "api.moonshot.ai": "moonshot_ai",
+    "api.moonshot.cn": "moonshot_ai",
+    "api.perplexity.ai": "perplexity",
+    "api.together.ai": "together",
+    "api.together.xyz": "together",
+    "api.x.ai": "x_ai",
+    "api.z.ai": "zai",
+    "generativelanguage.googleapis.com": "gcp.gemini",
+    "open.bigmodel.cn": "zhipuai",
+    "openrouter.ai": "openrouter",
+}
+"""Hosts of services that speak the protocol of another vendor to their ``gen_ai.provider.name``.
+
+One that has no name in OpenTelemetry has that of genai-prices.
+"""
 
 
 @dataclass(frozen=True, slots=True)

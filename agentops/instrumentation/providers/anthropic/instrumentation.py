@@ -40,6 +40,7 @@ from agentops.instrumentation.providers.base import Target
 from agentops.instrumentation.providers.fields import code
 from agentops.instrumentation.providers.http import HttpExchange, header_fields
 from agentops.instrumentation.providers.stainless import (
+    HOSTS,
     ClientRequest,
     StainlessInstrumentation,
     keep_sent,
@@ -140,13 +141,13 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         provider: object = self.telemetry_manager.tracer_provider
         return getattr(span, "resource", None) is getattr(provider, "resource", self)
 
-    def provider_of(self, client: object, host: str) -> str:  # noqa: ARG002 - the class tells
-        """Return whose service a client calls: the platforms are told apart by the names of their classes."""
+    def provider_of(self, client: object, host: str) -> str:
+        """Return whose service a client calls: the platforms tell by the names of their classes, others by their host."""
         for kind in type(client).__mro__:
             for name, provider in _PLATFORMS:
                 if name in kind.__name__:
                     return provider
-        return "anthropic"
+        return HOSTS.get(host, "anthropic")
 
     def client_call(self, request: ClientRequest) -> LLMCall:
         """Name a request by the operation on its path, or by the path."""

@@ -38,6 +38,7 @@ from agentops.instrumentation.providers.openai.tools import (
 from agentops.instrumentation.providers.openai.usage import asking_options, is_usage_chunk
 from agentops.instrumentation.providers.parts import blob
 from agentops.instrumentation.providers.stainless import (
+    HOSTS,
     ClientRequest,
     StainlessInstrumentation,
     keep_sent,
@@ -51,27 +52,6 @@ __all__ = ["OpenAIInstrumentation"]
 
 _KNOWN_MAX = 4096
 _ORIGIN = re.compile(r"^https?://[^/]*")
-_HOSTS = {  # those without a name in OpenTelemetry have that of genai-prices
-    "api.anthropic.com": "anthropic",
-    "api.cerebras.ai": "cerebras",
-    "api.cohere.ai": "cohere",
-    "api.cohere.com": "cohere",
-    "api.deepseek.com": "deepseek",
-    "api.fireworks.ai": "fireworks",
-    "api.groq.com": "groq",
-    "api.minimax.io": "minimax",
-    "api.mistral.ai": "mistral_ai",
-    "api.moonshot.ai": "moonshot_ai",
-    "api.moonshot.cn": "moonshot_ai",
-    "api.perplexity.ai": "perplexity",
-    "api.together.ai": "together",
-    "api.together.xyz": "together",
-    "api.x.ai": "x_ai",
-    "api.z.ai": "zai",
-    "generativelanguage.googleapis.com": "gcp.gemini",
-    "open.bigmodel.cn": "zhipuai",
-    "openrouter.ai": "openrouter",
-}
 _HOST_ENDS = {
     ".openai.azure.com": "azure.ai.openai",
     ".cognitiveservices.azure.com": "azure.ai.openai",
@@ -199,7 +179,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         for end, provider in _HOST_ENDS.items():
             if host.endswith(end):
                 return provider
-        return _HOSTS.get(host, "openai")
+        return HOSTS.get(host, "openai")
 
     def client_call(self, request: ClientRequest) -> LLMCall:
         """Name a request by the operation on its path, or by the path."""

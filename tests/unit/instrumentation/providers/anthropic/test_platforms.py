@@ -85,6 +85,35 @@ async def test_async_create_and_stream_are_one_span_each(name, manager, wire):
     assert len(manager.ended) == 2
 
 
+@pytest.mark.parametrize(
+    ("base_url", "model", "name"),
+    [
+        ("https://api.deepseek.com/anthropic", "deepseek-chat", "deepseek"),
+        ("https://api.moonshot.ai/anthropic", "kimi-k2.5", "moonshot_ai"),
+        ("https://api.z.ai/api/anthropic", "glm-4.6", "zai"),
+        ("https://api.minimax.io/anthropic", "MiniMax-M2", "minimax"),
+        ("https://openrouter.ai/api", "anthropic/claude-opus-4.5", "openrouter"),
+    ],
+)
+def test_a_service_that_speaks_the_protocol_has_its_own_name_and_prices(
+    base_url, model, name, manager
+):
+    wire = Wire({f"{httpx2.URL(base_url).path}/v1/messages": {**MESSAGE, "model": model}})
+    wire.client(base_url=base_url).messages.create(**{**REQUEST, "model": model})
+
+    [ended] = manager.ended
+    assert ended.name == f"chat {model}"
+    assert ended["gen_ai.provider.name"] == name
+    units = {
+        "input_tokens": 16,
+        "output_tokens": 7,
+        "cache_read_tokens": 3,
+        "cache_write_tokens": 2,
+    }
+    cost = manager.prices.cost_of_units(name, model, units)
+    assert ended.attributes.get("agentops.cost.usd") == cost
+
+
 def test_the_request_id_of_bedrock_is_told(manager):
     headers = {"x-amzn-RequestId": "3f2b"}
     wire = Wire(
