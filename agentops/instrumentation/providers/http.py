@@ -13,9 +13,9 @@ from typing import Protocol
 
 from agentops.guard import guarded
 from agentops.instrumentation.providers.events import merged_events, parse_events
-from agentops.instrumentation.providers.fields import json_value
+from agentops.instrumentation.providers.fields import code, json_value
 
-__all__ = ["HttpExchange", "HttpResponse", "header_fields"]
+__all__ = ["HttpExchange", "HttpResponse", "amazon_code", "header_fields"]
 
 
 def header_fields(headers: Mapping[str, str]) -> dict[str, str]:
@@ -28,6 +28,17 @@ def header_fields(headers: Mapping[str, str]) -> dict[str, str]:
     if raw is None:
         return {key.lower(): value for key, value in headers.items()}
     return {str(key, "latin-1").lower(): str(value, "latin-1") for key, value in raw}
+
+
+def amazon_code(told: Mapping[str, str]) -> str:
+    """Return what Amazon calls an error: ``ThrottlingException``; ``""`` where no header tells.
+
+    Its REST JSON protocol has the code in ``x-amzn-errortype``, maybe with an address after it.
+
+    Args:
+        told: Headers by their names in lower case.
+    """
+    return code(told.get("x-amzn-errortype", "").partition(":")[0])
 
 
 class HttpResponse(Protocol):

@@ -38,7 +38,7 @@ from agentops.instrumentation.providers.anthropic.wire import (
 )
 from agentops.instrumentation.providers.base import Target
 from agentops.instrumentation.providers.fields import code
-from agentops.instrumentation.providers.http import HttpExchange, header_fields
+from agentops.instrumentation.providers.http import HttpExchange, amazon_code, header_fields
 from agentops.instrumentation.providers.stainless import (
     HOSTS,
     ClientRequest,
@@ -257,8 +257,7 @@ class AnthropicInstrumentation(StainlessInstrumentation):
 
     def read_error(self, call: LLMCall, error: BaseException) -> None:
         """Read the provider's code, the exchange that failed, and the request it was for."""
-        body = getattr(error, "body", None)
-        call.error_type = code(field(field(body, "error"), "type")) or type(error).__name__
+        told_code = _fault_code(field(getattr(error, "body", None), "error"))
         response = getattr(error, "response", None)
         request = _told(error, "request")
         headers = getattr(response, "headers", None)
@@ -267,6 +266,8 @@ class AnthropicInstrumentation(StainlessInstrumentation):
             status = getattr(response, "status_code", 0)
             told = header_fields(headers)
             _read_http(call, status, told, int(retries) if str(retries).isdigit() else 0)
+            told_code = told_code or amazon_code(told)
+        call.error_type = told_code or type(error).__name__
         keep_sent(call, request)
 
 
@@ -335,8 +336,14 @@ def _read_http(call: LLMCall, status: int, told: Mapping[str, str], retries: int
 def _read_fault(call: LLMCall, fault: object) -> None:
     """Read an error that came in the middle of a stream."""
     message = field(fault, "message")
-    call.error_type = code(field(fault, "type")) or "error"
+    call.error_type = _fault_code(fault) or call.error_type or "error"
     call.error_message = message if isinstance(message, str) else ""
+
+
+def _fault_code(fault: object) -> str:
+    """Return what an error is called: Anthropic's ``type``, Google's ``status``, Azure's ``code``; ``""`` for nothing."""
+    told = (field(fault, name) for name in ("type", "status", "code"))
+    return code(*(each for each in told if isinstance(each, str)))
 
 
 def _told(value: object, name: str) -> object:

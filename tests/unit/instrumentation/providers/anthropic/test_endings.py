@@ -115,6 +115,15 @@ def test_an_error_event_gives_the_providers_code_and_the_content_before_it(manag
     assert ended["gen_ai.output.messages"][0]["parts"][0]["content"] == "Hello "
 
 
+def test_an_error_event_without_a_code_has_the_name_of_the_exception(manager, wire):
+    fault = ("error", {"type": "error", "error": {"message": "no more", "code": 500}})
+    wire.stream_pieces = event_bytes([*CUT, fault])
+    with pytest.raises(anthropic.APIStatusError) as caught:
+        list(wire.client().messages.create(**REQUEST, stream=True))
+
+    assert _only(manager)["error.type"] == type(caught.value).__name__
+
+
 def test_an_error_event_gives_the_same_through_the_stream_helper(manager, wire):
     _fault_midway(wire)
     with (

@@ -23,6 +23,11 @@ PROVIDERS = {
     "AnthropicAWS": "anthropic",
     "AnthropicGoogleCloud": "anthropic",
 }
+PATHS = (
+    "/model/claude-opus-5/invoke",
+    "/v1/projects/p/locations/us/publishers/anthropic/models/claude-opus-5:rawPredict",
+    "/anthropic/v1/messages",
+)
 
 
 def _client(wire, name):
@@ -135,6 +140,41 @@ def test_a_call_at_bedrock_costs_what_the_regions_it_may_run_in_do(region, manag
     [ended] = manager.ended
     expected = manager.prices.cost_of_units("aws.bedrock", asked, {"input_tokens": 1_000})
     assert ended["agentops.cost.usd"] == expected > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "headers", "told"),
+    [
+        (
+            "AnthropicBedrock",
+            {"message": "Too many requests"},
+            {"x-amzn-errortype": "ThrottlingException:http://internal.amazon.com/coral/"},
+            "ThrottlingException",
+        ),
+        ("AnthropicBedrock", {"message": "Too many requests"}, {}, "RateLimitError"),
+        (
+            "AnthropicVertex",
+            {"error": {"code": 429, "message": "Quota", "status": "RESOURCE_EXHAUSTED"}},
+            {},
+            "RESOURCE_EXHAUSTED",
+        ),
+        (
+            "AnthropicFoundry",
+            {"error": {"code": "DeploymentNotFound", "message": "None of that name"}},
+            {},
+            "DeploymentNotFound",
+        ),
+        ("AnthropicFoundry", {"error": {"code": 429, "message": "No"}}, {}, "RateLimitError"),
+    ],
+)
+def test_an_error_has_the_code_of_the_platform(name, body, headers, told, manager):
+    wire = Wire(dict.fromkeys(PATHS, httpx2.Response(429, json=body, headers=headers)))
+    client = _client(wire, name)
+    with pytest.raises(anthropic.RateLimitError):
+        client.messages.create(**REQUEST)
+
+    [ended] = manager.ended
+    assert ended["error.type"] == told
 
 
 def test_a_fault_in_the_middle_of_a_bedrock_stream_has_its_code(manager):
