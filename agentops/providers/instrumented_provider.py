@@ -65,6 +65,7 @@ class ActiveCall(LateSpan):
         place: Where and when it began.
 
     Attributes:
+        provider: As given.
         request: As given.
         response: What the reader gets on the worker: the result, or the HTTP exchange.
         chunks: Objects of a stream that the program received; ``None`` when it is no such stream.
@@ -75,8 +76,8 @@ class ActiveCall(LateSpan):
     """
 
     __slots__ = (
-        "_attached", "_call", "_ended", "_is_open", "_place", "_provider", "_span", "_token", "chunks", "context", "ended_ns",
-        "first_chunk_ns", "is_begun", "last_chunk_ns", "request", "response", "tap",
+        "_attached", "_call", "_ended", "_is_open", "_place", "_span", "_token", "chunks", "context", "ended_ns",
+        "first_chunk_ns", "is_begun", "last_chunk_ns", "provider", "request", "response", "tap",
     )  # fmt: skip
 
     def __init__(
@@ -97,7 +98,7 @@ class ActiveCall(LateSpan):
         self.tap: type[Tap | AsyncTap] | None = None
         self.first_chunk_ns = 0
         self.last_chunk_ns = 0
-        self._provider = provider
+        self.provider = provider
         self._is_open = True
         self._attached: Token[Context] | None = None
         self._token: Token[ActiveCall | None] | None = None
@@ -121,20 +122,20 @@ class ActiveCall(LateSpan):
 
     def _begin(self) -> None:
         request, place = self._noted()
-        self._call = self._provider.name_call(request, place)
-        self._span = self._provider.create_span_at(place, self._call)
+        self._call = self.provider.name_call(request, place)
+        self._span = self.provider.create_span_at(place, self._call)
         self.is_begun = True
 
     def ended(self) -> tuple[SpanRecord, Completion | None]:
         """Return what became of it where it was handed over without a span; runs on the worker."""
         if self._ended is None:
             request, place = self._noted()
-            call = self._call = self._provider.name_call(request, place)
+            call = self._call = self.provider.name_call(request, place)
             call.first_chunk_ns, call.last_chunk_ns = self.first_chunk_ns, self.last_chunk_ns
-            record = self._provider.record_at(place, call, self.ended_ns)
+            record = self.provider.record_at(place, call, self.ended_ns)
             completion = None
             try:
-                completion = self._provider.complete(self, call)
+                completion = self.provider.complete(self, call)
             except Exception as fault:  # noqa: BLE001 - as failed() tells
                 failed("completing a span", fault)
             self._ended = record, completion
@@ -164,7 +165,7 @@ class ActiveCall(LateSpan):
         except AttributeError:
             return
         try:
-            self._provider.end(self, error, end)
+            self.provider.end(self, error, end)
         except Exception as fault:  # noqa: BLE001 - as failed() tells
             failed("ending a call", fault)
 
@@ -187,12 +188,12 @@ class ActiveCall(LateSpan):
 
     def leave(self) -> None:
         """End the span of a stream that nobody reads any more, where the SDK may not close it."""
-        if self._provider.leaves_streams_open():
+        if self.provider.leaves_streams_open():
             self.finish(end="abandoned")
 
     def complete(self) -> Completion:
         """Read request and response; called once, on the pipeline's worker."""
-        return self._provider.complete(self, self.call)
+        return self.provider.complete(self, self.call)
 
     def weight_bytes(self) -> int | None:
         """Return how much memory the call keeps until it is read, ``None`` when that is not known."""
@@ -398,7 +399,7 @@ class InstrumentedProvider:
         active = None
         try:
             outer, context = _ACTIVE.get(), get_current()
-            if (outer is not None and outer.is_under_way) or context.get(_SUPPRESS_KEY):
+            if (outer is not None and self._is_part_of(outer)) or context.get(_SUPPRESS_KEY):
                 return None
             active = self._begun(target, args, kwargs, context)
             if active is not None:
@@ -414,6 +415,10 @@ class InstrumentedProvider:
             failed("starting a call", cast("Exception", fault))
             return None
         return active
+
+    def _is_part_of(self, outer: ActiveCall) -> bool:
+        """Tell whether a call that begins is what an outer one does; within a request only others' code calls: middleware."""
+        return outer.is_under_way and (outer.request is None or self._stainless is None)
 
     def _begun(
         self, target: Target, args: Args, kwargs: Kwargs, context: "Context"
@@ -547,10 +552,10 @@ class InstrumentedProvider:
         def wrapper(wrapped: Function, _instance: object, args: Args, kwargs: Kwargs) -> object:
             active = _ACTIVE.get()
             try:
-                if active is not None:
-                    self._observe(active, kwargs, AsyncTap if target.is_async else Tap)
-                else:
+                if active is None:
                     self._look_at_calls()
+                elif active.provider is self:
+                    self._observe(active, kwargs, AsyncTap if target.is_async else Tap)
             except Exception as fault:  # noqa: BLE001 - as failed() tells
                 failed("observing a response", fault)
             return wrapped(*args, **kwargs)

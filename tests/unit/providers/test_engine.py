@@ -410,7 +410,7 @@ class Framework(ProviderInstrumentation):
         return LLMCall(operation="chat", provider="framework", model="framework")
 
     def read_response(self, call, response):
-        pass
+        call.response_id = response.id
 
 
 @pytest.fixture
@@ -461,6 +461,9 @@ def test_a_call_inside_an_instrumented_call_is_no_second_span(provider, manager,
 
     assert answer.usage.prompt_tokens == 11
     assert [span.name for span in manager.ended] == ["chat framework", "chat gpt-5"]
+    assert (
+        manager.ended[0]["gen_ai.response.id"] == answer.id
+    )  # it reads what its function gave back
 
 
 async def test_a_task_that_outlives_the_call_it_began_in_makes_calls_of_its_own(provider, manager):

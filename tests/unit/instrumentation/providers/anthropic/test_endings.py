@@ -8,7 +8,7 @@ from functools import partial
 import anthropic
 import anyio
 import pytest
-from support.anthropic_wire import MESSAGE, REQUEST, Pieces, event_bytes, events, httpx2
+from support.anthropic_wire import MESSAGE, REQUEST, Pieces, Wire, event_bytes, events, httpx2
 from support.providers import DirectManager
 from support.versions import needs, skipping_what_is_missing
 from support.waiting import run_until
@@ -285,6 +285,52 @@ def test_an_answer_that_a_middleware_makes_itself_is_read(manager, wire, is_read
 
     ended = _only(manager)
     assert ended["gen_ai.response.id"] == "msg_2"
+
+
+def _judged(wire):
+    """Return a wire whose clients' answers are judged by another model, in a middleware."""
+    other = Wire(message={**MESSAGE, "id": "msg_2", "model": "claude-haiku-4-5"})
+    asked = {**REQUEST, "model": "claude-haiku-4-5"}
+
+    def judge(request, call_next):
+        answer = call_next(request)
+        other.client().messages.create(**asked)
+        return answer
+
+    async def judge_async(request, call_next):
+        answer = await call_next(request)
+        await other.async_client().messages.create(**asked)
+        return answer
+
+    return wire.client(middleware=[judge]), wire.async_client(middleware=[judge_async])
+
+
+def _are_told_apart(manager):
+    judged, asked = sorted(manager.ended, key=lambda ended: ended.name)
+    assert judged.name == "chat claude-haiku-4-5"
+    assert judged["gen_ai.response.id"] == "msg_2"
+    assert asked.name == "chat claude-opus-5"
+    assert asked["gen_ai.response.id"] == "msg_1"
+    assert asked["gen_ai.usage.output_tokens"] == 7
+    assert "agentops.response.stream_end" not in asked.attributes
+
+
+@needs(anthropic=2)
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_call_that_a_middleware_makes_is_one_of_its_own(manager, wire, is_stream):
+    client, _ = _judged(wire)
+    answer = client.messages.create(**REQUEST, stream=is_stream)
+    assert not is_stream or list(answer)
+
+    _are_told_apart(manager)
+
+
+@needs(anthropic=2)
+async def test_an_async_call_that_a_middleware_makes_is_one_of_its_own_too(manager, wire):
+    _, client = _judged(wire)
+    await client.messages.create(**REQUEST)
+
+    _are_told_apart(manager)
 
 
 class _Late(DirectManager):
