@@ -109,7 +109,7 @@ def aws_frame(headers, data):
         for name, value in headers.items()
     )
     is_event = ":event-type" in headers
-    inner = base64.b64encode(json.dumps(data).encode()).decode()
+    inner = base64.b64encode(json.dumps(data, separators=(",", ":")).encode()).decode()
     payload = json.dumps({"bytes": inner, "p": "abc"} if is_event else data).encode()
     prelude = struct.pack(">II", 16 + len(block) + len(payload), len(block))
     prelude += struct.pack(">I", zlib.crc32(prelude))

@@ -59,10 +59,11 @@ class HttpResponse(Protocol):
 
 _OWN_BYTES = 2048  # of headers, options and the call itself (openai 3.54, measured)
 _EVENT_STREAMS = ("application/vnd.amazon.eventstream", "application/x-jsonl")
-_END_MARK = re.compile(
+_END_MARK = re.compile(  # the last as Bedrock sends it, in base64
     rb'\[DONE\]|"type": ?"(?:message_stop|response\.(?:completed|incomplete|failed)|speech\.audio\.done'
-    rb'|transcript\.text\.done)"'
+    rb'|transcript\.text\.done)"|"eyJ0eXBlIjoibWVzc2FnZV9zdG9w'
 )
+_END_BYTES = 512  # Bedrock's last event tells what it measured
 
 
 @dataclass(slots=True, kw_only=True)
@@ -154,7 +155,8 @@ class HttpExchange:
         """Tell whether the body ends with the last event of a stream: ``[DONE]`` or its like."""
         body = self.body()
         last = body[body.rfind(b"\ndata:") + 1 :]  # may be long, with its type at either end
-        return _END_MARK.search(last, 0, 256) is not None or bool(_END_MARK.search(last[-256:]))
+        ends = last[:_END_BYTES], last[-_END_BYTES:]
+        return any(_END_MARK.search(each) is not None for each in ends)
 
     def is_event_stream(self) -> bool:
         """Tell whether the body is a stream of server-sent events, also where no header says so."""

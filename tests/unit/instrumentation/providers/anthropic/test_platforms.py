@@ -2,7 +2,7 @@
 
 import anthropic
 import pytest
-from support.anthropic_wire import MESSAGE, REQUEST, Wire, aws_frame, events, httpx2
+from support.anthropic_wire import MESSAGE, REQUEST, Wire, aws_bytes, aws_frame, events, httpx2
 from support.versions import ANTHROPIC
 
 pytestmark = pytest.mark.usefixtures("provider")
@@ -127,6 +127,25 @@ def test_the_request_id_of_bedrock_is_told(manager):
     _client(wire, "AnthropicBedrock").messages.create(**REQUEST)
 
     assert manager.ended[0]["agentops.response.request_id"] == "3f2b"
+
+
+def test_a_bedrock_stream_that_is_left_at_its_last_event_is_whole(manager):
+    wire = Wire()
+    client = _client(wire, "AnthropicBedrock")
+    measured = dict.fromkeys(
+        ("inputTokenCount", "outputTokenCount", "invocationLatency", "firstByteLatency"), 1234
+    )
+    *others, (_, last) = events()
+    last = {**last, "amazon-bedrock-invocationMetrics": measured}
+    wire.stream_pieces = aws_bytes([*others, ("", last)])
+    with client.messages.create(**REQUEST, stream=True) as stream:
+        for event in stream:
+            if event.type == "message_stop":
+                break
+
+    [ended] = manager.ended
+    assert "agentops.response.stream_end" not in ended.attributes
+    assert ended["gen_ai.response.finish_reasons"] == ["end_turn"]
 
 
 @pytest.mark.parametrize("region", ["us", "global"])
