@@ -108,6 +108,7 @@ class _ByteTap:
             How many bytes more can be held, below 0 when none are wanted.
         """
         parts = self._parts
+        self._exchange.has_gap = True
         if self._exchange.header("content-encoding") or len(parts) < 3:
             return -1
         quarter = max(1, len(parts) // 4)

@@ -80,6 +80,7 @@ class HttpExchange:
         content: Body that the SDK has read; ``b""`` where it streams.
         parts: Body as it streamed by, still in its content encoding; of a stream that is neither events,
             JSON nor text nothing is kept.
+        has_gap: Whether a part of the body was not kept because it is too large.
         is_event_stream_asked: Whether the SDK reads the body as events, whatever its type says.
         end: ``complete`` when the body came to its end, ``closed`` when the program stopped reading,
             ``abandoned`` when it let go of the stream without closing it, ``error`` otherwise.
@@ -93,6 +94,7 @@ class HttpExchange:
     retries: int = 0
     content: bytes = b""
     parts: Sequence[bytes] = ()
+    has_gap: bool = False
     is_event_stream_asked: bool = False
     end: str = ""
     _decoded: bytes | None = None

@@ -199,7 +199,8 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         elif call.operation == "text_completion":
             read_completion(call, [body])
         elif _is_results(call):
-            read_batch_results(call, json_lines(exchange.body()))
+            if not exchange.has_gap:
+                read_batch_results(call, json_lines(exchange.body()))
         elif isinstance(body, Mapping):
             self._read_other(call, body)
 

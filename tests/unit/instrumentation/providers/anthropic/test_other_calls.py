@@ -1,11 +1,14 @@
 """Calls that are no messages: batches, managed sessions, counts, lists, and what no table names."""
 
 import itertools
+import json
 import sys
 
 import pytest
-from support.anthropic_wire import MESSAGE, REQUEST, event_bytes, httpx2
+from support.anthropic_wire import MESSAGE, REQUEST, Pieces, event_bytes, httpx2
 from support.versions import ANTHROPIC, skipping_what_is_missing
+
+from agentops.providers import streams
 
 pytestmark = pytest.mark.usefixtures("provider")
 NUMBERS = itertools.count()
@@ -107,15 +110,8 @@ def test_events_sent_into_a_session_are_the_input(manager, wire):
     assert ended["gen_ai.input.messages"][0]["parts"] == [{"type": "text", "content": "go"}]
 
 
-def test_results_of_a_batch_are_counted_and_summed_apart_from_usage(manager, wire):
-    lines = (
-        b'{"custom_id":"b","result":{"type":"errored","error":{}}}\n',
-        httpx2.Response(
-            200, json={"custom_id": "a", "result": {"type": "succeeded", "message": MESSAGE}}
-        ).content,
-    )
-    headers = {"content-type": "application/x-jsonl"}
-    results = httpx2.Response(200, headers=headers, content=b"".join(lines))
+def _fetch_results(wire, pieces):
+    """Fetch the results of a batch, which come in pieces."""
     path = "/v1/messages/batches/msgbatch_012345"
     wire.answers[path] = {
         "id": "msgbatch_012345",
@@ -123,8 +119,17 @@ def test_results_of_a_batch_are_counted_and_summed_apart_from_usage(manager, wir
         "processing_status": "ended",
         "results_url": f"https://api.anthropic.com{path}/results",
     }
-    wire.answers[f"{path}/results"] = results
-    list(wire.client().messages.batches.results("msgbatch_012345"))
+    headers = {"content-type": "application/x-jsonl"}
+    wire.answers[f"{path}/results"] = httpx2.Response(200, headers=headers, stream=Pieces(pieces))
+    return list(wire.client().messages.batches.results("msgbatch_012345"))
+
+
+ERRORED = b'{"custom_id":"b","result":{"type":"errored","error":{}}}\n'
+SUCCEEDED = {"custom_id": "a", "result": {"type": "succeeded", "message": MESSAGE}}
+
+
+def test_results_of_a_batch_are_counted_and_summed_apart_from_usage(manager, wire):
+    _fetch_results(wire, [ERRORED, json.dumps(SUCCEEDED).encode()])
 
     ended = manager.ended[-1]
     told = "{message_batch_id}" if ANTHROPIC >= 1 else "{id}"
@@ -134,6 +139,16 @@ def test_results_of_a_batch_are_counted_and_summed_apart_from_usage(manager, wir
     assert ended["anthropic.batch.usage.input_tokens"] == 16
     assert ended["anthropic.batch.usage.output_tokens"] == 7
     assert "gen_ai.usage.input_tokens" not in ended.attributes
+
+
+def test_results_too_large_to_be_kept_are_not_counted_in_part(manager, wire, monkeypatch):
+    monkeypatch.setattr(streams, "_BODY_BYTES_MAX", 5 * len(ERRORED))
+    results = _fetch_results(wire, [ERRORED] * 20)
+
+    assert len(results) == 20
+    ended = manager.ended[-1]
+    assert "anthropic.batch.results.errored" not in ended.attributes
+    assert "agentops.response.stream_end" not in ended.attributes
 
 
 def test_a_turn_of_a_message_thread_names_the_answer_before_it(manager, wire):
