@@ -360,7 +360,8 @@ class InstrumentedProvider:
             active.tap = None
             told = {"stream": came.is_event_stream_asked, "retries_taken": came.retries}
             self._observe(active, {"response": answer, **told}, tap)
-        elif came.end:  # a middleware has read it, or left it
+            came = cast("HttpExchange", active.response)
+        if came.end:  # a middleware has read it, or left it
             active.finish(end=came.end)
 
     def begin(self, call: LLMCall, parent: "Context | None") -> ActiveCall:
@@ -580,7 +581,11 @@ class InstrumentedProvider:
             content = response.content
             if len(content) <= _BINARY_BYTES_MAX or exchange.is_worth_keeping():
                 exchange.content = content
-        elif not isinstance(response.stream, Tap | AsyncTap):
+        elif isinstance(
+            response.stream, Tap | AsyncTap
+        ):  # of several answers, one that came before
+            active.response, active.tap = response.stream.exchange, tap
+        else:
             active.response, active.tap = exchange, None
             # What failed tells nothing in its body, and is closed when the SDK asks again.
             if exchange.status < 400:

@@ -51,13 +51,16 @@ class _ByteTap:
         exchange: Where the body is kept.
         watcher: Who is told.
         module: Name of the vendor's package: an exception raised there ends the call.
+
+    Attributes:
+        exchange: As given.
     """
 
     def __init__(
         self, stream: object, exchange: HttpExchange, watcher: Watcher, module: str
     ) -> None:
         self._followed = stream
-        self._exchange = exchange
+        self.exchange = exchange
         self._parts: list[bytes] = []
         exchange.parts = self._parts
         self._watcher = watcher
@@ -108,8 +111,8 @@ class _ByteTap:
             How many bytes more can be held, below 0 when none are wanted.
         """
         parts = self._parts
-        self._exchange.has_gap = True
-        if self._exchange.header("content-encoding") or len(parts) < 3:
+        self.exchange.has_gap = True
+        if self.exchange.header("content-encoding") or len(parts) < 3:
             return -1
         quarter = max(1, len(parts) // 4)
         del parts[quarter:-quarter]
@@ -117,11 +120,11 @@ class _ByteTap:
 
     def complete(self) -> None:
         """Hear that the body came to its end."""
-        self._exchange.end = "complete"
+        self.exchange.end = "complete"
 
     def leave(self) -> None:
         """Hear that nobody reads any more."""
-        if self._watcher.response is self._exchange:
+        if self._watcher.response is self.exchange:
             self._watcher.leave()
 
     def fail(self, error: BaseException) -> None:
@@ -129,7 +132,7 @@ class _ByteTap:
         if isinstance(error, GeneratorExit):
             self.leave()
             return
-        if isinstance(error, Exception) or not self._exchange.has_end_mark():
+        if isinstance(error, Exception) or not self.exchange.has_end_mark():
             self._end(error, "error")
 
     def _closed(self) -> None:
@@ -143,10 +146,10 @@ class _ByteTap:
 
     def _end(self, error: BaseException | None, end: str) -> None:
         """End the call, unless another answer has taken the place of this one or may do so yet."""
-        if self._watcher.response is not self._exchange:
+        if self._watcher.response is not self.exchange:
             return
         if self._watcher.is_inside:
-            self._exchange.end = self._exchange.end or end
+            self.exchange.end = self.exchange.end or end
         else:
             self._watcher.finish(error, end)
 

@@ -287,6 +287,29 @@ def test_an_answer_that_a_middleware_makes_itself_is_read(manager, wire, is_read
     assert ended["gen_ai.response.id"] == "msg_2"
 
 
+@needs(anthropic=2)
+@pytest.mark.parametrize("chosen", [0, 1])
+def test_of_two_streams_that_a_middleware_opens_the_one_that_it_returns_is_read(
+    manager, wire, chosen
+):
+    messages = [{**MESSAGE, "id": f"msg_{number}"} for number in range(2)]
+
+    def hedge(request, call_next):
+        answers = []
+        for wire.message in messages:
+            answers.append(call_next(request))
+        answers[1 - chosen].http_response.close()
+        return answers[chosen]
+
+    with wire.client(middleware=[hedge]).messages.stream(**REQUEST) as stream:
+        assert stream.get_final_message().id == f"msg_{chosen}"
+
+    ended = _only(manager)
+    assert ended["gen_ai.response.id"] == f"msg_{chosen}"
+    assert ended["gen_ai.usage.output_tokens"] == 7
+    assert "agentops.response.stream_end" not in ended.attributes
+
+
 def _judged(wire):
     """Return a wire whose clients' answers are judged by another model, in a middleware."""
     other = Wire(message={**MESSAGE, "id": "msg_2", "model": "claude-haiku-4-5"})
