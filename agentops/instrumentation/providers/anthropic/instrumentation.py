@@ -258,7 +258,10 @@ class AnthropicInstrumentation(StainlessInstrumentation):
 
     def read_error(self, call: LLMCall, error: BaseException) -> None:
         """Read the provider's code, the exchange that failed, and the request it was for."""
-        told_code = _fault_code(field(getattr(error, "body", None), "error"))
+        body = getattr(error, "body", None)
+        if isinstance(body, list) and body:  # as Google's streams have it
+            body = body[0]
+        told_code = _fault_code(field(body, "error"))
         response = getattr(error, "response", None)
         request = _told(error, "request")
         headers = getattr(response, "headers", None)

@@ -178,6 +178,12 @@ def test_a_call_at_bedrock_costs_what_the_regions_it_may_run_in_do(region, manag
             "RESOURCE_EXHAUSTED",
         ),
         (
+            "AnthropicVertex",
+            [{"error": {"code": 429, "message": "Quota", "status": "RESOURCE_EXHAUSTED"}}],
+            {},
+            "RESOURCE_EXHAUSTED",
+        ),
+        (
             "AnthropicFoundry",
             {"error": {"code": "DeploymentNotFound", "message": "None of that name"}},
             {},
