@@ -5,12 +5,12 @@ pipeline's worker from the request and the response. It becomes span attributes 
 :meth:`LLMCall.to_attributes`; the AgentOps event of the call repeats them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
 from agentops import semconv
-from agentops.pricing import Prices, priced_models
+from agentops.pricing import Prices, is_stand_in, priced_models
 from agentops.telemetry.completion import Measurement
 from agentops.telemetry.records import AnyValue
 
@@ -210,13 +210,16 @@ class LLMCall:
         units.update(self.priced_units)
         return units
 
-    def add_cost(self, prices: Prices) -> None:
+    def add_cost(self, prices: Prices, priced_hosts: Sequence[str]) -> None:
         """Find what the call and its asides cost in all; where one has no price, nothing is told.
 
         Args:
             prices: The price lists.
+            priced_hosts: Patterns of private hosts that relay a vendor's service.
         """
         if self.cost_usd is not None:
+            return
+        if is_stand_in(self.server_address, self.attributes, priced_hosts):
             return
         total, is_priced = 0.0, False
         for each in (self, *self.asides):

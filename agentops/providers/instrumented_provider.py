@@ -20,7 +20,6 @@ from agentops.instrumentation.calls import LLMCall
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 from agentops.instrumentation.providers.stainless import ClientRequest, StainlessInstrumentation
-from agentops.pricing import is_stand_in
 from agentops.providers.hiding import hide_events
 from agentops.providers.patching import (
     Args,
@@ -321,27 +320,22 @@ class InstrumentedProvider:
     def complete(self, active: ActiveCall, call: LLMCall) -> Completion:
         """Read request and response of ``active``, which is ``call``; called once, on the pipeline's worker."""
         instrumentation = self.instrumentation
+        manager = instrumentation.telemetry_manager
         try:
             if active.chunks is not None:
                 instrumentation.read_stream(call, active.chunks)
                 call.chunk_count = call.chunk_count or len(active.chunks)
             else:
                 instrumentation.read_response(call, active.response)
-            self._add_cost(call)
+            call.add_cost(manager.prices, manager.priced_hosts)
         except Exception as fault:  # noqa: BLE001 - as failed() tells
             failed("reading a response", fault)
-        mode = instrumentation.telemetry_manager.content_mode
         return Completion(
-            attributes=call.to_attributes(mode),
+            attributes=call.to_attributes(manager.content_mode),
             is_model_call=call.span_kind in _MODEL_KINDS,
             measurements=call.to_measurements(),
             error=(call.error_message or call.error_type) if call.error_type else None,
         )
-
-    def _add_cost(self, call: LLMCall) -> None:
-        manager = self.instrumentation.telemetry_manager
-        if not is_stand_in(call.server_address, call.attributes, manager.priced_hosts):
-            call.add_cost(manager.prices)
 
     def _follow(self, response: object, active: ActiveCall) -> object | None:
         """Return a proxy around ``response`` when it is a stream of objects, else ``None``."""
