@@ -232,7 +232,7 @@ class LLMCall:
         if is_priced:
             self.cost_usd = round(total, 12)
 
-    def _cost_of(self, units: Mapping[str, int], prices: Prices) -> float | None:
+    def _cost_of(self, units: Mapping[str, float], prices: Prices) -> float | None:
         """Return what units cost by the first of the model's names that has a price."""
         provider, context = self.provider, self.price_context
         for model in priced_models(provider, self.model, self.response_model):
