@@ -28,6 +28,7 @@ from agentops.providers.patching import (
     Patch,
     Wrapper,
     hide_frames,
+    is_awaited,
     when_imported,
 )
 from agentops.providers.sockets import follow_socket
@@ -242,9 +243,10 @@ class InstrumentedProvider:
         if not self._is_wanted:
             return
         if not self._patches:
-            self._targets = self.instrumentation.targets()
+            self._targets = tuple(self.instrumentation.targets())
             self._patches = [
-                Patch(target.module, target.name, self._wrapper(target)) for target in self._targets
+                Patch(each.module, each.name, partial(self._wrapper, each))
+                for each in self._targets
             ]
         for patch in self._patches:
             # A module that the package loads when it is used is not loaded by us before.
@@ -458,7 +460,7 @@ class InstrumentedProvider:
         ours = self.instrumentation.telemetry_manager.tracer_provider
         return ours is global_provider()
 
-    def _wrapper(self, target: Target) -> Wrapper:
+    def _wrapper(self, target: Target, function: Callable[..., object]) -> Wrapper:
         if target.role == "response":
             return self._response_wrapper(target)
         if target.role == "tool":
@@ -469,7 +471,8 @@ class InstrumentedProvider:
             return self._property_wrapper(target)
         if target.role == "socket":
             return self._socket_wrapper(target)
-        return self._async_call_wrapper(target) if target.is_async else self._call_wrapper(target)
+        is_async = is_awaited(function, otherwise=target.is_async)
+        return self._async_call_wrapper(target) if is_async else self._call_wrapper(target)
 
     def _call_wrapper(self, target: Target) -> Wrapper:
         def wrapper(wrapped: Function, instance: object, args: Args, kwargs: Kwargs) -> object:

@@ -13,7 +13,15 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial, update_wrapper
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, signature
+from inspect import (
+    CO_ASYNC_GENERATOR,
+    CO_COROUTINE,
+    CO_GENERATOR,
+    isasyncgenfunction,
+    iscoroutinefunction,
+    isgeneratorfunction,
+    signature,
+)
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
@@ -29,6 +37,7 @@ __all__ = [
     "Patch",
     "Wrapper",
     "hide_frames",
+    "is_awaited",
     "when_imported",
     "wrapped_function",
 ]
@@ -58,17 +67,18 @@ class Patch:
         module: Dotted name of the module that holds it; it must be importable.
         path: Path inside the module: ``"Client.request"``. An inherited method is wrapped on the
             named class only.
-        wrapper: Called in place of the function.
+        wrapper_of: Returns, of the function as it stands in there, what is called in its place.
 
     Attributes:
         module: As given.
         is_active: Whether it is on.
     """
 
-    def __init__(self, module: str, path: str, wrapper: Wrapper) -> None:
+    def __init__(self, module: str, path: str, wrapper_of: Callable[[Function], Wrapper]) -> None:
         self.module = module
         self._path = path
-        self._wrapper = wrapper
+        self._wrapper_of = wrapper_of
+        self._wrapper: Wrapper
         self._holder: object = None
         self._before: object = _MISSING
         self._ours: object = None
@@ -87,6 +97,7 @@ class Patch:
             self.is_active = True
             return True
         self._holder = holder
+        self._wrapper = self._wrapper_of(original)
         self._before = vars(holder).get(name, _MISSING)
         raw = _raw(holder, name)
         if isinstance(raw, property):
@@ -223,6 +234,13 @@ def hide_frames(error: BaseException) -> None:
 def wrapped_function(function: Function, wrapper: Wrapper) -> Function:
     """Return ``function`` with ``wrapper`` around it; to a look it is still the same."""
     return _Wrapped(function, wrapper)
+
+
+def is_awaited(function: Function, *, otherwise: bool) -> bool:
+    """Tell whether what ``function`` returns is awaited; ``otherwise`` where its looks do not tell."""
+    if isgeneratorfunction(function) or isasyncgenfunction(function):
+        return False
+    return otherwise or iscoroutinefunction(function)
 
 
 def _is_plain(function: object) -> TypeGuard[FunctionType]:

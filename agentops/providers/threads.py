@@ -21,9 +21,9 @@ class ThreadPropagation:
 
     def __init__(self) -> None:
         self._patches = [
-            Patch("threading", "Thread.start", _start),
-            Patch("concurrent.futures.thread", "ThreadPoolExecutor.submit", _submit),
-            Patch("concurrent.futures.process", "ProcessPoolExecutor.submit", _submit),
+            Patch("threading", "Thread.start", lambda _: _start),
+            Patch("concurrent.futures.thread", "ThreadPoolExecutor.submit", lambda _: _submit),
+            Patch("concurrent.futures.process", "ProcessPoolExecutor.submit", lambda _: _submit),
         ]
         self._is_wanted = False
 

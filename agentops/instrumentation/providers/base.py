@@ -6,7 +6,7 @@ it patches, times, follows streams, ends spans. A vendor's SDK is never imported
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,7 +32,8 @@ class Target:
             ``tool``: it runs one tool of the program; ``read_tool`` tells which.
             ``actions``: its result holds functions of the program; ``find_actions`` tells where.
             ``property``: a property of which ``replace_value`` chooses the value.
-        is_async: Whether it is a coroutine function.
+        is_async: Whether what it returns is awaited. Of a call that is ``async def`` this is seen
+            without being told.
     """
 
     module: str
@@ -52,7 +53,7 @@ class ProviderInstrumentation(BaseInstrumentation, ABC):
     module: str = ""
 
     @abstractmethod
-    def targets(self) -> Sequence[Target]:
+    def targets(self) -> Iterable[Target]:
         """Return the functions to hook; those the installed version does not have are skipped."""
 
     @abstractmethod

@@ -455,7 +455,7 @@ def test_what_is_no_plain_method_is_wrapped_as_what_it_is(odd, path):
     owner = odd.Odd if "." in path else odd
     name = path.rpartition(".")[2]
     before, bare = vars(owner)[name], kinds(getattr(owner, name))
-    patch = Patch("odd_vendor", path, wrapper)
+    patch = Patch("odd_vendor", path, lambda _: wrapper)
     patch.apply()
     told = kinds(getattr(owner, name))
     getattr(owner() if "." in path else owner, name)(7)
@@ -474,7 +474,7 @@ def test_a_function_that_is_called_on_its_class_with_none_keeps_that(odd):
         seen.append((instance, args))
         return wrapped(*args, **kwargs)
 
-    patch = Patch("odd_vendor", "Odd.plain", wrapper)
+    patch = Patch("odd_vendor", "Odd.plain", lambda _: wrapper)
     patch.apply()
     result = odd.Odd.plain(None, 7)
     patch.remove()
