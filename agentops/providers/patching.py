@@ -13,6 +13,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial, update_wrapper
+from importlib.machinery import PathFinder
 from inspect import (
     CO_ASYNC_GENERATOR,
     CO_COROUTINE,
@@ -277,6 +278,8 @@ def _raw(holder: object, name: str) -> Function | property:
 def when_imported(module: str, action: Callable[[], None]) -> Callable[[], None]:
     """Call ``action`` now if ``module`` is imported already, else right after its import.
 
+    A package without a file of its own (PEP 420) counts as imported: nothing tells when it is.
+
     An error in ``action`` never reaches the program that imports.
 
     Returns:
@@ -284,13 +287,21 @@ def when_imported(module: str, action: Callable[[], None]) -> Callable[[], None]
     """
     waiting = [action]
 
-    def run(_loaded: ModuleType) -> None:
+    def run(_loaded: ModuleType | None) -> None:
         with guarded(f"instrumenting {module}"):
             for each in waiting:
                 each()
 
-    if module in sys.modules:
-        run(sys.modules[module])
+    if module in sys.modules or _is_namespace(module):
+        run(sys.modules.get(module))
     else:
         wrapt.register_post_import_hook(run, module)
     return waiting.clear
+
+
+def _is_namespace(module: str) -> bool:
+    """Tell whether a top-level package is nothing but a folder of others."""
+    if "." in module:  # to find it, the package that it is in would be loaded
+        return False
+    spec = PathFinder.find_spec(module)
+    return spec is not None and spec.loader is None

@@ -50,13 +50,14 @@ class Newcomer(ProviderInstrumentation):
         call.attributes["heard"] = "".join(chunks)
 
 
-@pytest.fixture
-def vendor(tmp_path, monkeypatch):
-    """A package that is not imported yet."""
+@pytest.fixture(params=["package", "folder"])
+def vendor(request, tmp_path, monkeypatch):
+    """A package with a file of its own, or one that is a folder only (PEP 420); not imported yet."""
     folder = tmp_path / "some_vendor"
     folder.mkdir()
     (folder / "client.py").write_text(VENDOR)
-    (folder / "__init__.py").touch()
+    if request.param == "package":
+        (folder / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     yield
     for name in ("some_vendor", "some_vendor.client"):
