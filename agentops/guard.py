@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import PurePath
 from types import TracebackType
 from typing import TypeVar
 
@@ -134,6 +135,16 @@ def _count(place: str, error: BaseException, text: str) -> None:
             return
         _faults[place] = seen + 1
         if seen == 0:
-            logger.warning(text, place, type(error).__name__)
+            logger.warning(text, place, f"{type(error).__name__}{_line(error)}")
     except Exception:  # a logging handler of the host may fail: even that must not reach its calls
         return
+
+
+def _line(error: BaseException) -> str:
+    """Return the line of code that raised, in the words of a log line."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return ""
+    return f" at {PurePath(traceback.tb_frame.f_code.co_filename).name}:{traceback.tb_lineno}"

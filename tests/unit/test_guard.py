@@ -19,13 +19,15 @@ def fail(place, kind=ValueError):
         raise kind("with data of the host")
 
 
-def test_a_fault_is_swallowed_counted_and_told_once_without_its_text(caplog):
+def test_a_fault_is_swallowed_counted_and_told_once_with_its_line_and_without_its_text(caplog):
+    line = fail.__code__.co_firstlineno + 2
     for _ in range(3):
         fail("testing once")
 
     assert guard.faults()["testing once"] == 3
     assert [record.getMessage() for record in caplog.records] == [
-        "agentops failed while testing once (ValueError); your program is not affected"
+        f"agentops failed while testing once (ValueError at test_guard.py:{line}); "
+        "your program is not affected"
     ]
 
 
@@ -96,4 +98,5 @@ def test_code_of_the_program_that_fails_is_no_fault_of_ours(caplog):
     guard.be_strict()
 
     assert tolerated("a mask of the test", int, "x", otherwise=7) == 7
-    assert caplog.messages == ["agentops goes on although a mask of the test failed (ValueError)"]
+    [told] = caplog.messages
+    assert told.startswith("agentops goes on although a mask of the test failed (ValueError at ")
