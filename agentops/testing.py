@@ -1,15 +1,16 @@
 """For the tests of those who build on AgentOps: an in-memory exporter and contract suites."""
 
 import gc
+import json
 import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, TypeVar
 
-from agentops import client
+from agentops import client, guard, semconv
 from agentops.errors import SessionError
 from agentops.telemetry.encoder import ENCODINGS
 from agentops.telemetry.exporters.base import Batch, Exporter, ExportResult, Outcome
@@ -110,6 +111,7 @@ class ProviderContract(ABC):
 
         class TestMine(ProviderContract):
             path = "my_package:MyInstrumentation"
+            attributes = {"gen_ai.usage.input_tokens": 11, "gen_ai.usage.output_tokens": 7}
 
             def call(self):
                 return my_sdk.Client(url_of_a_test_server).ask("Hi")
@@ -120,11 +122,15 @@ class ProviderContract(ABC):
             def fail(self):
                 my_sdk.Client(url_of_a_broken_server).ask("Hi")
 
-    What ``call`` returns is compared with ``==`` between a bare and an instrumented call.
+    What ``call`` returns is compared with ``==`` between a bare and an instrumented call, and so is what
+    a stream brings. None of the instrumentation's methods may raise.
     """
 
     path: str = ""
     """``package.module:Class`` of the instrumentation, or its name."""
+
+    attributes: Mapping[str, object] = {}
+    """What the span of ``call``, and of ``stream`` when it is read, has to tell: name to value."""
 
     @abstractmethod
     def call(self) -> object:
@@ -138,27 +144,35 @@ class ProviderContract(ABC):
     def fail(self) -> object:
         """Make one call that raises."""
 
-    def _recording(self) -> AbstractContextManager[Recording]:
-        return recording(instrument=[self.path])
+    @contextmanager
+    def _recording(self) -> Iterator[Recording]:
+        before = guard.faults()
+        with recording(instrument=[self.path]) as recorded:
+            yield recorded
+        failed = [place for place, count in guard.faults().items() if count > before.get(place, 0)]
+        assert not failed, f"the instrumentation raised while {' and '.join(failed)}"
 
     def test_the_program_gets_the_same_and_one_call_is_one_span(self) -> None:
-        """The result is that of the bare SDK; its span and its event have a name and each other's ids."""
+        """The result is that of the bare SDK; its span and its event tell of it."""
         expected = self.call()
         with self._recording() as recorded:
-            assert self.call() == expected
-            [span] = recorded.spans
-            [event] = recorded.events
+            answer = self.call()
+            span = _only_call(recorded)
+        assert type(answer) is type(expected)
+        assert answer == expected
         assert span.name
-        assert (event.trace_id, event.span_id) == (span.trace_id, span.span_id)
+        self._check_answered(span)
 
     def test_a_stream_brings_the_same_and_ends_its_span_when_it_is_read(self) -> None:
-        """The span of a stream ends after its last chunk, once."""
+        """The span of a stream ends after its last chunk, once, and tells of them."""
         expected = list(self.stream())
         with self._recording() as recorded:
             stream = self.stream()
-            open_spans = len(recorded.spans)
-            assert list(stream) == expected
-            assert (open_spans, len(recorded.spans)) == (0, 1)
+            assert recorded.spans == [], "a stream's span ended before the stream"
+            chunks = list(stream)
+            span = _only_call(recorded)
+        assert chunks == expected
+        self._check_answered(span)
 
     def test_a_stream_that_is_dropped_ends_its_span(self) -> None:
         """A program may stop reading whenever it likes."""
@@ -167,14 +181,14 @@ class ProviderContract(ABC):
             next(iter(stream))
             del stream
             gc.collect()
-            assert len(recorded.spans) == 1
+            _only_call(recorded)
 
     def test_an_exception_passes_through_and_is_told(self) -> None:
         """The exception is of the same type with the same text; the span has its type and is an error."""
         kind, text = self._failure()
         with self._recording() as recorded:
             assert self._failure() == (kind, text)
-            [span] = recorded.spans
+            span = _only_call(recorded)
         assert span.status_code == 2
         assert span.attributes["error.type"]
 
@@ -186,12 +200,67 @@ class ProviderContract(ABC):
             assert self.call() == expected
             assert recorded.spans == []
 
+    def _check_answered(self, span: SpanRecord) -> None:
+        assert any(name in span.attributes for name in _OF_ANSWERS), "nothing is told of the answer"
+        told = {name: span.attributes.get(name) for name in self.attributes}
+        assert told == self.attributes
+
     def _failure(self) -> tuple[type[Exception], str]:
         caught = _Caught()
         with caught:
             self.fail()
         assert caught.error is not None, "fail() has to raise"
         return type(caught.error), str(caught.error)
+
+
+_OF_ANSWERS = (
+    semconv.GEN_AI_OUTPUT_MESSAGES,
+    semconv.GEN_AI_RESPONSE_ID,
+    semconv.GEN_AI_RESPONSE_MODEL,
+    semconv.GEN_AI_RESPONSE_FINISH_REASONS,
+    semconv.GEN_AI_USAGE_OUTPUT_TOKENS,
+)
+_TEXTS = (
+    semconv.GEN_AI_REQUEST_MODEL,
+    semconv.GEN_AI_RESPONSE_ID,
+    semconv.GEN_AI_RESPONSE_MODEL,
+    semconv.ERROR_TYPE,
+)
+_MESSAGES = (semconv.GEN_AI_INPUT_MESSAGES, semconv.GEN_AI_OUTPUT_MESSAGES)
+
+
+def _only_call(recorded: Recording) -> SpanRecord:
+    """Return the only span, which is of a call and has the form that everybody reads."""
+    [span] = recorded.spans
+    [event] = recorded.events
+    assert (event.trace_id, event.span_id) == (span.trace_id, span.span_id)
+    told = span.attributes
+    assert told[semconv.GEN_AI_PROVIDER_NAME], "LLMCall.provider is empty"
+    assert told.get(semconv.GEN_AI_OPERATION_NAME), "LLMCall.operation is empty"
+    for name, value in told.items():
+        assert _has_form(name, value), f"{name} is {value!r}, not what its field of LLMCall takes"
+    return span
+
+
+def _has_form(name: str, value: object) -> bool:
+    if name.startswith("gen_ai.usage."):
+        return type(value) is int
+    if name in _TEXTS:
+        return isinstance(value, str)
+    if name == semconv.GEN_AI_RESPONSE_FINISH_REASONS:
+        return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+    return name not in _MESSAGES or _is_messages(str(value))
+
+
+def _is_messages(spelled: str) -> bool:
+    """Tell whether it is JSON of messages: each with a role and parts, each of which has a type."""
+    try:
+        for message in json.loads(spelled):
+            if not message["role"] or not all(part["type"] for part in message["parts"]):
+                return False
+    except (ValueError, TypeError, KeyError):
+        return False
+    return True
 
 
 class _Caught:
