@@ -111,7 +111,7 @@ class SocketSession:
         if step == "begin" or (step == "error" and self._is_asked(lane)):
             self._take_up(lane, message)
         key = self._key(lane)
-        if key is None:
+        if key is None or step == "given":
             self._heard.add(message)
             return
         turn = self._turns[key]

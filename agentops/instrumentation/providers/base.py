@@ -142,6 +142,7 @@ class ProviderInstrumentation(BaseInstrumentation, ABC):
         Returns:
             ``begin`` and ``end`` of an answer, ``error`` where an answer is to come or to go on,
             ``whole`` for an answer in one message, ``ask`` for one that is sent to get an answer,
+            ``given`` for what the answer after those under way is given,
             ``session`` and ``state``, of which the last tells how the connection is set up and how it
             stands, ``note`` for what belongs to the connection, ``fault`` which is one of its if nothing
             follows, ``audio`` for what is not kept, else ``""``.

@@ -58,6 +58,8 @@ _STEPS = {
     "response.failed": "end",
     "response.incomplete": "end",
     "response.cancelled": "end",
+    "conversation.item.added": "given",
+    "conversation.item.created": "given",
     "decision.event": "whole",
     _TRANSCRIBED: "whole",
     "session.created": "session",
@@ -237,13 +239,13 @@ def _read_response(
 ) -> None:
     reader = ResponseReader()
     asked: Json = next((each for each in said if text(each, "type") == "response.create"), {})
-    reader.read_input(call, mapping(asked, "response") or asked)
-    if not turn.path.endswith("/responses"):
+    asked = mapping(asked, "response") or asked
+    if turn.path.endswith("/responses"):
+        reader.read_input(call, asked)
+    else:  # there a conversation is no id, but whether the response belongs to it
+        reader.read_input(call, {**asked, "conversation": None})
         _read_session(call, mapping(next(_values([turn.session]), {}), "session"))
-    call.input_messages = [*_items(said), *call.input_messages]
-    call.input_messages += [
-        message for message in _items(events) if message["role"] in ("user", "tool", "system")
-    ]
+    call.input_messages = [*_given(said, events), *call.input_messages]
     for event in events:
         if text(event, "type") == "response.done":
             reader.read_body(call, _done(mapping(event, "response")))
@@ -316,8 +318,25 @@ def _read_session(call: LLMCall, session: Json) -> None:
         call.tool_definitions = [tool_definition(each) for each in mappings(session, "tools")]
 
 
-def _items(events: Sequence[Json]) -> list[Message]:
-    """Return the items of a conversation that events bring; each once."""
+def _given(said: Sequence[Json], events: Sequence[Json]) -> list[Message]:
+    """Return the messages that a conversation was given, by the program and by speech; each once."""
+    sent, heard = _items(said), _items(events)
+    for item in map(_told, sent):
+        same = next((each for each in heard if _told(each) == item), None)
+        if same is not None:
+            heard.remove(same)
+    spoken = [each for each in read_items(heard, "user") if each["role"] != "assistant"]
+    return [*read_items(sent, "user"), *spoken]
+
+
+def _told(item: Json) -> object:
+    """Return what of an item the service repeats when it has taken it: no id of its own, no audio."""
+    parts = [(part.get("text"), part.get("image_url")) for part in mappings(item, "content")]
+    return text(item, "type"), text(item, "role"), text(item, "call_id"), item.get("output"), parts
+
+
+def _items(events: Sequence[Json]) -> list[Json]:
+    """Return the items of a conversation that events bring; each id once."""
     items: dict[object, Json] = {}
     for event in events:
         kind = text(event, "type")
@@ -333,7 +352,7 @@ def _items(events: Sequence[Json]) -> list[Message]:
             said = {"type": "input_text", "text": text(event, "transcript")}
             known = {"type": "message", "role": "user", "content": [said]}
             items[event.get("item_id") or len(items)] = known
-    return read_items(list(items.values()), "user")
+    return list(items.values())
 
 
 def _done(response: Json) -> Json:

@@ -158,3 +158,70 @@ def test_the_first_chunk_of_a_response_is_timed_from_its_request(manager, server
     _, [asked_for, own] = spans(manager)
     assert asked_for["gen_ai.response.time_to_first_chunk"] >= 0.05
     assert "gen_ai.response.time_to_first_chunk" not in own.attributes
+
+
+def added(item, number):
+    """Return what the service says when it takes an item, for which it makes up an id."""
+    taken = {"id": f"item_{number}", "object": "realtime.item", "status": "completed", **item}
+    return {"type": "conversation.item.added", "previous_item_id": None, "item": taken}
+
+
+def result(value):
+    return {"type": "function_call_output", "call_id": f"call_{value}", "output": value}
+
+
+def heard(text):
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+
+
+def inputs_of(turn):
+    parts = [part for each in turn["gen_ai.input.messages"] for part in each["parts"]]
+    return [part.get("content") or part["response"] for part in parts]
+
+
+def created(item):
+    return {"type": "conversation.item.create", "item": item}
+
+
+@BOTH
+def test_what_a_response_is_given_is_told_once(manager, server, is_async):
+    server.greeting = [SETUP]
+    items = [result("7"), result("8"), heard("And?"), heard("And?")]
+    spoken = added(heard("Spoken."), 5)
+    taken = [[added(item, number)] for number, item in enumerate(items)]
+    server.scripts = [[*taken, [spoken, *answered(1)]]]
+    talk(server, is_async, realtime, [*map(created, items), CREATE, "response.done"])
+
+    _, [turn] = spans(manager)
+    assert inputs_of(turn) == ["7", "8", "And?", "And?", "Spoken."]
+
+
+@BOTH
+def test_what_is_given_while_a_response_is_made_is_for_the_next(manager, server, is_async):
+    begun, done = answered(1)
+    server.greeting = [SETUP]
+    server.scripts = [
+        [
+            [begun],
+            [added(heard("Wait."), 1), added(heard("Spoken."), 2), done],
+            answered(2),
+        ]
+    ]
+    steps = [CREATE, "response.created", created(heard("Wait.")), "response.done"]
+    talk(server, is_async, realtime, [*steps, CREATE, "response.done"])
+
+    _, [first, second] = spans(manager)
+    assert "gen_ai.input.messages" not in first.attributes
+    assert inputs_of(second) == ["Wait.", "Spoken."]
+
+
+@BOTH
+def test_a_response_beside_the_conversation_names_none(manager, server, is_async):
+    server.greeting = [SETUP]
+    server.scripts = [[answered(1)]]
+    beside = {**CREATE, "response": {"conversation": "none", "input": [heard("Is it?")]}}
+    talk(server, is_async, realtime, [beside, "response.done"])
+
+    _, [turn] = spans(manager)
+    assert "gen_ai.conversation.id" not in turn.attributes
+    assert inputs_of(turn) == ["Is it?"]
