@@ -161,7 +161,7 @@ class SocketSession:
         turn.chunks = heard
         return turn
 
-    def lose(self, error: Exception, *, is_orderly: bool) -> None:
+    def lose(self, error: BaseException, *, is_orderly: bool) -> None:
         """Hear that the WebSocket is gone; where another may be opened, the connection lives on."""
         fault = None if is_orderly else error
         if self._is_resumable:
@@ -228,7 +228,7 @@ class SocketProxy(ObjectProxy):
         """Receive a message."""
         try:
             message = self.__wrapped__.recv(*args, **kwargs)
-        except Exception as error:
+        except BaseException as error:
             hide_frames(error)
             _lose(self._self_session, error)
             raise
@@ -240,7 +240,7 @@ class SocketProxy(ObjectProxy):
         self._self_session.say(message)
         try:
             return self.__wrapped__.send(message, *args, **kwargs)
-        except Exception as error:
+        except BaseException as error:
             hide_frames(error)
             _lose(self._self_session, error)
             raise
@@ -268,7 +268,7 @@ class AsyncSocketProxy(ObjectProxy):
         """Receive a message."""
         try:
             message = await self.__wrapped__.recv(*args, **kwargs)
-        except Exception as error:
+        except BaseException as error:
             hide_frames(error)
             _lose(self._self_session, error)
             raise
@@ -280,7 +280,7 @@ class AsyncSocketProxy(ObjectProxy):
         self._self_session.say(message)
         try:
             return await self.__wrapped__.send(message, *args, **kwargs)
-        except Exception as error:
+        except BaseException as error:
             hide_frames(error)
             _lose(self._self_session, error)
             raise
@@ -343,7 +343,7 @@ def _close(proxy: SocketProxy | AsyncSocketProxy, kwargs: Mapping[str, object]) 
     session.leave(proxy._self_generation, "complete", is_asked="code" in kwargs)
 
 
-def _lose(session: SocketSession, error: Exception) -> None:
+def _lose(session: SocketSession, error: BaseException) -> None:
     """Tell a session whose WebSocket is gone; a close that both sides agreed on is no error."""
     with guarded("losing a connection"):
         kinds = {kind.__name__ for kind in type(error).__mro__}

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import traceback
 
 import openai
 import pytest
@@ -186,3 +187,20 @@ def test_a_closed_connection_is_left_alone_after_uninstall(manager, provider, ad
 
     assert manager.ended == []
     assert kind.__module__.startswith("websockets")
+
+
+async def test_a_read_that_is_cancelled_raises_as_without_us(provider, address):
+    async def frames():
+        async with client_of(openai.AsyncOpenAI, address).realtime.connect(model="m") as connection:
+            await connection.recv()
+            reading = asyncio.create_task(connection.recv())
+            await asyncio.sleep(0)
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await reading
+            return [frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)]
+
+    during = await frames()
+    provider.uninstall()
+
+    assert during == await frames()
