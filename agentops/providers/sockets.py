@@ -5,6 +5,7 @@ messages that pass. The connection is one span; each answer on it is a span belo
 beginning and what an end is asked of the instrumentation.
 """
 
+import threading
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -63,12 +64,15 @@ class SocketSession:
         self._is_resumable = is_resumable
         self._lost: BaseException | None = None
         self._is_lost = False
+        self._is_over = False
         self._generation = 0
+        # One thread may send while another reads. Not to be waited for by finalisers.
+        self._lock = threading.RLock()
         active.chunks = self._told
 
     def say(self, message: object) -> None:
         """Note what the program sent."""
-        with guarded("following a connection"):
+        with guarded("following a connection"), self._lock:
             if not isinstance(message, str | bytes):
                 return
             step = self._step(message)
@@ -84,9 +88,11 @@ class SocketSession:
 
     def hear(self, message: object) -> None:
         """Note what came, and begin or end the span of an answer."""
-        with guarded("following a connection"):
-            if isinstance(message, str | bytes):
+        with guarded("following a connection"), self._lock:
+            if isinstance(message, str | bytes) and not self._is_over:
                 self._hear(message, self._step(message))
+            if self._is_over:  # also by another thread in the meantime
+                self._end_turns(None)
 
     def _step(self, message: _Message) -> str:
         return self._instrumentation.socket_step(self._active.call, message)
@@ -197,16 +203,20 @@ class SocketSession:
             self.finish(end="complete" if self._is_lost else end)
 
     def finish(self, error: BaseException | None = None, end: str = "closed") -> None:
-        """End what is open; the first of several calls counts."""
+        """End what is open; the first of several calls counts.
+
+        What is still read after it begins nothing: nothing would end that.
+        """
+        self._is_over = True
         self._end_turns(error)
-        for message in self._last.values():
+        for message in list(self._last.values()):
             self._told.add(message, is_needed=True)
         self._last = {}
         self._active.finish(error, end)
 
     def _end_turns(self, error: BaseException | None) -> None:
         turns, self._turns = self._turns, {}
-        for turn in turns.values():
+        for turn in list(turns.values()):
             turn.finish(error, "closed" if error is None else "error")
 
 

@@ -23,6 +23,12 @@ class Server:
     def address(self):
         return f"http://127.0.0.1:{self._server.socket.getsockname()[1]}/v1"
 
+    @property
+    def options(self):
+        """Of a client that speaks to it."""
+        sockets = self.address.replace("http", "ws")
+        return {"api_key": "x", "base_url": self.address, "websocket_base_url": sockets}
+
     def _handle(self, socket):
         script = list(self.scripts.pop(0))
         self._say(socket, self.greeting)
@@ -46,8 +52,7 @@ class Server:
 
 def talk(server, is_async, connect, steps):
     """Connect, then send each dict and hear until each named type, or to the end (``None``)."""
-    options = {"api_key": "x", "base_url": server.address}
-    options["websocket_base_url"] = server.address.replace("http", "ws")
+    options = server.options
     if is_async:
         asyncio.run(talk_async(connect(openai.AsyncOpenAI(**options)), steps))
         return

@@ -1,6 +1,10 @@
 """Responses on a realtime connection: what each was asked, its times, and connections that are taken up again."""
 
+import threading
+
+import openai
 import pytest
+from opentelemetry.sdk.trace import SpanProcessor
 from support.openai_sockets import Server, spans, talk
 from support.openai_wire import RESPONSE_USAGE
 
@@ -225,3 +229,55 @@ def test_a_response_beside_the_conversation_names_none(manager, server, is_async
     _, [turn] = spans(manager)
     assert "gen_ai.conversation.id" not in turn.attributes
     assert inputs_of(turn) == ["Is it?"]
+
+
+def test_what_one_thread_sends_waits_while_another_begins_a_response(manager, provider, server):
+    sent_meanwhile = []
+    begin = provider.instrumentation.socket_turn
+
+    def begin_slowly(*args):
+        asking = threading.Thread(target=connection.send, args=[asked("Be kind.")])
+        asking.start()
+        asking.join(0.1)
+        sent_meanwhile.append(asking)
+        assert asking.is_alive()
+        return begin(*args)
+
+    server.greeting = [SETUP]
+    server.scripts = [[answered(1), answered(2)]]
+    with realtime(openai.OpenAI(**server.options)) as connection:
+        provider.instrumentation.socket_turn = begin_slowly
+        connection.send(asked("Be brief."))
+        events = iter(connection)
+        while next(events).type != "response.created":
+            pass
+        provider.instrumentation.socket_turn = begin
+        sent_meanwhile[0].join()
+        for done in ("response.done", "response.done"):
+            while next(events).type != done:
+                pass
+
+    _, turns = spans(manager)
+    assert [instructions_of(turn) for turn in turns] == ["Be brief.", "Be kind."]
+
+
+class Started(SpanProcessor):
+    def __init__(self):
+        self.names = []
+
+    def on_start(self, span, parent_context=None):
+        self.names.append(span.name)
+
+
+def test_what_is_read_after_the_close_begins_nothing(manager, server):
+    started = Started()
+    manager.tracer_provider.add_span_processor(started)
+    server.scripts = [[[*answered(1), 1000]]]
+    with realtime(openai.OpenAI(**server.options)) as connection:
+        connection.send(CREATE)
+        connection._connection.recv_events_thread.join()  # by then all is here
+        connection.close()
+        late = [event.type for event in connection]
+
+    assert late == ["response.created", "response.done"]
+    assert started.names == [ended.name for ended in manager.ended] == ["realtime gpt-realtime-2"]
