@@ -56,6 +56,7 @@ class SocketSession:
         self._instrumentation: ProviderInstrumentation = provider.instrumentation
         self._turns: dict[str, ActiveCall] = {}
         self._said = _Kept()
+        self._taken: list[_Message] = []
         self._heard = _Kept()
         self._told = _Kept()
         self._last: dict[str, _Message] = {}
@@ -104,6 +105,9 @@ class SocketSession:
                 _tick(self._turns[key])
             return
         self._last.pop("fault", None)
+        if step == "refusal":
+            self._take_back()
+            step = "fault"
         self._is_refused |= step == "fault"
         if step in ("session", "state", "fault"):
             self._last[step] = message
@@ -157,7 +161,17 @@ class SocketSession:
         self._asked_ns = {key: ns for key, ns in self._asked_ns.items() if key in waiting}
         turn = self._turns[lane] = self._begin(mine, message, self._heard)
         turn.call.started_ns = asked_ns  # 0: the service began by itself
+        self._taken = mine
         self._heard = _Kept()
+
+    def _take_back(self) -> None:
+        """Forget what was asked for: a response that the service began by itself was in its way."""
+        waiting = next((each for each in self._said if self._step(each) == "ask"), None)
+        if waiting is not None:
+            self._said.remove(waiting)
+        elif self._turns and self._taken and self._step(self._taken[-1]) == "ask":
+            self._taken.pop()
+            next(reversed(self._turns.values())).call.started_ns = 0
 
     def _begin(self, said: list[_Message], message: _Message, heard: _Kept) -> "ActiveCall":
         setup = self._last.get("session", "")

@@ -50,6 +50,7 @@ _HEAD = 512
 _TYPE = re.compile(r'"type": ?"([a-z_.]+)"')
 _AUDIO = ("audio.delta", "audio_buffer.append", "input_audio.append")
 _TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
+_REFUSAL = '"conversation_already_has_active_response"'
 _STEPS = {
     "response.create": "ask",
     "response.created": "begin",
@@ -146,7 +147,7 @@ def step_of(session: LLMCall, message: str | bytes) -> str:
                 continue
             if step == "error" and not _path(session).endswith("/responses"):
                 # There it is the answer to a message, and what is under way goes on.
-                return "fault"
+                return "refusal" if _REFUSAL in look else "fault"
             if kind == _TRANSCRIBED and '"usage"' not in "".join(_ends(message)):
                 return ""
             return step

@@ -73,6 +73,26 @@ def test_a_response_has_nothing_of_one_that_was_refused_before_it(manager, serve
 
 
 @BOTH
+@pytest.mark.parametrize("is_begun", [False, True], ids=["before", "after"])
+def test_a_response_that_the_service_began_has_nothing_of_what_it_was_in_the_way_of(
+    manager, server, is_async, is_begun
+):
+    code = "conversation_already_has_active_response"
+    refusal = {"type": "error", "error": {"type": "invalid_request_error", "code": code}}
+    begun, done = answered(1)
+    own = [begun, refusal, done] if is_begun else [refusal, begun, done]
+    server.greeting = [SETUP]
+    server.scripts = [[own, answered(2)]]
+    steps = [asked("Greet."), "response.done", asked("Be kind."), "response.done"]
+    talk(server, is_async, realtime, steps)
+
+    _, [by_itself, asked_for] = spans(manager)
+    assert "gen_ai.system_instructions" not in by_itself.attributes
+    assert "gen_ai.response.time_to_first_chunk" not in by_itself.attributes
+    assert instructions_of(asked_for) == "Be kind."
+
+
+@BOTH
 def test_a_response_has_nothing_of_one_that_was_lost_with_its_connection(manager, server, is_async):
     server.greeting = [SETUP]
     server.scripts = [[[1012]], [answered(1), answered(2)]]
