@@ -5,7 +5,7 @@ of the :class:`~agentops.instrumentation.providers.base.ProviderInstrumentation`
 thread it takes references; reading them is left to the pipeline's worker.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -215,8 +215,7 @@ class InstrumentedProvider:
         self._asks_usage = (
             self._stainless is not None and instrumentation.telemetry_manager.config.stream_usage
         )
-        self._targets: Sequence[Target] = ()
-        self._patches: list[Patch] = []
+        self._patches: dict[Target, Patch] = {}
         self._is_wanted = False
         self._waits: list[Callable[[], None]] = []
 
@@ -235,7 +234,7 @@ class InstrumentedProvider:
         waits, self._waits = self._waits, []
         for end_wait in waits:
             end_wait()
-        for patch in reversed(self._patches):
+        for patch in reversed(self._patches.values()):
             with guarded("restoring a provider"):
                 patch.remove()
 
@@ -243,19 +242,17 @@ class InstrumentedProvider:
         if not self._is_wanted:
             return
         if not self._patches:
-            self._targets = tuple(self.instrumentation.targets())
-            self._patches = [
-                Patch(each.module, each.name, partial(self._wrapper, each))
-                for each in self._targets
-            ]
-        for patch in self._patches:
+            self._patches = {
+                each: Patch(each.module, each.name, partial(self._wrapper, each))
+                for each in self.instrumentation.targets()
+            }
+        for patch in self._patches.values():
             # A module that the package loads when it is used is not loaded by us before.
             self._waits.append(when_imported(patch.module, partial(self._apply_one, patch)))
 
     def _apply_one(self, patch: Patch) -> None:
         if self._is_wanted:
-            with guarded("patching a provider"):
-                patch.apply()
+            patch.apply()
 
     def create_span(self, operation: LLMCall) -> Span:
         """Start the span of a call.
@@ -562,7 +559,7 @@ class InstrumentedProvider:
 
     def _look_at_calls(self) -> None:
         """Hook calls again: of this one nothing was seen, maybe since another instrumentation undid our hooks."""
-        for target, patch in zip(self._targets, self._patches, strict=True):
+        for target, patch in self._patches.items():
             if target.role == "call":
                 patch.apply_again()
 
