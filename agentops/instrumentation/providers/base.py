@@ -145,7 +145,8 @@ class ProviderInstrumentation(BaseInstrumentation, ABC):
             ``given`` for what the answer after those under way is given,
             ``session`` and ``state``, of which the last tells how the connection is set up and how it
             stands, ``note`` for what belongs to the connection, ``fault`` which is one of its if nothing
-            follows, ``refusal`` for one that says that what was asked for is not answered, ``audio`` for what is not kept, else ``""``.
+            follows, ``refusal`` for one that says that what was asked for is not answered, ``audio`` for what is
+            not kept, else ``""``.
         """
         return ""
 
