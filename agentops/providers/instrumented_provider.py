@@ -241,7 +241,7 @@ class InstrumentedProvider:
     def _apply(self) -> None:
         if not self._is_wanted:
             return
-        if not self._patches:
+        if all(patch.is_off for patch in self._patches.values()):
             self._patches = {
                 each: Patch(each.module, each.name, partial(self._wrapper, each))
                 for each in self.instrumentation.targets()

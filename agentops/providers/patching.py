@@ -85,6 +85,11 @@ class Patch:
         self._ours: object = None
         self.is_active = False
 
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing of ours is left where it was put."""
+        return self._ours is None
+
     def apply(self) -> bool:
         """Wrap the function; return ``False`` when this version of the package does not have it."""
         if self.is_active:

@@ -26,7 +26,12 @@ from agentops.instrumentation.providers.openai import OpenAIInstrumentation
 from agentops.providers.instrumented_provider import InstrumentedProvider
 from agentops.telemetry.weigh import weigh_call
 
-CLASSES = (openai.OpenAI, openai.AsyncOpenAI)
+CLASSES = (
+    openai.OpenAI,
+    openai.AsyncOpenAI,
+    openai._base_client.SyncAPIClient,
+    openai._base_client.AsyncAPIClient,
+)
 ASKED = {"model": "gpt-5", "messages": [{"role": "user", "content": "Hi"}]}
 
 
@@ -280,16 +285,19 @@ def test_one_that_unwraps_ours_with_its_own_stops_us_for_one_call(provider, mana
     assert (2, ["request"]) == (len(manager.ended), restoring.calls)
 
 
-def test_ours_put_back_by_another_is_taken_off(provider, manager, restoring):
+def test_ours_put_back_by_another_does_nothing_once_it_is_off(provider, manager, restoring):
     provider.install()
     restoring.install()
     ask()
     restoring.uninstall()
     ask()
     provider.uninstall()
+    ask()
+    told = len(manager.ended)
+    provider.install()
+    ask()
 
-    assert 2 == len(manager.ended)
-    assert "request" not in vars(openai.OpenAI)
+    assert (2, 3) == (told, len(manager.ended))
 
 
 def test_instrumentation_that_was_suppressed_stays_away(provider, manager):

@@ -28,8 +28,8 @@ from agentops.providers.instrumented_provider import ActiveCall, InstrumentedPro
 from agentops.providers.patching import Patch
 
 HOLDERS = (
-    openai.OpenAI,
-    openai.AsyncOpenAI,
+    openai._base_client.SyncAPIClient,
+    openai._base_client.AsyncAPIClient,
     anthropic._base_client.SyncAPIClient,
     anthropic._base_client.AsyncAPIClient,
 )
@@ -401,6 +401,42 @@ async def test_ours_above_anothers_makes_one_span_and_gives_it_back(
 
     assert vars(holder)["request"] is others
     assert len(manager.ended) == 1
+
+
+@pytest.mark.parametrize("wrapped", [wrapped_plainly, wrapped_by_wrapt])
+@pytest.mark.parametrize("kind", CLIENTS[:2], ids=lambda kind: kind.__name__)
+async def test_a_client_that_another_gave_a_method_of_its_own_makes_one_span(
+    install, manager, monkeypatch, kind, wrapped
+):
+    install()
+    install.undo()  # what is hooked is chosen anew
+    monkeypatch.setattr(kind, "request", wrapped(kind.request))
+    others = vars(kind)["request"]
+    install()
+    await ask(client_of(kind))
+    install.undo()
+    await ask(client_of(kind))
+
+    assert vars(kind)["request"] is others
+    assert len(manager.ended) == 1
+
+
+@each_method
+def test_what_the_program_puts_in_the_place_of_a_method_is_called(install, holder, name):
+    kind = next(kind for kind in CLIENTS if issubclass(kind, holder))
+    client = client_of(kind)
+    install()
+    with mock.patch.object(holder, name, new_callable=mock.Mock, return_value=7):
+        assert getattr(client, name)() == 7
+
+
+@each_method
+def test_a_method_is_pickled_by_name_with_and_without_us(install, holder, name):
+    text = pickle.dumps(getattr(holder, name))
+    install()
+
+    assert pickle.dumps(getattr(holder, name)) == text
+    assert pickle.loads(text) is getattr(holder, name)
 
 
 # What is no plain method

@@ -1,10 +1,11 @@
 """Where is the openai package hooked, and what does a client tell? Part of what is known of openai."""
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Usage
@@ -50,6 +51,12 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenAIInstrumentation"]
 
+_BASE: Final = "openai._base_client"
+_CLIENTS: Final = (("OpenAI", "SyncAPIClient", False), ("AsyncOpenAI", "AsyncAPIClient", True))
+_CHOKE_POINTS: Final[tuple[tuple[str, Literal["call", "response"]], ...]] = (
+    ("request", "call"),
+    ("_process_response", "response"),
+)
 _KNOWN_MAX = 4096
 _ORIGIN = re.compile(r"^https?://[^/]*")
 _HOST_ENDS = {
@@ -83,6 +90,20 @@ _RATE_LIMITS = _rate_limits("requests", "tokens")
 _IMAGE_RATE_LIMITS = _rate_limits("requests", "tokens", "input-images")
 
 
+def _client_targets() -> Iterator[Target]:
+    """Yield the methods through which every request and every answer passes.
+
+    They stand in the clients' base class, and what a program puts in their place there has to be called. A client
+    that has one of its own, which another instrumentation put there, is hooked itself.
+    """
+    clients = vars(sys.modules["openai"])
+    for kind, base, is_async in _CLIENTS:
+        own = vars(clients.get(kind, object))
+        for name, role in _CHOKE_POINTS:
+            module, holder = ("openai", kind) if name in own else (_BASE, base)
+            yield Target(module=module, name=f"{holder}.{name}", role=role, is_async=is_async)
+
+
 class OpenAIInstrumentation(StainlessInstrumentation):
     """Reads the calls of OpenAI's own SDK, its Azure and Bedrock clients included.
 
@@ -91,14 +112,6 @@ class OpenAIInstrumentation(StainlessInstrumentation):
     """
 
     module: str = "openai"
-    _targets: ClassVar[tuple[Target, ...]] = (
-        Target(module="openai", name="OpenAI.request"),
-        Target(module="openai", name="AsyncOpenAI.request", is_async=True),
-        Target(module="openai", name="OpenAI._process_response", role="response"),
-        Target(
-            module="openai", name="AsyncOpenAI._process_response", role="response", is_async=True
-        ),
-    )
 
     def __init__(self, telemetry_manager: "TelemetryManager") -> None:
         super().__init__(telemetry_manager)
@@ -107,7 +120,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
 
     def targets(self) -> Sequence[Target]:
         """Return the choke points every call goes through, the connections, and the tool runners."""
-        return (*self._targets, *socket_targets(), *tool_targets())
+        return (*_client_targets(), *socket_targets(), *tool_targets())
 
     def closes_failed_streams(self) -> bool:
         """Tell what the installed version does."""
