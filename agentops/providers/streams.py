@@ -8,7 +8,7 @@ and tell once how it ended.
 
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, SupportsIndex, cast
 
 from agentops import clock
 from agentops.instrumentation.providers.http import HttpExchange
@@ -75,6 +75,10 @@ class _ByteTap:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._followed, name)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """A copy is one of the stream; it has no part in the call."""
+        return self._followed.__reduce_ex__(protocol)
 
     def __del__(self) -> None:
         if "_watcher" in self.__dict__:

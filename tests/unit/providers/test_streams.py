@@ -1,5 +1,7 @@
 """The taps on byte streams: what they keep of the parts that pass, and what they answer for the stream."""
 
+import copy
+import pickle
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -147,3 +149,13 @@ def test_the_stream_of_the_transport_is_found_where_it_is_without_us(kind, excha
     bound._stream = object()  # as httpx and httpx2 call it
 
     assert kind(bound, exchange, Watcher(exchange), "openai")._stream is bound._stream
+
+
+@pytest.mark.parametrize("kind", [Tap, AsyncTap])
+def test_a_copy_is_one_of_the_stream_and_ends_no_call(kind, exchange):
+    watcher = Watcher(exchange)
+    tap = kind(Stream(), exchange, watcher, "openai")
+    copies = [type(copy.copy(tap)), type(pickle.loads(pickle.dumps(tap)))]
+
+    assert copies == [Stream, Stream]
+    assert watcher.end == ""
