@@ -273,6 +273,9 @@ class SocketProxy(ObjectProxy):
         """Close the connection and end its span."""
         try:
             return self.__wrapped__.close(*args, **kwargs)
+        except BaseException as error:
+            hide_frames(error)
+            raise
         finally:
             _close(self, kwargs)
 
@@ -313,6 +316,9 @@ class AsyncSocketProxy(ObjectProxy):
         """Close the connection and end its span."""
         try:
             return await self.__wrapped__.close(*args, **kwargs)
+        except BaseException as error:
+            hide_frames(error)
+            raise
         finally:
             _close(self, kwargs)
 

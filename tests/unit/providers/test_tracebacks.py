@@ -13,6 +13,7 @@ from support.providers import DirectManager
 from agentops.instrumentation.providers.anthropic import AnthropicInstrumentation
 from agentops.instrumentation.providers.openai import OpenAIInstrumentation
 from agentops.providers.instrumented_provider import InstrumentedProvider
+from agentops.providers.sockets import AsyncSocketProxy, SocketProxy
 
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 11), reason="Python 3.10 keeps the frame that raises again"
@@ -139,3 +140,63 @@ def test_an_exception_looks_as_without_us(vendor, way, is_async):
 
     assert told == bare
     assert len(manager.ended) == 1
+
+
+class Session:
+    """Hears what happens on a connection."""
+
+    generation = 0
+
+    def say(self, message):
+        pass
+
+    def lose(self, error, *, is_orderly):
+        raise AssertionError("it is open")
+
+    def leave(self, generation, end, *, is_asked=True):
+        pass
+
+
+class Connection:
+    """A connection, each method of which is broken into."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def recv(self):
+        raise self.error
+
+    def send(self, message="Hi"):
+        raise self.error
+
+    def close(self):
+        raise self.error
+
+
+class AsyncConnection(Connection):
+    async def recv(self):
+        raise self.error
+
+    async def send(self, message="Hi"):
+        raise self.error
+
+    async def close(self):
+        raise self.error
+
+
+@pytest.mark.parametrize("kind", [SocketProxy, AsyncSocketProxy])
+@pytest.mark.parametrize("name", ["recv", "send", "close"])
+@pytest.mark.parametrize("error", [asyncio.CancelledError, KeyboardInterrupt, ValueError])
+def test_what_breaks_into_a_connection_looks_as_without_us(kind, name, error):
+    def broken(connection):
+        arguments = ["Hi"] if name == "send" else []
+        try:
+            result = getattr(connection, name)(*arguments)
+            result.send(None)  # of a coroutine
+        except error as caught:
+            return [frame.name for frame in traceback.extract_tb(caught.__traceback__)]
+        raise AssertionError("nothing was raised")
+
+    make = AsyncConnection if kind is AsyncSocketProxy else Connection
+
+    assert broken(kind(make(error()), Session())) == broken(make(error()))
