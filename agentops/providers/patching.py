@@ -44,10 +44,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    ObjectProxy = wrapt.ObjectProxy[Any]
+    _WraptProxy = wrapt.ObjectProxy[Any]
     FunctionWrapper = wrapt.FunctionWrapper[..., object]
 else:  # wrapt 1.x cannot be subscripted
-    ObjectProxy = wrapt.ObjectProxy
+    _WraptProxy = wrapt.ObjectProxy
     FunctionWrapper = wrapt.FunctionWrapper
 
 Function: TypeAlias = Callable[..., object]
@@ -219,6 +219,13 @@ class Patch:
         except BaseException as error:
             hide_frames(error)
             raise
+
+
+class ObjectProxy(_WraptProxy):
+    """Stands around somebody else's object; printed, it is that object."""
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
 
 
 class _Wrapped(FunctionWrapper):

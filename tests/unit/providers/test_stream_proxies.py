@@ -53,6 +53,14 @@ def test_what_cannot_be_closed_does_not_look_as_if_it_could(watcher, kind, name)
     assert not hasattr(kind(iter([1]), [], watcher), name)
 
 
+@pytest.mark.parametrize("kind", [StreamProxy, AsyncStreamProxy])
+def test_a_followed_stream_is_printed_as_itself(watcher, kind):
+    stream = Chunks()
+    proxy = kind(stream, [], watcher)
+
+    assert (repr(proxy), str(proxy), f"{proxy}") == (repr(stream), str(stream), f"{stream}")
+
+
 class Restartable:
     """An iterable that is no iterator, sync and async."""
 
