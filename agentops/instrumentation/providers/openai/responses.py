@@ -37,18 +37,21 @@ __all__ = [
 ]
 
 _INCOMPLETE = {"max_output_tokens": "length", "max_tokens": "length"}
+_TEXT = ("content", "content_index", "output_text", "text")
+_GROWING_PARTS = {  # to the list that holds the part, what counts it, its type and its text
+    "response.output_text.delta": _TEXT,
+    "response.text.delta": _TEXT,
+    "response.output_audio_transcript.delta": _TEXT,
+    "response.audio_transcript.delta": _TEXT,
+    "response.refusal.delta": ("content", "content_index", "refusal", "refusal"),
+    "response.reasoning_summary_text.delta": ("summary", "summary_index", "summary_text", "text"),
+    "response.reasoning_text.delta": ("content", "content_index", "reasoning_text", "text"),
+}
 _GROWING = {
-    "response.output_text.delta": "text",
-    "response.text.delta": "text",
-    "response.output_audio_transcript.delta": "text",
-    "response.audio_transcript.delta": "text",
-    "response.refusal.delta": "refused",
     "response.function_call_arguments.delta": "arguments",
     "response.mcp_call_arguments.delta": "arguments",
     "response.custom_tool_call_input.delta": "input",
     "response.code_interpreter_call_code.delta": "code",
-    "response.reasoning_summary_text.delta": "thought",
-    "response.reasoning_text.delta": "thought",
 }
 _ASKED = frozenset({"computer_call", "local_shell_call", "shell_call", "apply_patch_call"})
 _NO_ARGUMENTS = ("id", "type", "call_id", "status")
@@ -196,6 +199,7 @@ class _Pieces:
 
     def __init__(self) -> None:
         self.items: dict[int, dict[str, object]] = {}
+        self._parts: dict[int, dict[tuple[str, int, str], dict[str, object]]] = {}
 
     def add(self, event: Json) -> None:
         """Add one event: an item's beginning or end, or a piece of its text or arguments."""
@@ -207,21 +211,25 @@ class _Pieces:
             self.items[index] = dict(item)
             return
         known = self.items.setdefault(index, {"type": "message", "role": "assistant"})
-        if name := _GROWING.get(text(event, "type")):
+        kind = text(event, "type")
+        name = _GROWING.get(kind)
+        if kind in _GROWING_PARTS:
+            holder, number, part_type, name = _GROWING_PARTS[kind]
+            parts = self._parts.setdefault(index, {})
+            place = (holder, count(event, number) or 0, part_type)
+            known = parts.setdefault(place, {"type": part_type})
+        if name:
             known[name] = f"{known.get(name) or ''}{text(event, 'delta')}"
 
     def output(self) -> list[Json]:
         """Return the items in their order, with what came of those that did not end."""
         output: list[Json] = []
         for index in sorted(self.items):
-            item = self.items[index]
-            said = [{"type": "output_text", "text": item["text"]}] if "text" in item else []
-            if "refused" in item:
-                said.append({"type": "refusal", "refusal": item["refused"]})
-            if said and not item.get("content"):
-                item["content"] = said
-            if "thought" in item and not item.get("summary"):
-                item["summary"] = [{"type": "summary_text", "text": item["thought"]}]
+            item, parts = self.items[index], self._parts.get(index, {})
+            for holder in ("content", "summary"):
+                said = [parts[place] for place in sorted(parts) if place[0] == holder]
+                if said and not item.get(holder):
+                    item[holder] = said
             output.append(item)
         return output
 

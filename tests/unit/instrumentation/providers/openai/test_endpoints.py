@@ -282,6 +282,38 @@ def test_a_response_that_is_cut_off_tells_each_item_as_far_as_it_came(manager):
     assert said == [{"type": "text", "content": "Hel"}, {"type": "refusal", "content": "No"}]
 
 
+def test_texts_and_thoughts_of_a_response_that_is_cut_off_stay_apart(manager):
+    items = [
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+        {**RESPONSE["output"][0], "content": []},
+    ]
+    thought = {"type": "response.reasoning_summary_text.delta", "output_index": 0}
+    said = {"type": "response.output_text.delta", "output_index": 1}
+    events = [
+        {
+            "type": "response.created",
+            "response": {**RESPONSE, "status": "in_progress", "output": []},
+        },
+        *(
+            {"type": "response.output_item.added", "output_index": n, "item": items[n]}
+            for n in (0, 1)
+        ),
+        {**thought, "summary_index": 0, "delta": "**Plan**"},
+        {**said, "content_index": 1, "delta": "Sec"},
+        {**thought, "summary_index": 1, "delta": "**Check**"},
+        {**said, "content_index": 0, "delta": "First."},
+        {**said, "content_index": 1, "delta": "ond."},
+    ]
+    headers = {"content-type": "text/event-stream"}
+    wire = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=Pieces(sse(*events))))
+    list(wire.client().responses.create(model="gpt-5", input="Hi", stream=True))
+
+    parts = only(manager)["gen_ai.output.messages"][0]["parts"]
+    told = [(part["type"], part["content"]) for part in parts]
+    thoughts = [("reasoning", "**Plan**"), ("reasoning", "**Check**")]
+    assert told == [*thoughts, ("text", "First."), ("text", "Second.")]
+
+
 def test_a_stream_that_is_taken_up_again_tells_where(manager):
     list(Wire().client().responses.retrieve("resp_1", stream=True, starting_after=5))
 
