@@ -12,14 +12,16 @@ from agentops.instrumentation.providers.base import ProviderInstrumentation, Tar
 class OllamaInstrumentation(ProviderInstrumentation):
     module = "ollama"
 
-    def targets(self):
-        yield Target(module="ollama", name="Client.chat")
-        yield Target(module="ollama", name="AsyncClient.chat", is_async=True)
+    def targets(self):  # where all calls pass, also those of `ollama.chat`
+        yield Target(module="ollama", name="Client._request")
+        yield Target(module="ollama", name="AsyncClient._request", is_async=True)
 
     def read_request(self, target, args, kwargs):  # before the call: references only, nothing slow
-        call = LLMCall(operation="chat", provider="ollama", model=kwargs.get("model", ""))
-        call.request = list(kwargs.get("messages") or ())
-        return call
+        if "/api/chat" in args:
+            body = kwargs["json"]
+            call = LLMCall(operation="chat", provider="ollama", model=body["model"])
+            call.request = body["messages"]
+            return call
 
     def read_response(self, call, response):  # after it, on a thread of AgentOps
         call.input_messages = [message_of(each) for each in call.request]

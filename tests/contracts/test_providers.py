@@ -122,6 +122,12 @@ class TestCustomProviderExample(ProviderContract):
     def fail(self):
         return self.client.chat(**{**ASKED, "model": "absent"})
 
+    def test_a_method_that_was_bound_before_is_recorded_with_its_model(self):
+        chat = self.client.chat  # as `ollama.chat` is
+        with self._recording() as recorded:
+            chat("m", ASKED["messages"])
+            assert [span.name for span in recorded.spans] == ["chat m"]
+
     def test_values_are_those_of_the_answer(self):
         with self._recording() as recorded:
             list(self.stream())
