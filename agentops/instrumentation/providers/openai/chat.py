@@ -430,24 +430,19 @@ def _read_head(call: LLMCall, body: Json) -> None:
 def _read_usage(call: LLMCall, body: Json) -> None:
     """Read the usage, and how many tokens of a predicted output were taken over."""
     usage = mapping(body, "usage")
-    read_usage(call.usage, usage)
-    _add_thoughts(call, count(usage, "total_tokens"))
+    told = call.usage
+    read_usage(told, usage)
+    total = usage.get("total_tokens")
+    if type(total) is int and told.input_tokens is not None:
+        beside = total - told.input_tokens - (told.output_tokens or 0)
+        if beside > 0 and (beside == told.reasoning_output_tokens or call.provider in _GOOGLE):
+            # Thoughts that stand beside the output (xAI), or in the total alone (Gemini), are output.
+            told.output_tokens = total - told.input_tokens
     read_cost(call, usage)
     details = mapping(usage, "completion_tokens_details")
     for name, attribute in _PREDICTED:
-        if name in details and (told := count(details, name)):
-            call.attributes[attribute] = told
-
-
-def _add_thoughts(call: LLMCall, total: int | None) -> None:
-    """Count thoughts as output where the server tells them beside it (xAI), or in the total alone (Gemini)."""
-    told = call.usage
-    if total is None or told.input_tokens is None:
-        return
-    output = total - told.input_tokens
-    beside = output - (told.output_tokens or 0)
-    if beside > 0 and (beside == told.reasoning_output_tokens or call.provider in _GOOGLE):
-        told.output_tokens = output
+        if name in details and (counted := count(details, name)):
+            call.attributes[attribute] = counted
 
 
 _GOOGLE = ("gcp.gemini", "gcp.vertex_ai")
