@@ -6,9 +6,9 @@ What it is follows from its method and path.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry import trace
+from opentelemetry import baggage, trace
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall
@@ -55,6 +55,16 @@ if TYPE_CHECKING:
 __all__ = ["AnthropicInstrumentation"]
 
 _WITHHELD: Final = trace.NoOpTracer()
+
+
+class _NamelessTracer(trace.NoOpTracer):
+    """Makes spans without ids: of the context, the SDK then writes only the baggage into its requests."""
+
+    def start_span(self, *args: Any, **kwargs: Any) -> trace.Span:  # noqa: ANN401, ARG002 - as OpenTelemetry has it
+        return trace.INVALID_SPAN
+
+
+_NAMELESS: Final = _NamelessTracer()
 _BASE: Final = "anthropic._base_client"
 _PLATFORMS: Final = (
     ("Bedrock", "aws.bedrock"),
@@ -122,7 +132,8 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         A call is one span in each provider. Where the SDK's spans would stand beside ours, in the same
         provider, they are left out; the SDK still writes the context of our span into its requests.
         Where the program has no provider at all, the SDK would write the ids of a private span of ours
-        into its requests, which it does not do without us. In all other cases nothing is changed.
+        into its requests, which it does not do without us; of the context it then writes the program's
+        baggage alone. In all other cases nothing is changed.
         """
         if value is None:
             return None
@@ -130,8 +141,9 @@ class AnthropicInstrumentation(StainlessInstrumentation):
         provider = field(options, "tracer_provider") or global_provider()
         if provider is self.telemetry_manager.tracer_provider:
             return _WITHHELD
-        if isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider):
-            return None if self._is_ours(trace.get_current_span()) else value
+        is_absent = isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
+        if is_absent and self._is_ours(trace.get_current_span()):
+            return _NAMELESS if baggage.get_all() else None
         return value
 
     def _is_ours(self, span: trace.Span) -> bool:

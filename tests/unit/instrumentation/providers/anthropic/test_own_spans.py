@@ -2,8 +2,8 @@
 
 import anthropic
 import pytest
+from opentelemetry import baggage, trace
 from opentelemetry import context as otel
-from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -44,6 +44,11 @@ def _headers(wire):
     return [sorted(request.headers) for request in wire.requests]
 
 
+def _trace_headers(wire):
+    told = [request.headers for request in wire.requests]
+    return [[headers.get(name) for name in ("traceparent", "baggage")] for headers in told]
+
+
 def _bare(**options):
     wire = Wire()
     _calls(wire.client(**options))
@@ -68,6 +73,24 @@ def test_private_spans_alone_change_no_request(provider, manager, wire):
     assert {ended.span.parent.span_id for ended in manager.ended} == {
         session.get_span_context().span_id
     }
+
+
+async def test_baggage_of_the_program_goes_out_within_a_session_as_without_us(
+    provider, manager, wire
+):
+    provider.uninstall()
+    token = otel.attach(baggage.set_baggage("crew", "7"))
+    bare = _bare()
+    await bare.async_client().messages.create(**REQUEST)
+    provider.install()
+    session = manager.create_span("session")
+    otel.attach(trace.set_span_in_context(session, set_ambient(None, {"session.id": "s"})))
+    _calls(wire.client())
+    await wire.async_client().messages.create(**REQUEST)
+    otel.detach(token)
+
+    assert _trace_headers(bare) == _trace_headers(wire)
+    assert [OURS] * 4 == _scopes(manager.exporter)
 
 
 def test_beside_a_provider_of_the_program_each_has_one_span(
