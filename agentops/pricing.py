@@ -269,7 +269,8 @@ def _price(prices: Any, counts: Mapping[str, float]) -> Decimal | None:  # noqa:
         total: Decimal = prices.calc_price(Usage(**counts))["total_price"]
     except (LookupError, ValueError):  # counts that contradict each other
         return None
-    return total
+    # A list that has prices, but none for these units, does not say that they are free.
+    return total if total or not any(vars(prices).values()) else None
 
 
 def _slopes(prices: Any, counts: Mapping[str, float], exact: Decimal) -> tuple[float, ...] | None:  # noqa: ANN401

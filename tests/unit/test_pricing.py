@@ -39,6 +39,15 @@ def test_a_model_that_is_not_known_costs_none_not_zero():
     assert Prices().cost_usd("openai", "my-own-model", (1, 1, 0, 0), NOW_NS) is None
 
 
+def test_units_without_a_price_cost_none_where_others_have_one_and_zero_where_all_is_free():
+    prices = Prices()
+    tokens = {"input_tokens": 10, "output_tokens": 5}
+
+    assert prices.cost_of_units("openai", "whisper-1", tokens) is None  # priced by the second
+    assert prices.cost_of_units("openai", "whisper-1", {"audio_seconds": 60.0}) > 0
+    assert prices.cost_of_units("openai", "omni-moderation-latest", tokens) == 0
+
+
 def test_what_is_not_in_the_table_is_searched_once(monkeypatch):
     from genai_prices.data_snapshot import DataSnapshot
 
