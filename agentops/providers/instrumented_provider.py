@@ -6,7 +6,6 @@ thread it takes references; reading them is left to the pipeline's worker.
 """
 
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar, Token
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -21,6 +20,7 @@ from agentops.instrumentation.providers.base import ProviderInstrumentation, Tar
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 from agentops.instrumentation.providers.stainless import ClientRequest, StainlessInstrumentation
 from agentops.providers.hiding import hide_events
+from agentops.providers.nesting import ACTIVE, SUPPRESS_KEY, Passing
 from agentops.providers.patching import (
     Args,
     Function,
@@ -40,15 +40,14 @@ from agentops.telemetry.provider import global_provider
 from agentops.telemetry.records import SpanRecord
 
 if TYPE_CHECKING:
+    from contextvars import Token
+
     from opentelemetry.context import Context
 
 __all__ = ["ActiveCall", "InstrumentedProvider"]
 
-# Of its own: it is set for each call, and a key in the OpenTelemetry context copies all that rides there.
-_ACTIVE: "ContextVar[ActiveCall | None]" = ContextVar("agentops-call", default=None)
 _MODEL_KINDS = ("llm", "agent")
 _BINARY_BYTES_MAX = 1024 * 1024  # files and videos larger than this are not held for the worker
-_SUPPRESS_KEY = "suppress_instrumentation"  # the key OpenTelemetry's instrumentations agree on
 
 
 class ActiveCall(LateSpan):
@@ -172,7 +171,7 @@ class ActiveCall(LateSpan):
     def enter(self, *, is_shared: bool) -> None:
         """Make it the call that this context is in, and its span the current one where that is shared."""
         self._attached = attach(trace.set_span_in_context(self.span)) if is_shared else None
-        self._token = _ACTIVE.set(self)
+        self._token = ACTIVE.set(self)
 
     def exit(self) -> None:
         """Undo :meth:`enter`; in another context that does nothing."""
@@ -182,7 +181,7 @@ class ActiveCall(LateSpan):
         token, self._token = self._token, None
         if token is not None:
             try:
-                _ACTIVE.reset(token)
+                ACTIVE.reset(token)
             except ValueError:
                 return
 
@@ -392,8 +391,8 @@ class InstrumentedProvider:
         """Begin a call and enter it, or return ``None`` to let it pass."""
         active = None
         try:
-            outer, context = _ACTIVE.get(), get_current()
-            if (outer is not None and self._is_part_of(outer)) or context.get(_SUPPRESS_KEY):
+            outer, context = ACTIVE.get(), get_current()
+            if (outer is not None and self._is_part_of(outer)) or context.get(SUPPRESS_KEY):
                 return None
             active = self._begun(target, args, kwargs, context)
             if active is not None:
@@ -411,8 +410,15 @@ class InstrumentedProvider:
         return active
 
     def _is_part_of(self, outer: ActiveCall) -> bool:
-        """Tell whether a call that begins is what an outer one does; within a request only others' code calls: middleware."""
-        return outer.is_under_way and (outer.request is None or self._stainless is None)
+        """Tell whether a call that begins is what an outer one does.
+
+        Within a request only others' code calls: middleware, or one more instrumentation of the same package.
+        """
+        if outer.request is None or self._stainless is None:
+            return outer.is_under_way
+        is_other = outer.provider is not self
+        is_same = outer.provider.instrumentation.module == self.instrumentation.module
+        return outer.is_under_way and is_other and is_same
 
     def _begun(
         self, target: Target, args: Args, kwargs: Kwargs, context: "Context"
@@ -475,7 +481,8 @@ class InstrumentedProvider:
         def wrapper(wrapped: Function, instance: object, args: Args, kwargs: Kwargs) -> object:
             active = self._start(target, args if instance is None else (instance, *args), kwargs)
             if active is None:
-                return wrapped(*args, **kwargs)
+                with Passing():
+                    return wrapped(*args, **kwargs)
             try:
                 if self._asks_usage:
                     args, kwargs = self._ask_for_usage(active, instance, args, kwargs)
@@ -501,7 +508,8 @@ class InstrumentedProvider:
         ) -> object:
             active = self._start(target, args if instance is None else (instance, *args), kwargs)
             if active is None:
-                return await _passed(wrapped, args, kwargs)
+                with Passing():
+                    return await wrapped(*args, **kwargs)
             try:
                 if self._asks_usage:
                     args, kwargs = self._ask_for_usage(active, instance, args, kwargs)
@@ -525,7 +533,7 @@ class InstrumentedProvider:
 
     def _socket_wrapper(self, target: Target) -> Wrapper:
         def wrapper(wrapped: Function, _instance: object, args: Args, kwargs: Kwargs) -> object:
-            if not get_current().get(_SUPPRESS_KEY):
+            if not get_current().get(SUPPRESS_KEY):
                 with guarded("following a connection"):
                     args, kwargs = follow_socket(self, target, args, kwargs)
             return wrapped(*args, **kwargs)
@@ -545,7 +553,7 @@ class InstrumentedProvider:
 
     def _response_wrapper(self, target: Target) -> Wrapper:
         def wrapper(wrapped: Function, _instance: object, args: Args, kwargs: Kwargs) -> object:
-            active = _ACTIVE.get()
+            active = ACTIVE.get()
             try:
                 if active is None:
                     self._look_at_calls()
@@ -575,9 +583,7 @@ class InstrumentedProvider:
             content = response.content
             if len(content) <= _BINARY_BYTES_MAX or exchange.is_worth_keeping():
                 exchange.content = content
-        elif isinstance(
-            response.stream, Tap | AsyncTap
-        ):  # of several answers, one that came before
+        elif isinstance(response.stream, Tap | AsyncTap):  # of several answers, one before
             active.response, active.tap = response.stream.exchange, tap
         else:
             active.response, active.tap = exchange, None
@@ -587,12 +593,3 @@ class InstrumentedProvider:
                 response.stream = tap(response.stream, exchange, active, module)
         if request is not None and request.is_hidden is not None:
             hide_events(response, request.is_hidden)
-
-
-async def _passed(wrapped: Callable[..., Awaitable[object]], args: Args, kwargs: Kwargs) -> object:
-    """Let a call pass that is no span."""
-    try:
-        return await wrapped(*args, **kwargs)
-    except BaseException as error:
-        hide_frames(error)
-        raise

@@ -1,0 +1,34 @@
+"""Within which call does other code run? Stands beside the engine."""
+
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from opentelemetry.context import get_current
+
+from agentops.providers.patching import hide_frames
+
+if TYPE_CHECKING:
+    from agentops.providers.instrumented_provider import ActiveCall
+
+__all__ = ["ACTIVE", "SUPPRESS_KEY", "Passing"]
+
+# Of its own: it is set for each call, and a key in the OpenTelemetry context copies all that rides there.
+ACTIVE: "ContextVar[ActiveCall | None]" = ContextVar("agentops-call", default=None)
+SUPPRESS_KEY = "suppress_instrumentation"  # the key OpenTelemetry's instrumentations agree on
+
+
+class Passing:
+    """A call that is no span. The answer of a suppressed one is not that of the call within which it is made."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = ACTIVE.set(None) if get_current().get(SUPPRESS_KEY) else None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is not None:
+            hide_frames(error)
+        if self._token is not None:
+            with suppress(ValueError):  # a coroutine that is thrown away, in another context
+                ACTIVE.reset(self._token)

@@ -1,0 +1,138 @@
+"""A call within another's request: whose span it is, and whose answer."""
+
+import traceback
+
+import openai
+import pytest
+import wrapt
+from opentelemetry.context import attach, detach, set_value
+from support.openai_wire import CHAT, Wire, httpx2
+from support.providers import DirectManager
+
+from agentops.instrumentation.providers.openai import OpenAIInstrumentation
+from agentops.providers.instrumented_provider import InstrumentedProvider
+
+ASKED = {"model": "gpt-5", "messages": [{"role": "user", "content": "Hi"}]}
+
+
+class Gateway(OpenAIInstrumentation):
+    """One more of the same package, as a plug-in may bring it."""
+
+    def provider_of(self, client, host):
+        return "gateway"
+
+
+@pytest.fixture
+def manager():
+    return DirectManager()
+
+
+@pytest.fixture
+def install(manager):
+    installed = []
+
+    def install(kind):
+        installed.append(InstrumentedProvider(kind(manager)))
+        installed[-1].install()
+
+    yield install
+    for provider in reversed(installed):
+        provider.uninstall()
+
+
+@pytest.fixture
+def suppressed():
+    token = attach(set_value("suppress_instrumentation", True))
+    yield
+    detach(token)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "told"),
+    [
+        ([OpenAIInstrumentation, Gateway], "gateway"),
+        ([Gateway, OpenAIInstrumentation], "openai"),
+        ([OpenAIInstrumentation, OpenAIInstrumentation], "openai"),
+    ],
+)
+async def test_a_call_that_two_instrumentations_of_a_package_see_is_one_span(
+    manager, install, kinds, told
+):
+    for kind in kinds:
+        install(kind)
+
+    Wire().client().chat.completions.create(**ASKED)
+    await Wire().async_client().chat.completions.create(**ASKED)
+
+    for ended in manager.ended:
+        assert ended["gen_ai.provider.name"] == told
+        assert ended["gen_ai.usage.input_tokens"] == 11
+    assert len(manager.ended) == 2
+
+
+def _refused(request):
+    error = {"message": "It went wrong.", "type": "invalid_request_error", "code": None}
+    return httpx2.Response(400, json={"error": error})
+
+
+def _judge():
+    """Ask another model in a call that makes no span."""
+    token = attach(set_value("suppress_instrumentation", True))
+    try:
+        assert Wire().client().chat.completions.create(**ASKED).id == CHAT["id"]
+    finally:
+        detach(token)
+
+
+def test_the_answer_of_a_suppressed_call_is_not_that_of_the_call_around_it(manager, install):
+    install(OpenAIInstrumentation)
+
+    def answer(attempt, request):
+        _judge()
+        return _refused(request)
+
+    with pytest.raises(openai.BadRequestError):
+        Wire(fail=answer).client().chat.completions.create(**ASKED)
+
+    [ended] = manager.ended
+    assert ended["http.response.status_code"] == 400
+    assert "gen_ai.response.id" not in ended.attributes
+
+
+async def test_the_answer_of_a_suppressed_async_call_is_not_that_of_the_call_around_it(
+    manager, install
+):
+    install(OpenAIInstrumentation)
+
+    async def answer(request):
+        token = attach(set_value("suppress_instrumentation", True))
+        try:
+            await Wire().async_client().chat.completions.create(**ASKED)
+        finally:
+            detach(token)
+        return _refused(request)
+
+    http_client = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
+    client = openai.AsyncOpenAI(api_key="sk-test", max_retries=0, http_client=http_client)
+    with pytest.raises(openai.BadRequestError):
+        await client.chat.completions.create(**ASKED)
+
+    [ended] = manager.ended
+    assert ended["http.response.status_code"] == 400
+    assert "gen_ai.response.id" not in ended.attributes
+
+
+@pytest.mark.usefixtures("suppressed")
+async def test_a_suppressed_call_that_others_wrap_too_leaves_no_frame_of_ours(install, monkeypatch):
+    async def pass_on(wrapped, instance, args, kwargs):
+        return await wrapped(*args, **kwargs)
+
+    theirs = wrapt.FunctionWrapper(openai.AsyncOpenAI.request, pass_on)
+    monkeypatch.setattr(openai.AsyncOpenAI, "request", theirs)
+    install(OpenAIInstrumentation)
+
+    with pytest.raises(openai.BadRequestError) as raised:
+        await Wire(status=400).async_client().chat.completions.create(**ASKED)
+
+    files = [frame.filename for frame in traceback.extract_tb(raised.value.__traceback__)]
+    assert not [file for file in files if "agentops/providers" in file]
