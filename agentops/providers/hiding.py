@@ -28,6 +28,7 @@ def hide_events(response: Any, is_hidden: _IsHidden) -> None:  # noqa: ANN401 - 
     # No public name leads to either.
     if hasattr(response, "_content"):
         response._content = _shown(_parted(response._content), is_hidden)
+        vars(response).pop("_text", None)  # a hook of the program has looked at all of it
     else:
         response._decoder = _HidingDecoder(response._get_content_decoder(), is_hidden)
 

@@ -290,3 +290,19 @@ def test_an_event_is_hidden_however_it_is_parted(sizes):
         provider.uninstall()
 
     assert [chunk.to_dict() for chunk in chunks] == SHOWN
+
+
+@pytest.mark.usefixtures("provider")
+def test_the_text_that_a_hook_of_the_program_looked_at_is_made_again():
+    def look(response):
+        response.read()
+        assert "[DONE]" in response.text
+
+    http_client = Service().client()._client
+    http_client.event_hooks = {"response": [look]}
+    client = openai.OpenAI(api_key="sk-test", http_client=http_client)
+
+    answer = client.chat.completions.with_raw_response.create(**ASKED, stream=True)
+
+    assert answer.text.encode() == answer.content
+    assert b"prompt_tokens_details" not in answer.content
