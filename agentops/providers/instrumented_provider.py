@@ -225,7 +225,8 @@ class InstrumentedProvider:
         """
         if not self._is_wanted:
             self._is_wanted = True
-            self._waits.append(when_imported(self.instrumentation.module, self._apply))
+            module, may_be_folder = self.instrumentation.module, self._stainless is None
+            self._waits.append(when_imported(module, self._apply, may_be_folder=may_be_folder))
 
     def uninstall(self) -> None:
         """Put the vendor's own functions back; calls under way still end their spans."""

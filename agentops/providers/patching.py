@@ -287,12 +287,18 @@ def _raw(holder: object, name: str) -> Function | property:
     return cast("Function", getattr(holder, name))
 
 
-def when_imported(module: str, action: Callable[[], None]) -> Callable[[], None]:
+def when_imported(
+    module: str, action: Callable[[], None], *, may_be_folder: bool = False
+) -> Callable[[], None]:
     """Call ``action`` now if ``module`` is imported already, else right after its import.
 
-    A package without a file of its own (PEP 420) counts as imported: nothing tells when it is.
-
     An error in ``action`` never reaches the program that imports.
+
+    Args:
+        module: Dotted name.
+        action: Called once.
+        may_be_folder: Whether a package without a file of its own (PEP 420) counts as imported: nothing tells
+            when it is. Else such a folder is the program's own, which only has the same name.
 
     Returns:
         What ends the wait. Nothing takes a hook off again, so it would keep all that ``action`` refers to.
@@ -304,7 +310,7 @@ def when_imported(module: str, action: Callable[[], None]) -> Callable[[], None]
             for each in waiting:
                 each()
 
-    if module in sys.modules or _is_namespace(module):
+    if module in sys.modules or (may_be_folder and _is_namespace(module)):
         run(sys.modules.get(module))
     else:
         wrapt.register_post_import_hook(run, module)

@@ -5,6 +5,7 @@ from support.providers import DirectManager
 
 from agentops import providers
 from agentops.errors import ConfigurationError
+from agentops.instrumentation.providers.anthropic import AnthropicInstrumentation
 from agentops.instrumentation.providers.base import ProviderInstrumentation
 
 
@@ -57,3 +58,22 @@ def test_what_happens_to_be_installed_may_fail_to_load(monkeypatch):
     provider.uninstall()
 
     assert isinstance(provider.instrumentation, Placed)
+
+
+class Absent(AnthropicInstrumentation):
+    """Of a package that is not installed."""
+
+    module = "absent_package"
+
+    def targets(self):
+        raise AssertionError("the package is not there")
+
+
+def test_a_folder_of_the_program_with_the_name_of_a_package_is_not_that_package(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "absent_package").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+
+    (provider,) = providers.install_all(DirectManager(), [f"{__name__}:Absent"])
+    provider.uninstall()
