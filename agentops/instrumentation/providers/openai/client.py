@@ -36,7 +36,7 @@ from agentops.instrumentation.providers.openai.tools import (
     read_tool_result,
     tool_targets,
 )
-from agentops.instrumentation.providers.openai.usage import asking_options, is_usage_chunk
+from agentops.instrumentation.providers.openai.usage import TELLING, asking_options, is_usage_chunk
 from agentops.instrumentation.providers.parts import blob
 from agentops.instrumentation.providers.stainless import (
     HOSTS,
@@ -219,7 +219,9 @@ class OpenAIInstrumentation(StainlessInstrumentation):
 
     def ask_for_usage(self, request: ClientRequest, options: object) -> object | None:
         """Return options that make a streamed completion tell its usage."""
-        if not request.is_stream or not self._find(request)[0].reader.tells_usage_when_asked:
+        if not request.is_stream or request.service.provider in TELLING:
+            return None
+        if not self._find(request)[0].reader.tells_usage_when_asked:
             return None
         asking = asking_options(options)
         if asking is not None:

@@ -11,7 +11,12 @@ from typing import Any, cast
 
 from agentops.instrumentation.providers.events import parse_events
 
-__all__ = ["asking_options", "is_usage_chunk"]
+__all__ = ["TELLING", "asking_options", "is_usage_chunk"]
+
+TELLING = frozenset(
+    {"deepseek", "groq", "mistral_ai", "moonshot_ai", "openrouter", "perplexity", "x_ai"}
+)
+"""Providers that tell the usage of every stream, so that a program has it without asking."""
 
 _NO_CHOICES = re.compile(rb'"choices":\s*\[\s*\]')
 

@@ -238,6 +238,19 @@ def test_what_the_program_asks_for_is_done(given, sent, count):
 
 
 @pytest.mark.usefixtures("provider")
+@pytest.mark.parametrize("address", ["https://openrouter.ai/api/v1", "https://api.mistral.ai/v1"])
+def test_a_program_still_reads_the_usage_of_who_tells_it_unasked(manager, address):
+    headers = {"content-type": "text/event-stream"}
+    stream = Pieces(sse(*SHOWN[1:], USAGE_CHUNK, "[DONE]"))
+    service = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=stream))
+    chunks = created(service.client(base_url=address))
+
+    assert chunks[-1].usage.completion_tokens == USAGE["completion_tokens"]
+    assert "stream_options" not in json.loads(service.requests[0].content)
+    assert manager.ended[0]["gen_ai.usage.output_tokens"] == USAGE["completion_tokens"]
+
+
+@pytest.mark.usefixtures("provider")
 def test_other_requests_are_not_changed():
     wire = Wire()
     client = wire.client()
