@@ -290,7 +290,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         processing = header("openai-processing-ms")
         if processing and processing.isdigit():
             attributes[semconv.AGENTOPS_PROCESSING_MS] = int(processing)
-        if cost := header("x-litellm-response-cost"):
+        if (cost := header("x-litellm-response-cost")) and not _is_look(call):
             _read_cost(call, cost)
 
     def read_error(self, call: LLMCall, error: BaseException) -> object:
@@ -320,6 +320,11 @@ def _read_cost(call: LLMCall, told: str) -> None:
         cost = float(told)
         if 0 < cost < inf:
             call.cost_usd = cost
+
+
+def _is_look(call: LLMCall) -> bool:
+    """Tell whether something is looked at again; a relay puts down each time what it cost when it was made."""
+    return str(getattr(call.request, "method", "")).lower() == "get"
 
 
 def _path_below(url: str, base_url: object) -> str:

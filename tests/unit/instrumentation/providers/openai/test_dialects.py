@@ -185,6 +185,18 @@ def test_the_cost_that_a_relay_in_the_own_network_tells_is_the_cost(manager, hea
     assert span.attributes.get("agentops.cost.usd") == cost
 
 
+def test_a_response_that_is_fetched_does_not_cost_again(manager):
+    headers = {"x-litellm-response-cost": "0.00042"}
+    wire = Wire(fail=lambda *_: httpx2.Response(200, json=RESPONSE, headers=headers))
+    responses = wire.client(base_url="http://litellm:4000").responses
+    responses.create(model="m", input="Hi")
+    for _ in range(2):
+        responses.retrieve("resp_1")
+
+    costs = [span.attributes.get("agentops.cost.usd") for span in manager.ended]
+    assert costs == [0.00042, None, None]
+
+
 def test_a_response_tells_the_cost_that_the_server_tells(manager):
     usage = {**RESPONSE["usage"], "cost": 0.25}
     wire = Wire(fail=lambda *_: httpx2.Response(200, json={**RESPONSE, "usage": usage}))
