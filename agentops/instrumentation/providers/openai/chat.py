@@ -434,7 +434,8 @@ def _read_usage(call: LLMCall, body: Json) -> None:
     read_usage(told, usage)
     total = usage.get("total_tokens")
     if type(total) is int and told.input_tokens is not None:
-        beside = total - told.input_tokens - (told.output_tokens or 0)
+        said = count(usage, "completion_tokens") or count(usage, "output_tokens") or 0
+        beside = total - told.input_tokens - said
         if beside > 0 and (beside == told.reasoning_output_tokens or call.provider in _GOOGLE):
             # Thoughts that stand beside the output (xAI), or in the total alone (Gemini), are output.
             told.output_tokens = total - told.input_tokens

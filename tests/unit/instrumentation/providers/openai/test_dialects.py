@@ -128,6 +128,17 @@ def test_thoughts_that_are_not_in_the_output_are_added_to_it(manager, host, usag
     assert span["gen_ai.usage.output_tokens"] == output
 
 
+def test_a_stream_that_ends_in_its_thoughts_tells_all_of_them(manager):
+    def thinking(count):
+        details = {"completion_tokens_details": {"reasoning_tokens": count}}
+        usage = {"prompt_tokens": 32, "completion_tokens": 0, "total_tokens": 32 + count}
+        return {**chat_chunk({"reasoning_content": "Hm"}), "usage": {**usage, **details}}
+
+    span = read(manager, thinking(50), thinking(80), thinking(200))
+
+    assert span["gen_ai.usage.output_tokens"] == 200
+
+
 def test_thoughts_of_a_stream_that_tells_its_usage_in_each_chunk_are_added_once(manager):
     earlier = {**XAI, "completion_tokens": 4, "total_tokens": 269}
     begin = {**chat_chunk({"content": "Hi"}), "usage": earlier}
