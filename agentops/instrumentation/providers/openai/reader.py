@@ -1,6 +1,7 @@
 """What do all readers of OpenAI's JSON share? Part of what is known of the openai package."""
 
 from collections.abc import Iterable, Mapping
+from math import inf
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Usage
@@ -91,14 +92,15 @@ def read_cost(call: LLMCall, usage: Json) -> None:
         if "cost_in_usd_ticks" in usage and (ticks := count(usage, "cost_in_usd_ticks")):  # xAI
             call.cost_usd = ticks / _TICKS_PER_USD
         return
-    if isinstance(cost, dict):  # Perplexity
-        cost = cost.get("total_cost")
-    if not isinstance(cost, (int, float)) or isinstance(cost, bool) or cost < 0:
-        return
+    told = [cost.get("total_cost") if isinstance(cost, dict) else cost]  # the first: Perplexity
     if usage.get("is_byok"):  # OpenRouter's fee alone; the rest is paid to the vendor
-        paid = mapping(usage, "cost_details").get("upstream_inference_cost")
-        cost += paid if isinstance(paid, (int, float)) else 0
-    call.cost_usd = float(cost)
+        told.append(mapping(usage, "cost_details").get("upstream_inference_cost"))
+    numbers = [
+        each for each in told if isinstance(each, (int, float)) and not isinstance(each, bool)
+    ]
+    amounts = [float(each) for each in numbers if 0 <= each < inf]
+    if len(amounts) == len(told):
+        call.cost_usd = sum(amounts)
 
 
 def read_parameters(call: LLMCall, request: Json) -> None:

@@ -174,7 +174,15 @@ def test_a_cost_that_the_server_tells_is_the_cost(manager, told, cost, is_stream
 
 @pytest.mark.parametrize(
     "told",
-    [{"cost": None}, {"cost": "much"}, {"cost": -1}, {"cost": {}}, {"cost_in_usd_ticks": 0}],
+    [
+        {"cost": None},
+        {"cost": "much"},
+        {"cost": -1},
+        {"cost": {}},
+        {"cost_in_usd_ticks": 0},
+        {**BYOK, "cost_details": {"upstream_inference_cost": None}},
+        {**BYOK, "cost_details": {"upstream_inference_cost": -1}},
+    ],
 )
 def test_a_cost_that_cannot_be_read_leaves_that_of_the_price_list(manager, told):
     for more in ({}, told):
