@@ -135,7 +135,7 @@ class _Choice:
         self.finish_reason: object = None
         self._role = "assistant"
         self._texts: dict[str, list[str]] = {}
-        self._audio: dict[str, object] = {}
+        self._audio: dict[str, list[object]] = {}
         self._images: list[Json] = []
         self._annotations: list[Json] = []
         self._calls: dict[int, list[dict[str, object]]] = {}
@@ -156,9 +156,7 @@ class _Choice:
             return
         self._role = text(delta, "role") or self._role
         for name, value in mapping(delta, "audio").items():
-            before = self._audio.get(name)
-            joined = isinstance(before, str) and isinstance(value, str) and name != "id"
-            self._audio[name] = f"{before}{value}" if joined else value
+            self._audio.setdefault(name, []).append(value)
         self._images += mappings(delta, "images")
         self._annotations += mappings(delta, "annotations")
         for position, called in enumerate(mappings(delta, "tool_calls")):
@@ -205,12 +203,18 @@ class _Choice:
             ]
         message.update((name, "".join(pieces)) for name, pieces in self._texts.items())
         if self._audio:
-            message["audio"] = self._audio
+            message["audio"] = {name: _whole(name, told) for name, told in self._audio.items()}
         if self._images:
             message["images"] = self._images
         if self._annotations:
             message["annotations"] = self._annotations
         return message
+
+
+def _whole(name: str, told: Sequence[object]) -> object:
+    """Return what all chunks told of a field of the audio: texts grow, of anything else the last counts."""
+    texts = [each for each in told if isinstance(each, str)]
+    return "".join(texts) if texts and name != "id" else told[-1]
 
 
 def _is_next(before: Json, piece: Json) -> bool:

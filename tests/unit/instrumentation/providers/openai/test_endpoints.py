@@ -2,12 +2,15 @@
 
 import base64
 import json
+import time
 
 import openai
 import pytest
 from support.openai_wire import CHAT, RESPONSE, RUN, Pieces, Wire, chat_chunk, httpx2, sse
 from support.versions import OPENAI, skipping_what_is_missing
 
+from agentops.instrumentation.calls import LLMCall
+from agentops.instrumentation.providers.openai.chat import ChatReader
 from agentops.instrumentation.providers.openai.operations import Operations, path_template
 
 pytestmark = pytest.mark.usefixtures("provider")
@@ -551,3 +554,14 @@ def test_a_stream_larger_than_is_held_still_tells_its_usage(manager, monkeypatch
 
     assert len(received) == 1001
     assert only(manager)["gen_ai.usage.input_tokens"] == 11
+
+
+def test_a_long_speech_of_a_chat_takes_no_longer_to_read_for_each_piece():
+    piece = {"choices": [{"index": 0, "delta": {"audio": {"id": "a", "data": "QUJD" * 500}}}]}
+    begin_s = time.process_time()
+    call = LLMCall(operation="chat", provider="openai")
+    ChatReader().read_events(call, [("", piece)] * 6_000)
+
+    assert time.process_time() - begin_s < 2
+    [part] = call.output_messages[0]["parts"]
+    assert part["size_bytes"] == 6_000 * 1_500
