@@ -60,8 +60,8 @@ class HttpResponse(Protocol):
 _OWN_BYTES = 2048  # of headers, options and the call itself (openai 3.54, measured)
 _EVENT_STREAMS = ("application/vnd.amazon.eventstream", "application/x-jsonl")
 _END_MARK = re.compile(  # the last as Bedrock sends it, in base64
-    rb'\[DONE\]|"type": ?"(?:message_stop|response\.(?:completed|incomplete|failed)|speech\.audio\.done'
-    rb'|transcript\.text\.done)"|"eyJ0eXBlIjoibWVzc2FnZV9zdG9w'
+    rb'(?:\A|[\r\n])data: ?\[DONE\]|"type": ?"(?:message_stop|response\.(?:completed|incomplete|failed)'
+    rb'|speech\.audio\.done|transcript\.text\.done)"|"eyJ0eXBlIjoibWVzc2FnZV9zdG9w'
 )
 _END_BYTES = 512  # Bedrock's last event tells what it measured
 

@@ -4,7 +4,7 @@ import gc
 import json
 
 import pytest
-from support.openai_wire import RESPONSE, Pieces, Wire, httpx2, sse
+from support.openai_wire import RESPONSE, Pieces, Wire, chat_chunk, httpx2, sse
 
 pytestmark = pytest.mark.usefixtures("provider")
 
@@ -42,6 +42,18 @@ def test_a_response_whose_last_event_was_read_is_complete(manager, is_closed, is
 def test_a_response_that_was_left_before_its_last_event_is_not_complete(manager):
     with Wire().client().responses.create(model="gpt-5", input="Hi", stream=True) as stream:
         read_until(stream, "response.output_text.done")
+
+    assert ended_as(manager) == "closed"
+
+
+def test_a_model_that_says_done_has_not_come_to_its_end(manager):
+    pieces = sse(
+        chat_chunk({"content": "All is [DONE]"}), chat_chunk(finish_reason="stop"), "[DONE]"
+    )
+    headers = {"content-type": "text/event-stream"}
+    wire = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=Pieces(pieces)))
+    with wire.client().chat.completions.create(model="m", messages=[], stream=True) as stream:
+        next(stream)
 
     assert ended_as(manager) == "closed"
 
