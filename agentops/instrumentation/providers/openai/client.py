@@ -64,12 +64,11 @@ _HOST_ENDS = {
     ".cognitiveservices.azure.com": "azure.ai.openai",
     ".services.ai.azure.com": "azure.ai.openai",
     ".openai.azure.us": "azure.ai.openai",
-    ".amazonaws.com": "aws.bedrock",
-    ".api.aws": "aws.bedrock",
     ".databricks.com": "databricks",
     ".azuredatabricks.net": "databricks",
     "aiplatform.googleapis.com": "gcp.vertex_ai",
 }
+_BEDROCK = re.compile(r"(^|\.)bedrock-.*\.(amazonaws\.com(\.cn)?|api\.aws)$")
 _CLASSES = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}
 _IMAGES_LIMITED = "x-ratelimit-limit-input-images"
 
@@ -192,7 +191,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         for end, provider in _HOST_ENDS.items():
             if host.endswith(end):
                 return provider
-        return HOSTS.get(host, "openai")
+        return "aws.bedrock" if _BEDROCK.search(host) else HOSTS.get(host, "openai")
 
     def client_call(self, request: ClientRequest) -> LLMCall:
         """Name a request by the operation on its path, or by the path."""

@@ -359,3 +359,20 @@ def test_a_model_of_another_vendor_has_the_price_of_that_vendor(manager, host, m
     wire.client(base_url=f"https://{host}").chat.completions.create(model=model, messages=[])
 
     assert manager.ended[0]["agentops.cost.usd"] > 0
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("bedrock-runtime.us-east-1.amazonaws.com", "aws.bedrock"),
+        ("vpce-1-2.bedrock-runtime.us-east-1.vpce.amazonaws.com", "aws.bedrock"),
+        ("bedrock-mantle.us-east-1.api.aws", "aws.bedrock"),
+        ("gateway-12.us-east-1.elb.amazonaws.com", "openai"),
+        ("a1b2.execute-api.us-east-1.amazonaws.com", "openai"),
+    ],
+)
+def test_what_a_program_runs_at_amazon_is_not_bedrock(manager, host, name):
+    span = asked(manager, base_url=f"https://{host}/v1", model="gpt-5")
+
+    assert span["gen_ai.provider.name"] == name
+    assert ("agentops.cost.usd" in span.attributes) == (name == "openai")
