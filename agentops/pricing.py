@@ -185,13 +185,15 @@ class Prices:
         snapshot = self._table(provider_id)
         if snapshot is None:
             return None
+        # Google's own have their publisher or kind in front: google/gemini-2.5-flash.
+        name = model.rpartition("/")[2] if provider_id == "google" else model
         minute = at_ns // _MINUTE_NS
         key = (provider, model, str(context))
         kept = self._lists.get(key)
         if kept is not None and kept.minute == minute and kept.snapshot is snapshot:
             return kept
         try:
-            found = snapshot.find_provider_model(model, None, provider_id or None, None)[1]
+            found = snapshot.find_provider_model(name, None, provider_id or None, None)[1]
         except LookupError:
             if len(self._unknown) >= _UNKNOWN_MAX:
                 self._unknown.clear()

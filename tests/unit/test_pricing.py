@@ -35,6 +35,15 @@ def test_kept_rates_say_the_same_as_the_table(provider, model, tokens):
     assert [pytest.approx(float(expected), rel=1e-9, abs=1e-12)] * 2 == found
 
 
+@pytest.mark.parametrize("prefix", ["google/", "models/", "publishers/google/models/"])
+@pytest.mark.parametrize("provider", ["gcp.vertex_ai", "gcp.gemini"])
+def test_a_model_of_google_has_its_price_by_its_longer_names(provider, prefix):
+    counts, prices = {"input_tokens": 1_000, "output_tokens": 10}, Prices()
+    cost = prices.cost_of_units(provider, "gemini-2.5-flash", counts)
+
+    assert prices.cost_of_units(provider, f"{prefix}gemini-2.5-flash", counts) == cost > 0
+
+
 def test_a_model_that_is_not_known_costs_none_not_zero():
     assert Prices().cost_usd("openai", "my-own-model", (1, 1, 0, 0), NOW_NS) is None
 
