@@ -63,7 +63,7 @@ _REQUEST_ATTRIBUTES = (
     ("service_tier", semconv.ANTHROPIC_REQUEST_SERVICE_TIER),
 )
 
-_ASIDES: Mapping[object, tuple[str, str]] = {
+_ASIDES: Mapping[str, tuple[str, str]] = {
     "compaction": (
         semconv.ANTHROPIC_COMPACTION_INPUT_TOKENS,
         semconv.ANTHROPIC_COMPACTION_OUTPUT_TOKENS,
@@ -231,7 +231,7 @@ def _read_asides(call: LLMCall, iterations: object) -> None:
     if not isinstance(iterations, Sequence) or isinstance(iterations, str):
         return
     for entry in iterations:
-        names = _ASIDES.get(field(entry, "type"))
+        names = _ASIDES.get(str(field(entry, "type")))
         if names is None:
             continue
         model = field(entry, "model")
@@ -333,7 +333,7 @@ class MessageStream:
     def _add_delta(self, index: object, delta: object) -> None:
         if not isinstance(delta, dict) or not isinstance(index, int):
             return
-        kind = delta.get("type")
+        kind = str(delta.get("type"))
         name = _DELTA_TEXTS.get(kind)
         if name is not None:
             text = delta.get(name)
@@ -363,7 +363,7 @@ class MessageStream:
         return block
 
 
-_DELTA_TEXTS: Mapping[object, str] = {
+_DELTA_TEXTS: Mapping[str, str] = {
     "text_delta": "text",
     "thinking_delta": "thinking",
     "input_json_delta": "partial_json",

@@ -348,11 +348,11 @@ def _items(events: Sequence[Json]) -> list[Json]:
             "response.item.create",
         ):
             item = mapping(event, "item")
-            items[item.get("id") or len(items)] = item
+            items[text(item, "id") or len(items)] = item
         elif kind == "conversation.item.input_audio_transcription.completed":
             said = {"type": "input_text", "text": text(event, "transcript")}
             known = {"type": "message", "role": "user", "content": [said]}
-            items[event.get("item_id") or len(items)] = known
+            items[text(event, "item_id") or len(items)] = known
     return list(items.values())
 
 

@@ -83,6 +83,9 @@ ANSWERS = {
     "usage that is a text": json.dumps({**MESSAGE, "usage": "much"}).encode(),
     "usage of texts": json.dumps({**MESSAGE, "usage": {"input_tokens": "9"}}).encode(),
     "negative usage": json.dumps({**MESSAGE, "usage": {"output_tokens": -1}}).encode(),
+    "an iteration of a kind that is no text": json.dumps(
+        {**MESSAGE, "usage": {"iterations": [{"type": ["compaction"]}]}}
+    ).encode(),
     "a model that is a number": json.dumps({**MESSAGE, "model": 5}).encode(),
     "a lone surrogate": b'{"id": "\\ud800", "content": [{"type": "text", "text": "\\ud800"}]}',
     "not a number": b'{"usage": {"input_tokens": NaN, "output_tokens": 1e999}}',
@@ -103,6 +106,13 @@ EVENTS = {
         (
             "content_block_delta",
             {"type": "content_block_delta", "index": "x", "delta": {"type": "text_delta"}},
+        ),
+    ],
+    "a delta of a kind that is no text": [
+        ("message_start", {"type": "message_start", "message": MESSAGE}),
+        (
+            "content_block_delta",
+            {"type": "content_block_delta", "index": 0, "delta": {"type": ["text_delta"]}},
         ),
     ],
     "an error without a body": [("error", {"type": "error"})],
