@@ -7,6 +7,7 @@ delegation or that of the response tells them apart. Pieces of audio are not kep
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
@@ -321,19 +322,24 @@ def _read_session(call: LLMCall, session: Json) -> None:
 
 def _given(said: Sequence[Json], events: Sequence[Json]) -> list[Message]:
     """Return the messages that a conversation was given, by the program and by speech; each once."""
-    sent, heard = _items(said), _items(events)
-    for item in map(_told, sent):
-        same = next((each for each in heard if _told(each) == item), None)
-        if same is not None:
-            heard.remove(same)
+    sent = _items(said)
+    repeated = Counter(map(_told, sent))
+    heard: list[Json] = []
+    for item in _items(events):
+        known = _told(item)
+        if repeated[known]:
+            repeated[known] -= 1
+        else:
+            heard.append(item)
     spoken = [each for each in read_items(heard, "user") if each["role"] != "assistant"]
     return [*read_items(sent, "user"), *spoken]
 
 
-def _told(item: Json) -> object:
+def _told(item: Json) -> str:
     """Return what of an item the service repeats when it has taken it: no id of its own, no audio."""
     parts = [(part.get("text"), part.get("image_url")) for part in mappings(item, "content")]
-    return text(item, "type"), text(item, "role"), text(item, "call_id"), item.get("output"), parts
+    names = [text(item, name) for name in ("type", "role", "call_id")]
+    return repr((names, item.get("output"), parts))
 
 
 def _items(events: Sequence[Json]) -> list[Json]:
