@@ -1,5 +1,6 @@
 """A call within another's request: whose span it is, and whose answer."""
 
+import sys
 import traceback
 
 import openai
@@ -122,6 +123,9 @@ async def test_the_answer_of_a_suppressed_async_call_is_not_that_of_the_call_aro
     assert "gen_ai.response.id" not in ended.attributes
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="Python 3.10 keeps the frame that raises again"
+)
 @pytest.mark.usefixtures("suppressed")
 async def test_a_suppressed_call_that_others_wrap_too_leaves_no_frame_of_ours(install, monkeypatch):
     async def pass_on(wrapped, instance, args, kwargs):

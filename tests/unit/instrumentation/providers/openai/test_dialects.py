@@ -350,7 +350,7 @@ def test_speech_is_sound_whatever_its_type_says(manager, kind):
         ("api.cerebras.ai/v1", "gpt-oss-120b"),
         ("api.cohere.ai/compatibility/v1", "command-r-plus"),
         ("api.fireworks.ai/inference/v1", "accounts/fireworks/models/gpt-oss-120b"),
-        ("api.together.xyz/v1", "openai/gpt-oss-120b"),
+        ("api.together.xyz/v1", "Qwen/Qwen1.5-72B"),
         ("openrouter.ai/api/v1", "anthropic/claude-sonnet-4.5"),
     ],
 )
