@@ -393,14 +393,8 @@ async def test_ours_above_anothers_makes_one_span_and_gives_it_back(
 ):
     holder = next(cls for cls in HOLDERS if issubclass(kind, cls))
     monkeypatch.setattr(holder, "request", wrapped(holder.request))
-    others = vars(holder)["request"]
-    install()
-    await ask(client_of(kind))
-    install.undo()
-    await ask(client_of(kind))
 
-    assert vars(holder)["request"] is others
-    assert len(manager.ended) == 1
+    await _is_one_span_and_given_back(install, manager, holder, kind)
 
 
 @pytest.mark.parametrize("wrapped", [wrapped_plainly, wrapped_by_wrapt])
@@ -411,13 +405,18 @@ async def test_a_client_that_another_gave_a_method_of_its_own_makes_one_span(
     install()
     install.undo()  # what is hooked is chosen anew
     monkeypatch.setattr(kind, "request", wrapped(kind.request))
-    others = vars(kind)["request"]
+
+    await _is_one_span_and_given_back(install, manager, kind, kind)
+
+
+async def _is_one_span_and_given_back(install, manager, holder, kind):
+    others = vars(holder)["request"]
     install()
     await ask(client_of(kind))
     install.undo()
     await ask(client_of(kind))
 
-    assert vars(kind)["request"] is others
+    assert vars(holder)["request"] is others
     assert len(manager.ended) == 1
 
 

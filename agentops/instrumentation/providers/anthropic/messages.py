@@ -243,7 +243,7 @@ def _read_asides(call: LLMCall, iterations: object) -> None:
                 provider=call.provider,
                 model=call.model,
                 response_model=call.response_model,
-                price_context=call.price_context,
+                price_context=dict(call.price_context),  # what the aside tells is not of the call
             )
         read_usage(aside, entry)
         call.asides.append(aside)

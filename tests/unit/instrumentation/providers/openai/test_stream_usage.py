@@ -83,14 +83,6 @@ def manager():
     return DirectManager(stream_usage=True)
 
 
-@pytest.fixture
-def provider(manager):
-    provider = InstrumentedProvider(OpenAIInstrumentation(manager))
-    provider.install()
-    yield provider
-    provider.uninstall()
-
-
 def created(client, **more):
     return list(client.chat.completions.create(**ASKED, stream=True, **more))
 
