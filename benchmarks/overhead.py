@@ -51,6 +51,7 @@ WORKLOADS = {
     "message": Workload("anthropic: small message", 100),
     "message_stream": Workload("anthropic: stream, per chunk", 8, 200, 1),
 }
+OWN = ("stock span by hand", "agentops", "agentops, spans only")  # in this Python
 WARM_UP = 4  # calls after each switch: the interpreter adapts its code to what stands there now
 
 
@@ -195,7 +196,7 @@ def main():
     if options.serve:
         serve(options.serve)
         return
-    pythons = dict.fromkeys(("stock span by hand", "agentops"), sys.executable)
+    pythons = dict.fromkeys(OWN, sys.executable)
     pythons.update(dict(peer.split("=", 1) for peer in options.peer))
     report(measure_again(pythons, options))
 

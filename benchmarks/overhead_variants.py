@@ -3,14 +3,19 @@
 import json
 import os
 import sys
+from functools import partial
 
 MISSING = object()
 
 
 class AgentOps:
-    """This package, with a destination that takes OTLP protobuf as the exporter for OTLP does."""
+    """This package, with a destination that takes OTLP protobuf as the exporter for OTLP does.
 
-    def __init__(self):
+    Args:
+        taken: Encodings of that destination.
+    """
+
+    def __init__(self, *taken):
         from agentops.telemetry.config import ExporterConfig, TelemetryConfig
         from agentops.telemetry.exporters.base import DELIVERED, Exporter
         from agentops.telemetry.manager import TelemetryManager
@@ -20,7 +25,7 @@ class AgentOps:
 
         class Encoding(Exporter):
             name = "encoding"
-            encodings = ("traces_protobuf", "logs_protobuf")
+            encodings = taken or ("traces_protobuf", "logs_protobuf")
 
             def export(self, batch, timeout_s):
                 part = batch.parts()[0]
@@ -238,6 +243,7 @@ def openllmetry():
 VARIANTS = {
     "stock span by hand": ByHand,
     "agentops": AgentOps,
+    "agentops, spans only": partial(AgentOps, "traces_protobuf"),
     "genai": genai,
     "openinference": openinference,
     "openllmetry": openllmetry,

@@ -48,11 +48,13 @@ class Wanted:
         events: AgentOps events themselves, and not only their attributes.
         span_records: The finished fields of spans, and not only their OTLP protobuf.
         event_records: The same of events and log records.
+        logs: Events and log records at all, in whatever form.
     """
 
     events: bool = True
     span_records: bool = True
     event_records: bool = True
+    logs: bool = True
 
     @staticmethod
     def by(destinations: Iterable[Destination]) -> "Wanted":
@@ -67,6 +69,7 @@ class Wanted:
             span_records=reads or "traces_json" in named,
             event_records=reads
             or bool(named - {"traces_protobuf", "traces_json", "logs_protobuf"}),
+            logs=reads or bool(named - {"traces_protobuf", "traces_json"}),
         )
 
 
@@ -156,6 +159,8 @@ class Preparation:
     def _event(self, item: PendingEvent) -> list[Record]:
         if item.event is not None:
             self.totals.add_to_session(item.ambient.get(semconv.SESSION_ID), (item.event,))
+        if item.decision is None and not self._wanted.logs:
+            return []
         record = event_record(item, keeps_event=self._wanted.events)
         if item.decision is None and not item.trace_state and not self._wanted.event_records:
             self._writer.event(record)
@@ -195,6 +200,8 @@ class Preparation:
         if self._is_left_out(decision, 1 + is_call + len(events)):
             return []
         content = self._content_for_events(record) if events or is_call else {}
+        if decision is None and not self._wanted.logs:
+            events, is_call = (), False
         is_plain = decision is None and not record.trace_state and self._writer.takes(record)
         made = self._events_of(events, record, content)
         if is_plain and not self._wanted.span_records:

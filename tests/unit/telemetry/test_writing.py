@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.context import Context
@@ -278,6 +279,37 @@ def test_an_event_beyond_the_limit_of_attributes_loses_none_that_it_may_keep():
     limits = LimitsConfig(attributes_max=64)
 
     assert plain(told_by(limits)) == plain(told_by(limits, content="full"))
+
+
+@pytest.mark.parametrize(
+    ("taken", "times"), [(("traces_protobuf",), 1), (("traces_protobuf", "logs_protobuf"), 2)]
+)
+def test_an_event_that_no_destination_takes_is_not_made(taken, times):
+    seen = []
+
+    def look(text):
+        seen.append(text)
+        return text
+
+    keeping = Keeping()
+    keeping.encodings = taken
+    exporter = ExporterConfig(type="instance", instance=keeping)
+    manager = TelemetryManager(
+        TelemetryConfig(exporters=(exporter,), content_on="both", mask=(look,))
+    )
+    told = {"gen_ai.input.messages": [{"role": "user", "parts": [{"content": "asked"}]}]}
+    call = manager.create_span("chat m")
+    manager.end_span(call, complete=lambda: Completion(attributes=told, is_model_call=True))
+    step = manager.create_span("tool", attributes={"gen_ai.tool.name": "t"})
+    made = Completion(events=[ErrorEvent(details="failed")])
+    manager.end_span(step, complete=lambda: made)
+    manager.record(ToolEvent(name="t", params="by hand"))
+    assert manager.flush(30_000)
+    manager.shutdown()
+
+    assert times == seen.count("asked")
+    assert times - 1 == seen.count("failed") == seen.count("by hand")
+    assert set(taken) == set(keeping.bodies)
 
 
 def test_what_is_remembered_is_bounded():
