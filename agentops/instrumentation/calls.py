@@ -7,7 +7,6 @@ pipeline's worker from the request and the response. It becomes span attributes 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 
 from agentops import semconv
 from agentops.pricing import Prices, is_stand_in, priced_models
@@ -23,12 +22,14 @@ Message = dict[str, AnyValue]
 """``{"role": str, "parts": [Part], "name"?: str, "finish_reason"?: str}``."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Usage:
     """Tokens of one call as the provider counted them; ``None`` means the provider did not tell.
 
     ``input_tokens`` includes what was read from and written to a cache; every other field but
     ``output_tokens`` is a subset of one of these two and is never added to them.
+
+    What was told stands in the instance, ``None`` in the class: most calls tell four counts of fourteen.
     """
 
     input_tokens: int | None = None
@@ -46,30 +47,44 @@ class Usage:
     image_cache_read_input_tokens: int | None = None
     audio_cache_read_input_tokens: int | None = None
 
+    def __setattr__(self, name: str, value: int | None) -> None:
+        """Set a count.
+
+        Raises:
+            AttributeError: There is no count of this name.
+        """
+        if name not in _USAGE_NAMES:
+            raise AttributeError(f"Usage has no count {name!r}; it has {', '.join(_USAGE_NAMES)}")
+        vars(self)[name] = value
+
     def to_attributes(self) -> dict[str, AnyValue]:
         """Return the told counts under their conventional names."""
-        counts = zip(_USAGE_ATTRIBUTES, _usage_counts(self), strict=True)
-        return {name: count for name, count in counts if count is not None}
+        told = vars(self).items()
+        return {_USAGE_NAMES[name]: count for name, count in told if count is not None}
 
 
-_USAGE_NAMES = (
-    ("input_tokens", semconv.GEN_AI_USAGE_INPUT_TOKENS),
-    ("output_tokens", semconv.GEN_AI_USAGE_OUTPUT_TOKENS),
-    ("cache_read_input_tokens", semconv.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS),
-    ("cache_write_input_tokens", semconv.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS),
-    ("reasoning_output_tokens", semconv.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS),
-    ("text_input_tokens", semconv.GEN_AI_USAGE_TEXT_INPUT_TOKENS),
-    ("text_output_tokens", semconv.GEN_AI_USAGE_TEXT_OUTPUT_TOKENS),
-    ("image_input_tokens", semconv.GEN_AI_USAGE_IMAGE_INPUT_TOKENS),
-    ("image_output_tokens", semconv.GEN_AI_USAGE_IMAGE_OUTPUT_TOKENS),
-    ("audio_input_tokens", semconv.GEN_AI_USAGE_AUDIO_INPUT_TOKENS),
-    ("audio_output_tokens", semconv.GEN_AI_USAGE_AUDIO_OUTPUT_TOKENS),
-    ("text_cache_read_input_tokens", semconv.GEN_AI_USAGE_TEXT_CACHE_READ_INPUT_TOKENS),
-    ("image_cache_read_input_tokens", semconv.GEN_AI_USAGE_IMAGE_CACHE_READ_INPUT_TOKENS),
-    ("audio_cache_read_input_tokens", semconv.GEN_AI_USAGE_AUDIO_CACHE_READ_INPUT_TOKENS),
-)
-_USAGE_ATTRIBUTES = tuple(attribute for _, attribute in _USAGE_NAMES)
-_usage_counts = attrgetter(*(name for name, _ in _USAGE_NAMES))
+def _untold() -> Usage:
+    """Return the usage of a call of which nothing was told yet."""
+    return object.__new__(Usage)
+
+
+_USAGE_NAMES = {
+    "input_tokens": semconv.GEN_AI_USAGE_INPUT_TOKENS,
+    "output_tokens": semconv.GEN_AI_USAGE_OUTPUT_TOKENS,
+    "cache_read_input_tokens": semconv.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS,
+    "cache_write_input_tokens": semconv.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS,
+    "reasoning_output_tokens": semconv.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS,
+    "text_input_tokens": semconv.GEN_AI_USAGE_TEXT_INPUT_TOKENS,
+    "text_output_tokens": semconv.GEN_AI_USAGE_TEXT_OUTPUT_TOKENS,
+    "image_input_tokens": semconv.GEN_AI_USAGE_IMAGE_INPUT_TOKENS,
+    "image_output_tokens": semconv.GEN_AI_USAGE_IMAGE_OUTPUT_TOKENS,
+    "audio_input_tokens": semconv.GEN_AI_USAGE_AUDIO_INPUT_TOKENS,
+    "audio_output_tokens": semconv.GEN_AI_USAGE_AUDIO_OUTPUT_TOKENS,
+    "text_cache_read_input_tokens": semconv.GEN_AI_USAGE_TEXT_CACHE_READ_INPUT_TOKENS,
+    "image_cache_read_input_tokens": semconv.GEN_AI_USAGE_IMAGE_CACHE_READ_INPUT_TOKENS,
+    "audio_cache_read_input_tokens": semconv.GEN_AI_USAGE_AUDIO_CACHE_READ_INPUT_TOKENS,
+}
+"""Fields to the attributes they become."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,7 +144,7 @@ class LLMCall:
     response_id: str = ""
     response_model: str = ""
     finish_reasons: list[str] = field(default_factory=list)
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = field(default_factory=_untold)
     priced_units: dict[str, float] = field(default_factory=dict)
     price_context: dict[str, str] = field(default_factory=dict)
     error_message: str = ""
@@ -205,8 +220,11 @@ class LLMCall:
 
     def to_priced_units(self) -> dict[str, float]:
         """Return how many of each unit were used, by their names in ``genai-prices``; no zeros."""
-        counts = zip(_UNITS, _priced_counts(self.usage), strict=True)
-        units: dict[str, float] = {unit: count for unit, count in counts if count}
+        units: dict[str, float] = {
+            _UNITS[name]: count
+            for name, count in vars(self.usage).items()
+            if count and name in _UNITS
+        }
         units.update(self.priced_units)
         return units
 
@@ -221,16 +239,16 @@ class LLMCall:
             return
         if is_stand_in(self.server_address, self.attributes, priced_hosts):
             return
-        total, is_priced = 0.0, False
+        costs: list[float] = []
         for each in (self, *self.asides):
             units = each.to_priced_units()
             if units:
                 cost = each._cost_of(units, prices)
                 if cost is None:
                     return
-                total, is_priced = total + cost, True
-        if is_priced:
-            self.cost_usd = round(total, 12)
+                costs.append(cost)
+        if costs:
+            self.cost_usd = costs[0] if len(costs) == 1 else round(sum(costs), 12)
 
     def _cost_of(self, units: Mapping[str, float], prices: Prices) -> float | None:
         """Return what units cost by the first of the model's names that has a price."""
@@ -242,22 +260,19 @@ class LLMCall:
         return None
 
 
-_PRICED_UNITS = (
-    ("input_tokens", "input_tokens"),
-    ("output_tokens", "output_tokens"),
-    ("cache_read_input_tokens", "cache_read_tokens"),
-    ("cache_write_input_tokens", "cache_write_tokens"),
-    ("image_input_tokens", "input_image_tokens"),
-    ("image_output_tokens", "output_image_tokens"),
-    ("audio_input_tokens", "input_audio_tokens"),
-    ("audio_output_tokens", "output_audio_tokens"),
-    ("image_cache_read_input_tokens", "cache_image_read_tokens"),
-    ("audio_cache_read_input_tokens", "cache_audio_read_tokens"),
-)
-
-_UNITS = tuple(unit for _, unit in _PRICED_UNITS)
-_priced_counts = attrgetter(*(name for name, _ in _PRICED_UNITS))
-_COUNTS = frozenset(name for name, _ in _USAGE_NAMES)
+_UNITS = {
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+    "cache_read_input_tokens": "cache_read_tokens",
+    "cache_write_input_tokens": "cache_write_tokens",
+    "image_input_tokens": "input_image_tokens",
+    "image_output_tokens": "output_image_tokens",
+    "audio_input_tokens": "input_audio_tokens",
+    "audio_output_tokens": "output_audio_tokens",
+    "image_cache_read_input_tokens": "cache_image_read_tokens",
+    "audio_cache_read_input_tokens": "cache_audio_read_tokens",
+}
+"""Counts to their names in ``genai-prices``, where they have a price of their own."""
 
 
 def merge_usage(into: Usage, counts: Mapping[str, object]) -> None:
@@ -267,6 +282,7 @@ def merge_usage(into: Usage, counts: Mapping[str, object]) -> None:
         into: Changed in place.
         counts: Names of :class:`Usage` fields to what the provider sent.
     """
+    told = vars(into)
     for name, value in counts.items():
-        if type(value) is int and value >= 0 and name in _COUNTS:
-            setattr(into, name, value)
+        if type(value) is int and value >= 0 and name in _USAGE_NAMES:
+            told[name] = value

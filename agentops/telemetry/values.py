@@ -72,33 +72,45 @@ class PlainJson:
         limits: Bounds of depth, values and bytes.
     """
 
-    __slots__ = ("_has_floats", "_limits")
+    __slots__ = ("_has_floats", "_limits", "_messages_max", "_write")
 
     def __init__(self, limits: LimitsConfig) -> None:
         self._limits = limits
         self._has_floats = False
+        # How many messages are within the limits for sure, but for their bytes.
+        is_deep = limits.depth_max >= _TEXTS_DEPTH
+        self._messages_max = limits.nodes_max // _TEXTS_NODES if is_deep else 0
+        self._write: Callable[[object], bytes] | None = None
 
     def text(self, value: AnyValue) -> str | None:
         """Return a list or dict as JSON text; ``None`` where it has to be cleaned."""
-        limits = self._limits
         self._has_floats = False
         try:
-            if type(value) is not TextMessages or not self._has_room(value):
+            if type(value) is TextMessages and len(value) <= self._messages_max:
+                value = list(value)  # the writer takes three times as long for another type
+            else:
                 self._look(value)  # type: ignore[arg-type] # a list or dict
             # Floats it would spell in its own way.
-            text = (not self._has_floats and _quick_text(value)) or clean_text(
+            text = (not self._has_floats and self._quick_text(value)) or clean_text(
                 _ENCODER.encode(value)
             )
         except (TypeError, ValueError, RuntimeError):
             # Another type, or the program changed it meanwhile.
             return None
         size_max = len(text) if text.isascii() else len(text) * 4
-        return text if size_max <= limits.attribute_bytes_max else None
+        return text if size_max <= self._limits.attribute_bytes_max else None
 
-    def _has_room(self, messages: TextMessages) -> bool:
-        """Tell whether messages are within the limits for sure, but for their bytes."""
-        limits = self._limits
-        return limits.depth_max >= _TEXTS_DEPTH and len(messages) * _TEXTS_NODES <= limits.nodes_max
+    def _quick_text(self, value: AnyValue) -> str:
+        """Return plain values as the encoder above writes them; ``""`` where there is no quicker writer, or it fails."""
+        write = self._write
+        if write is None:
+            write = self._write = getattr(sys.modules.get("pydantic_core"), "to_json", None)
+            if write is None:
+                return ""
+        try:
+            return str(write(value), "utf-8")
+        except ValueError:  # lone surrogates
+            return ""
 
     def _look(self, value: list[object] | dict[object, object]) -> None:  # noqa: C901, PLR0912 - written out: calls would double its time
         """Look, one level after the other, whether a list or dict holds nothing but what may be written as it is.
@@ -142,15 +154,6 @@ class PlainJson:
             self._has_floats = True
         elif kind is not int or not -_INT_MAX <= cast("int", value) <= _INT_MAX:
             raise TypeError(f"not plain: {kind.__name__}")
-
-
-def _quick_text(value: AnyValue) -> str:
-    """Return plain values as the encoder above writes them; ``""`` where there is no quicker writer, or it fails."""
-    write = getattr(sys.modules.get("pydantic_core"), "to_json", None)
-    try:
-        return str(write(value), "utf-8") if write is not None else ""
-    except ValueError:  # lone surrogates
-        return ""
 
 
 class Cleaner:

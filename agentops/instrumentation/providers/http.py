@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from agentops.guard import guarded
@@ -27,7 +28,12 @@ def header_fields(headers: Mapping[str, str]) -> dict[str, str]:
     raw = getattr(headers, "raw", None)
     if raw is None:
         return {key.lower(): value for key, value in headers.items()}
-    return {str(key, "latin-1").lower(): str(value, "latin-1") for key, value in raw}
+    return {key.lower().decode("latin-1"): value.decode("latin-1") for key, value in raw}
+
+
+@lru_cache(maxsize=64)
+def _media_type(told: str) -> str:
+    return told.partition(";")[0].strip().lower()
 
 
 def amazon_code(told: Mapping[str, str]) -> str:
@@ -136,7 +142,7 @@ class HttpExchange:
 
     def content_type(self) -> str:
         """Return the media type without parameters, in lower case."""
-        return self.header("content-type").partition(";")[0].strip().lower()
+        return _media_type(self.header("content-type"))
 
     def is_worth_keeping(self) -> bool:
         """Tell whether the body can be read: events, JSON or text."""

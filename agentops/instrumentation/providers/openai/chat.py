@@ -445,16 +445,17 @@ def _read_usage(call: LLMCall, body: Json) -> None:
             told.output_tokens = total - told.input_tokens
     read_cost(call, usage)
     details = mapping(usage, "completion_tokens_details")
-    for name, attribute in _PREDICTED:
-        if name in details and (counted := count(details, name)):
-            call.attributes[attribute] = counted
+    if not _PREDICTED.keys().isdisjoint(details):
+        for name, attribute in _PREDICTED.items():
+            if counted := count(details, name):
+                call.attributes[attribute] = counted
 
 
 _GOOGLE = ("gcp.gemini", "gcp.vertex_ai")
-_PREDICTED = (
-    ("accepted_prediction_tokens", semconv.AGENTOPS_ACCEPTED_PREDICTION_TOKENS),
-    ("rejected_prediction_tokens", semconv.AGENTOPS_REJECTED_PREDICTION_TOKENS),
-)
+_PREDICTED = {
+    "accepted_prediction_tokens": semconv.AGENTOPS_ACCEPTED_PREDICTION_TOKENS,
+    "rejected_prediction_tokens": semconv.AGENTOPS_REJECTED_PREDICTION_TOKENS,
+}
 
 
 def _finish(call: LLMCall, message: Message, reason: object) -> None:

@@ -132,25 +132,26 @@ def read_usage(usage: Usage, told: Json) -> None:
 
     Where it has several names of a count the newer one is read, unless it is empty.
     """
+    counts = vars(usage)
     for name, value in told.items():
         if type(value) is int:
             at = _COUNTS.get(name)
-            if at is None or told.get(_NEWER.get(name, "")):
+            if at is None or (name in _NEWER and told.get(_NEWER[name])):
                 continue
-            if value > 0 or (value == 0 and getattr(usage, at) is None):
-                setattr(usage, at, value)
+            if value > 0 or (value == 0 and counts.get(at) is None):
+                counts[at] = value
         elif name in _DETAILS and isinstance(value, dict) and not told.get(_NEWER.get(name, "")):
-            _read_details(usage, value, _DETAILS[name])
+            _read_details(counts, value, _DETAILS[name])
 
 
-def _read_details(usage: Usage, told: Json, names: Mapping[str, str]) -> None:
+def _read_details(counts: dict[str, int], told: Json, names: Mapping[str, str]) -> None:
     for name, value in told.items():
         if type(value) is int:
             at = names.get(name)
-            if at is not None and (value > 0 or (value == 0 and getattr(usage, at) is None)):
-                setattr(usage, at, value)
+            if at is not None and (value > 0 or (value == 0 and counts.get(at) is None)):
+                counts[at] = value
         elif name == "cached_tokens_details" and isinstance(value, dict):
-            _read_details(usage, value, _CACHED)
+            _read_details(counts, value, _CACHED)
 
 
 _COUNTS = {
