@@ -316,13 +316,13 @@ class Writer:
     ) -> bytes:
         """Return the pair with a short list, remembered when it holds nothing but short texts."""
         words = tuple(value) if set(map(type, value)) == {str} else ()
-        if not words or not self._masks.is_steady or max(map(len, words)) > _SHORT_MAX:  # type: ignore[arg-type] # texts
-            return self._whole(known, value, cut, is_span=is_span)
         pair = known.pairs.get(words)
         if pair is None:
             before = len(cut)
             pair = self._whole(known, value, cut, is_span=is_span)
-            if len(cut) == before and not known.is_varied:
+            is_short = bool(words) and max(map(len, words)) <= _SHORT_MAX  # type: ignore[arg-type] # texts
+            is_sure = self._masks.is_steady and len(cut) == before and not known.is_varied
+            if is_short and is_sure:
                 known.keep(words, pair)
         return pair
 
