@@ -37,6 +37,7 @@ from agentops.instrumentation.providers.anthropic.wire import (
     stream_events,
 )
 from agentops.instrumentation.providers.base import Target
+from agentops.instrumentation.providers.costs import RELAY_COST, read_relay_cost
 from agentops.instrumentation.providers.fields import code
 from agentops.instrumentation.providers.http import HttpExchange, amazon_code, header_fields
 from agentops.instrumentation.providers.stainless import (
@@ -198,7 +199,10 @@ class AnthropicInstrumentation(StainlessInstrumentation):
 
     def read_headers(self, call: LLMCall, exchange: HttpExchange) -> None:
         """Read status, request id, organization, retries and rate limits."""
-        _read_http(call, exchange.status, exchange.fields(), exchange.retries)
+        told = exchange.fields()
+        _read_http(call, exchange.status, told, exchange.retries)
+        if cost := told.get(RELAY_COST):
+            read_relay_cost(call, cost)
 
     def read_body(self, call: LLMCall, body: object, exchange: HttpExchange) -> None:
         """Read the answer of a call that was not streamed."""

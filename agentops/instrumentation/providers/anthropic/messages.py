@@ -16,6 +16,7 @@ from agentops.instrumentation.providers.anthropic.blocks import (
     read_texts,
     read_tools,
 )
+from agentops.instrumentation.providers.costs import read_cost
 from agentops.instrumentation.providers.fields import json_value
 from agentops.telemetry.records import TextMessages
 
@@ -136,7 +137,10 @@ def read_answer(call: LLMCall, message: object) -> None:
     if finish:
         answer["finish_reason"] = finish
     call.output_messages = [answer] if texts is None else TextMessages((answer,))
-    read_usage(call, field(message, "usage"))
+    usage = field(message, "usage")
+    read_usage(call, usage)
+    if isinstance(usage, dict):
+        read_cost(call, usage)
 
 
 def _read_stop_reason(call: LLMCall, stop_reason: object) -> str:

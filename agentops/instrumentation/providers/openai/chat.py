@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Message, Part
+from agentops.instrumentation.providers.costs import read_cost
 from agentops.instrumentation.providers.fields import Json, count, mapping, mappings, parsed, text
 from agentops.instrumentation.providers.openai.reader import (
     Reader,
-    read_cost,
     read_error,
     read_parameters,
     read_usage,

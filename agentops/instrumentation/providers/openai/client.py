@@ -3,13 +3,12 @@
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from math import inf
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Usage
 from agentops.instrumentation.providers.base import Target
+from agentops.instrumentation.providers.costs import RELAY_COST, read_relay_cost
 from agentops.instrumentation.providers.fields import code
 from agentops.instrumentation.providers.http import HttpExchange
 from agentops.instrumentation.providers.openai.older import (
@@ -289,8 +288,8 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         processing = header("openai-processing-ms")
         if processing and processing.isdigit():
             attributes[semconv.AGENTOPS_PROCESSING_MS] = int(processing)
-        if (cost := header("x-litellm-response-cost")) and not _is_look(call):
-            _read_cost(call, cost)
+        if cost := header(RELAY_COST):
+            read_relay_cost(call, cost)
 
     def read_error(self, call: LLMCall, error: BaseException) -> object:
         """Read the provider's code, and keep the answer that the exception carries."""
@@ -311,19 +310,6 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         retries = getattr(request, "headers", {}).get("x-stainless-retry-count", "")
         taken = int(retries) if retries.isdigit() else 0
         return self.read_exchange({"response": response, "retries_taken": taken})
-
-
-def _read_cost(call: LLMCall, told: str) -> None:
-    """Read what a relay has put down for a call; it says 0 also where it knows no price."""
-    with suppress(ValueError):
-        cost = float(told)
-        if 0 < cost < inf:
-            call.cost_usd = cost
-
-
-def _is_look(call: LLMCall) -> bool:
-    """Tell whether something is looked at again; a relay puts down each time what it cost when it was made."""
-    return str(getattr(call.request, "method", "")).lower() == "get"
 
 
 def _path_below(url: str, base_url: object) -> str:

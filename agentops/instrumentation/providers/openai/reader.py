@@ -1,13 +1,13 @@
 """What do all readers of OpenAI's JSON share? Part of what is known of the openai package."""
 
 from collections.abc import Iterable, Mapping
-from math import inf
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Usage
+from agentops.instrumentation.providers.costs import read_cost
 from agentops.instrumentation.providers.fields import Json, code, count, mapping, text
 
-__all__ = ["LookReader", "Reader", "read_cost", "read_error", "read_parameters", "read_usage"]
+__all__ = ["LookReader", "Reader", "read_error", "read_parameters", "read_usage"]
 
 _PARAMETERS = (
     ("temperature", semconv.GEN_AI_REQUEST_TEMPERATURE),
@@ -27,9 +27,6 @@ _PARAMETERS = (
 _PARAMETER_NAMES = frozenset(
     ("stop", "n", "service_tier", "encoding_format", *(name for name, _ in _PARAMETERS))
 )
-
-
-_TICKS_PER_USD = 10**10
 
 
 class Reader:
@@ -83,24 +80,6 @@ def read_object(call: LLMCall, body: Json) -> None:
     usage = mapping(body, "usage")
     read_usage(call.usage, usage)
     read_cost(call, usage)
-
-
-def read_cost(call: LLMCall, usage: Json) -> None:
-    """Read what a call costs where the server says so, in US dollars: no price list knows better."""
-    cost = usage.get("cost")  # OpenRouter, LiteLLM and other gateways
-    if cost is None:
-        if "cost_in_usd_ticks" in usage and (ticks := count(usage, "cost_in_usd_ticks")):  # xAI
-            call.cost_usd = ticks / _TICKS_PER_USD
-        return
-    told = [cost.get("total_cost") if isinstance(cost, dict) else cost]  # the first: Perplexity
-    if usage.get("is_byok"):  # OpenRouter's fee alone; the rest is paid to the vendor
-        told.append(mapping(usage, "cost_details").get("upstream_inference_cost"))
-    numbers = [
-        each for each in told if isinstance(each, (int, float)) and not isinstance(each, bool)
-    ]
-    amounts = [float(each) for each in numbers if 0 <= each < inf]
-    if len(amounts) == len(told):
-        call.cost_usd = sum(amounts)
 
 
 def read_parameters(call: LLMCall, request: Json) -> None:

@@ -2,7 +2,16 @@
 
 import anthropic
 import pytest
-from support.anthropic_wire import MESSAGE, REQUEST, Wire, aws_bytes, aws_frame, events, httpx2
+from support.anthropic_wire import (
+    MESSAGE,
+    REQUEST,
+    Wire,
+    aws_bytes,
+    aws_frame,
+    event_bytes,
+    events,
+    httpx2,
+)
 from support.versions import ANTHROPIC
 
 pytestmark = pytest.mark.usefixtures("provider")
@@ -117,6 +126,30 @@ def test_a_service_that_speaks_the_protocol_has_its_own_name_and_prices(
     }
     cost = manager.prices.cost_of_units(name, model, units)
     assert ended.attributes.get("agentops.cost.usd") == cost
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_the_cost_that_a_gateway_tells_is_the_cost(manager, is_streamed):
+    usage = {**MESSAGE["usage"], "cost": 0.05, "is_byok": True}
+    usage["cost_details"] = {"upstream_inference_cost": 0.95}
+    wire = Wire(message={**MESSAGE, "usage": usage})
+    *others, (name, last), end = events()
+    wire.stream_pieces = event_bytes([*others, (name, {**last, "usage": usage}), end])
+    client = wire.client(base_url="https://openrouter.ai/api")
+    answer = client.messages.create(**REQUEST, stream=is_streamed)
+    if is_streamed:
+        list(answer)
+
+    assert manager.ended[0]["agentops.cost.usd"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("header", "cost"), [("0.00042", 0.00042), ("0.0", None), ("None", None)])
+def test_the_cost_that_a_relay_in_the_own_network_tells_is_the_cost(manager, header, cost):
+    headers = {"x-litellm-response-cost": header}
+    wire = Wire({"/v1/messages": httpx2.Response(200, json=MESSAGE, headers=headers)})
+    wire.client(base_url="http://litellm:4000").messages.create(**REQUEST)
+
+    assert manager.ended[0].attributes.get("agentops.cost.usd") == cost
 
 
 def test_the_request_id_of_bedrock_is_told(manager):

@@ -179,7 +179,9 @@ def test_a_cost_that_the_server_tells_is_the_cost(manager, told, cost, is_stream
         {"cost": "much"},
         {"cost": -1},
         {"cost": {}},
+        {"cost": 10**400},
         {"cost_in_usd_ticks": 0},
+        {"cost_in_usd_ticks": 10**400},
         {**BYOK, "cost_details": {"upstream_inference_cost": None}},
         {**BYOK, "cost_details": {"upstream_inference_cost": -1}},
     ],
@@ -204,13 +206,13 @@ def test_the_cost_that_a_relay_in_the_own_network_tells_is_the_cost(manager, hea
     assert span.attributes.get("agentops.cost.usd") == cost
 
 
-def test_a_response_that_is_fetched_does_not_cost_again(manager):
+def test_a_response_that_is_fetched_or_cancelled_does_not_cost_again(manager):
     headers = {"x-litellm-response-cost": "0.00042"}
     wire = Wire(fail=lambda *_: httpx2.Response(200, json=RESPONSE, headers=headers))
     responses = wire.client(base_url="http://litellm:4000").responses
     responses.create(model="m", input="Hi")
-    for _ in range(2):
-        responses.retrieve("resp_1")
+    for look in (responses.retrieve, responses.cancel):
+        look("resp_1")
 
     costs = [span.attributes.get("agentops.cost.usd") for span in manager.ended]
     assert costs == [0.00042, None, None]
