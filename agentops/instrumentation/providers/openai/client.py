@@ -10,7 +10,7 @@ from agentops.instrumentation.calls import LLMCall, Usage
 from agentops.instrumentation.providers.base import Target
 from agentops.instrumentation.providers.costs import RELAY_COST, read_relay_cost
 from agentops.instrumentation.providers.fields import code
-from agentops.instrumentation.providers.http import HttpExchange
+from agentops.instrumentation.providers.http import HttpExchange, amazon_code, header_fields
 from agentops.instrumentation.providers.openai.older import (
     closes_failed_streams,
     renames_lost_connections,
@@ -301,9 +301,11 @@ class OpenAIInstrumentation(StainlessInstrumentation):
                 call.error_type = "APITimeoutError" if is_timeout else "APIConnectionError"
             return None
         told = code(getattr(error, "code", None), getattr(error, "type", None))
-        call.error_type = told or type(error).__qualname__
         request = getattr(error, "request", None)
         response = getattr(error, "response", None)
+        if not told and response is not None:
+            told = amazon_code(header_fields(response.headers))
+        call.error_type = told or type(error).__qualname__
         if response is None:
             keep_sent(call, request)
             return None

@@ -2,6 +2,7 @@
 
 import base64
 
+import openai
 import pytest
 from support.openai_wire import CHAT, RESPONSE, Pieces, Wire, chat_chunk, httpx2, sse
 
@@ -333,6 +334,18 @@ def test_the_request_id_of_bedrock_is_told(manager):
     span = asked(manager, headers={"x-amzn-requestid": "req-1"})
 
     assert span["agentops.response.request_id"] == "req-1"
+
+
+def test_an_error_that_has_no_code_but_that_of_amazon_is_told_by_it(manager):
+    headers = {"x-amzn-errortype": "ThrottlingException:http://internal.amazon.com/coral/"}
+    answer = httpx2.Response(429, json={"message": "Too many requests"}, headers=headers)
+    client = Wire(fail=lambda *_: answer).client(
+        base_url="https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1"
+    )
+    with pytest.raises(openai.RateLimitError):
+        client.chat.completions.create(**ASKED)
+
+    assert manager.ended[0]["error.type"] == "ThrottlingException"
 
 
 @pytest.mark.parametrize("kind", ["application/octet-stream", "audio/wav"])
