@@ -103,11 +103,7 @@ class ResponseReader(Reader):
             call.attributes[semconv.GEN_AI_RESPONSE_STATUS] = status
         items = mappings(body, "output")
         call.output_messages = read_items(items, "assistant")
-        reason = _finish_reason(body, items)
-        if reason:
-            call.finish_reasons = [reason]
-            for message in call.output_messages[-1:]:
-                message["finish_reason"] = reason
+        _finish(call, _finish_reason(body, items))
         read_error(call, body)
 
     def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
@@ -128,6 +124,8 @@ class ResponseReader(Reader):
         # Live connections clear what a response says when it ends: the pieces are all there is.
         is_whole = is_over and (mappings(last, "output") or not pieces.items)
         self.read_body(call, last if is_whole else {**last, "output": pieces.output()})
+        if call.error_type and not call.finish_reasons:
+            _finish(call, "error")
 
     def read_counts(self, call: LLMCall, body: Json) -> None:
         """Read the usage; whoever fetches a background response later is not told it again."""
@@ -418,6 +416,14 @@ def _searches(body: Json) -> int:
         if told is None
         else told
     )
+
+
+def _finish(call: LLMCall, reason: str) -> None:
+    """Tell why the response ended, in the call and in its last message; ``""``: it has not."""
+    if reason:
+        call.finish_reasons = [reason]
+        for message in call.output_messages[-1:]:
+            message["finish_reason"] = reason
 
 
 def _finish_reason(body: Json, items: Sequence[Json]) -> str:

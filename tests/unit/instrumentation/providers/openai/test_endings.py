@@ -2,9 +2,19 @@
 
 import gc
 import json
+from contextlib import suppress
 
+import openai
 import pytest
-from support.openai_wire import RESPONSE, Pieces, Wire, chat_chunk, httpx2, sse
+from support.openai_wire import (
+    RESPONSE,
+    Pieces,
+    Wire,
+    chat_chunk,
+    httpx2,
+    response_events,
+    sse,
+)
 
 pytestmark = pytest.mark.usefixtures("provider")
 
@@ -44,6 +54,24 @@ def test_a_response_that_was_left_before_its_last_event_is_not_complete(manager)
         read_until(stream, "response.output_text.done")
 
     assert ended_as(manager) == "closed"
+
+
+@pytest.mark.parametrize("name", ["error", ""])
+def test_a_response_that_an_error_breaks_off_ends_in_an_error(manager, name):
+    fault = {"type": "error", "code": "server_error", "message": "Gone.", "param": None}
+    pieces = [*response_events()[:5], *sse((name, fault))]
+    headers = {"content-type": "text/event-stream"}
+    wire = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=Pieces(pieces)))
+    with suppress(openai.APIError):  # some versions raise it
+        list(wire.client().responses.create(model="gpt-5", input="Hi", stream=True))
+
+    [span] = manager.ended
+    assert span["error.type"] == "server_error"
+    assert span["gen_ai.response.finish_reasons"] == ["error"]
+    said = [{"type": "text", "content": '{"answer":"Hel'}]
+    assert span["gen_ai.output.messages"] == [
+        {"role": "assistant", "parts": said, "finish_reason": "error"}
+    ]
 
 
 def test_a_model_that_says_done_has_not_come_to_its_end(manager):
