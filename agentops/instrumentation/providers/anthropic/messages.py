@@ -260,6 +260,11 @@ def _count(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
+_INPUT = frozenset(
+    {"input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "iterations"}
+)
+
+
 class MessageStream:
     """The message that a stream's events make.
 
@@ -332,7 +337,9 @@ class MessageStream:
                 self._message[name] = value
         usage = field(event, "usage")
         if isinstance(usage, dict):
-            self._usage.update((k, v) for k, v in usage.items() if v is not None)
+            # Zeros alone are those of a relay that does not know; what is summed up in iterations may be none.
+            kept = () if any(map(usage.get, _INPUT)) else _INPUT & self._usage.keys()
+            self._usage.update((k, v) for k, v in usage.items() if v is not None and k not in kept)
 
     def _add_delta(self, index: object, delta: object) -> None:
         if not isinstance(delta, dict) or not isinstance(index, int):

@@ -180,6 +180,26 @@ def test_counts_the_end_leaves_out_survive_from_the_start():
     assert (14, 3) == (call.usage.input_tokens, call.usage.cache_read_input_tokens)
 
 
+def test_zeros_at_the_end_do_not_replace_the_counts_of_the_start():
+    call = _read_stream(
+        _start(input_tokens=11, cache_read_input_tokens=3, output_tokens=1),
+        _end(input_tokens=0, cache_read_input_tokens=0, output_tokens=7),
+    )
+
+    assert (14, 3) == (call.usage.input_tokens, call.usage.cache_read_input_tokens)
+    assert 7 == call.usage.output_tokens
+
+
+def test_counts_at_the_end_may_be_less_than_those_of_the_start():
+    compaction = {"type": "compaction", "input_tokens": 55_000, "output_tokens": 900}
+    call = _read_stream(
+        _start(input_tokens=11, cache_read_input_tokens=55_000, output_tokens=1),
+        _end(input_tokens=0, cache_read_input_tokens=0, output_tokens=0, iterations=[compaction]),
+    )
+
+    assert (0, 0) == (call.usage.input_tokens, call.usage.cache_read_input_tokens)
+
+
 def test_a_stream_cut_before_its_end_tells_no_output_tokens():
     call = _read_stream(
         _start(input_tokens=11, output_tokens=1),
