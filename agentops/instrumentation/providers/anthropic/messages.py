@@ -282,6 +282,7 @@ class MessageStream:
         self._usage: dict[str, object] = {}
         self._blocks: dict[int, dict[str, object]] = {}
         self._texts: dict[tuple[int, str], list[str]] = {}
+        self._citations: dict[int, list[object]] = {}
 
     def add(self, events: Iterable[object]) -> None:
         """Take in stream events, decoded, in order; events of other types are passed over."""
@@ -355,9 +356,7 @@ class MessageStream:
         if block is None:
             return
         if kind == "citations_delta":
-            citations = block.get("citations")
-            known = citations if isinstance(citations, list) else []
-            block["citations"] = [*known, delta.get("citation")]
+            self._citations.setdefault(index, []).append(delta.get("citation"))
         elif kind == "compaction_delta":
             block["content"] = delta.get("content")
 
@@ -368,6 +367,10 @@ class MessageStream:
             if pieces:
                 start = block.get(name)
                 block[name] = (start if isinstance(start, str) else "") + "".join(pieces)
+        if index in self._citations:
+            known = block.get("citations")
+            more = self._citations[index]
+            block["citations"] = [*known, *more] if isinstance(known, list) else more
         pieces = self._texts.get((index, "partial_json"))
         if pieces:
             block["input"] = _decode("".join(pieces)) if any(pieces) else block.get("input")

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from agentops import semconv
@@ -273,6 +275,17 @@ def test_arguments_of_a_model_that_never_stops_opening_lists_are_kept_as_text():
 
     assert '{"x": [[' == str(call.output_messages[0]["parts"][0]["arguments"])[:8]
     assert 9 == call.usage.output_tokens
+
+
+def test_many_citations_take_no_longer_to_read_for_each():
+    citation = {"type": "char_location", "cited_text": "sky"}
+    pieces = [_delta(0, type="citations_delta", citation=citation)] * 60_000
+    begin_s = time.process_time()
+    call = _read_stream(_start(), _block(0, type="text", text="blue", citations=[]), *pieces)
+
+    assert time.process_time() - begin_s < 2
+    [part] = call.output_messages[0]["parts"]
+    assert len(part["citations"]) == 60_000
 
 
 def test_streamed_thinking_citations_and_compactions_are_kept():
