@@ -16,11 +16,11 @@ from agentops.telemetry.config import SpoolConfig, TelemetryConfig
 from agentops.telemetry.manager import TelemetryManager
 
 
-def measure(manager, operation="chat", **attributes):
+def measure(manager, operation="chat", input_tokens=100, **attributes):
     given = {"gen_ai.operation.name": operation, **attributes}
     span = manager.create_span("x", parent=Context(), attributes=given, start_ns=1_000_000_000)
     usage = {
-        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.input_tokens": input_tokens,
         "gen_ai.usage.output_tokens": 7,
         "gen_ai.response.time_to_first_chunk": 0.25,
     }
@@ -97,6 +97,31 @@ def test_tokens_are_counted_by_what_they_are_as_far_as_that_is_told(collector):
     }
     assert counted["input_tokens"] == {"text": 70, "audio": 20, "unknown": 10}
     assert counted["output_tokens"] == {"unknown": 7}
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "http/json"])
+def test_a_count_beyond_64_bits_does_not_keep_the_others_back(collector, protocol):
+    exporter = {"type": "otlp", "endpoint": collector.url, "signals": ["metrics"]}
+    manager = TelemetryManager(TelemetryConfig(exporters=[{**exporter, "protocol": protocol}]))
+    measure(manager, input_tokens=2**63)
+
+    assert manager.flush(30_000)
+
+    [found] = [each for each in collector.accepted if each.path == "/v1/metrics"]
+    message = (
+        ExportMetricsServiceRequest.FromString(found.data)
+        if protocol == "http/protobuf"
+        else json_format.Parse(found.data, ExportMetricsServiceRequest())
+    )
+    metrics = message.resource_metrics[0].scope_metrics[0].metrics
+    prefix = "gen_ai.client.inference.usage."
+    counts = {
+        metric.name.removeprefix(prefix): metric.sum.data_points[0]
+        for metric in metrics
+        if metric.name.startswith(prefix)
+    }
+    assert counts["input_tokens"].as_double == 2.0**63
+    assert counts["output_tokens"].as_int == 7
 
 
 def test_metrics_to_what_is_no_otlp_receiver_are_refused():
