@@ -171,9 +171,12 @@ class Prices:
             self._ready[asked] = ready
         size_class = bisect_left(ready.prices.thresholds, counts.get("input_tokens", 0))
         rates = ready.rates.get(size_class)
-        if rates is None:
-            return self._total(ready, asked[2], size_class, counts)
-        return round(_sum(rates, counts), 12)
+        try:
+            if rates is None:
+                return self._total(ready, asked[2], size_class, counts)
+            return round(_sum(rates, counts), 12)
+        except OverflowError:  # a count beyond any float
+            return None
 
     def _price_list(
         self, provider: str, model: str, at_ns: int, context: Mapping[str, str] | None

@@ -48,6 +48,13 @@ def test_a_model_that_is_not_known_costs_none_not_zero():
     assert Prices().cost_usd("openai", "my-own-model", (1, 1, 0, 0), NOW_NS) is None
 
 
+def test_counts_that_no_float_holds_cost_none():
+    prices = Prices()
+    for _ in range(2):  # before and after its rates are known
+        assert prices.cost_of_units("openai", "gpt-5", {"input_tokens": 10**400}) is None
+        assert prices.cost_of_units("openai", "gpt-5", {"input_tokens": 1_000}) > 0
+
+
 def test_units_without_a_price_cost_none_where_others_have_one_and_zero_where_all_is_free():
     prices = Prices()
     tokens = {"input_tokens": 10, "output_tokens": 5}
