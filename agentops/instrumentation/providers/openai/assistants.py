@@ -5,7 +5,7 @@ from dataclasses import fields
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Message, Part, Usage
-from agentops.instrumentation.providers.fields import Json, mapping, mappings, parsed, text
+from agentops.instrumentation.providers.fields import Json, count, mapping, mappings, parsed, text
 from agentops.instrumentation.providers.openai.chat import content_parts, tool_definition
 from agentops.instrumentation.providers.openai.reader import (
     Reader,
@@ -142,7 +142,8 @@ class AgentSessionReader(Reader):
             call.attributes[semconv.GEN_AI_CONVERSATION_ID] = text(body, "id")
 
     def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
-        """Read the turns that ended and what was said in them."""
+        """Read the turns that ended and what was said in them, also texts that did not end."""
+        begun: dict[tuple[str, int | None], list[str]] = {}
         for name, data in events:
             if not isinstance(data, dict):
                 continue
@@ -150,7 +151,10 @@ class AgentSessionReader(Reader):
             kind = text(data, "type") or name
             if known := text(data, "session_id"):
                 call.attributes[semconv.GEN_AI_CONVERSATION_ID] = known
-            if kind.endswith("output_text.done"):
+            if kind.endswith("output_text.delta"):
+                begun.setdefault(_place(data), []).append(text(data, "delta"))
+            elif kind.endswith("output_text.done"):
+                begun.pop(_place(data), None)
                 said = [text_part(text(data, "text"))]
                 call.output_messages.append({"role": "assistant", "parts": said})
             elif kind.endswith("turn.item.done"):
@@ -164,15 +168,24 @@ class AgentSessionReader(Reader):
                 read_error(call, mapping(data, "turn"))
             else:
                 read_error(call, mapping(data, "session") or data)
+        call.output_messages += [
+            {"role": "assistant", "parts": [text_part("".join(pieces))]}
+            for pieces in begun.values()
+        ]
+
+
+def _place(event: Json) -> tuple[str, int | None]:
+    """Return what tells the text that an event is about from the others."""
+    return text(event, "item_id"), count(event, "content_index")
 
 
 def _add_usage(call: LLMCall, told: Json) -> None:
     turn = Usage()
     read_usage(turn, told)
-    for count in fields(Usage):
-        more = getattr(turn, count.name)
+    for each in fields(Usage):
+        more = getattr(turn, each.name)
         if more is not None:
-            setattr(call.usage, count.name, (getattr(call.usage, count.name) or 0) + more)
+            setattr(call.usage, each.name, (getattr(call.usage, each.name) or 0) + more)
 
 
 def _read_agent(call: LLMCall, body: Json) -> None:

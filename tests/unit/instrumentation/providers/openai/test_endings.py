@@ -98,3 +98,25 @@ def test_a_run_whose_stream_is_left_tells_what_the_assistant_said_so_far(manager
     [span] = manager.ended
     [message] = span["gen_ai.output.messages"]
     assert message["parts"] == [{"type": "text", "content": "Hello."}]
+
+
+def test_a_session_of_an_agent_whose_stream_is_left_tells_what_it_said_so_far(manager):
+    prefix = "agent.session.turn.output_text"
+    at = {"session_id": "sess_1", "content_index": 0}
+    pieces = sse(
+        {"type": f"{prefix}.delta", **at, "item_id": "a", "delta": "First."},
+        {"type": f"{prefix}.done", **at, "item_id": "a", "text": "First."},
+        {"type": f"{prefix}.delta", **at, "item_id": "b", "delta": "Sec"},
+        {"type": f"{prefix}.delta", **at, "item_id": "b", "delta": "ond"},
+        {"type": "agent.session.turn.in_progress", "session_id": "sess_1"},
+    )
+    headers = {"content-type": "text/event-stream"}
+    wire = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=Pieces(pieces)))
+    given = {"stream": True, "stream_cls": openai.Stream[object], "cast_to": object}
+    with wire.client().post("/agents/sessions", body={"agent_id": "a"}, **given) as stream:
+        for _ in range(4):
+            next(stream)
+
+    [span] = manager.ended
+    said = [message["parts"] for message in span["gen_ai.output.messages"]]
+    assert said == [[{"type": "text", "content": told}] for told in ("First.", "Second")]
