@@ -1,6 +1,6 @@
 """How are assistants, threads, runs and managed agents read? Part of what is known of openai."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
 from agentops import semconv
@@ -90,7 +90,7 @@ class RunReader(Reader):
         """Read the last state of the run and the messages it wrote, also those it could not finish."""
         run: Json = {}
         messages: list[Message] = []
-        begun: dict[str, str] = {}
+        begun: dict[str, list[str]] = {}
         for name, data in events:
             if not isinstance(data, dict):
                 continue
@@ -99,16 +99,13 @@ class RunReader(Reader):
             if name == "error":
                 read_error(call, data if "error" in data else {"error": data})
             elif name == "thread.message.delta":
-                begun[known] = begun.get(known, "") + _delta(mapping(data, "delta"))
+                begun.setdefault(known, []).append(_delta(mapping(data, "delta")))
             elif name in ("thread.message.completed", "thread.message.incomplete"):
                 begun.pop(known, None)
                 messages.append(_message(data))
             elif name.startswith("thread.run.") and not name.startswith("thread.run.step"):
                 run = data
-        messages += [
-            {"role": "assistant", "parts": [text_part(said)]} for said in begun.values() if said
-        ]
-        call.output_messages = messages
+        call.output_messages = messages + _unfinished(begun.values())
         self.read_body(call, run)
 
     def _count(self, call: LLMCall, body: Json) -> None:
@@ -168,10 +165,13 @@ class AgentSessionReader(Reader):
                 read_error(call, mapping(data, "turn"))
             else:
                 read_error(call, mapping(data, "session") or data)
-        call.output_messages += [
-            {"role": "assistant", "parts": [text_part("".join(pieces))]}
-            for pieces in begun.values()
-        ]
+        call.output_messages += _unfinished(begun.values())
+
+
+def _unfinished(texts: Iterable[Sequence[str]]) -> list[Message]:
+    """Return texts that did not end, each in its pieces, as messages."""
+    said = ("".join(pieces) for pieces in texts)
+    return [{"role": "assistant", "parts": [text_part(each)]} for each in said if each]
 
 
 def _place(event: Json) -> tuple[str, int | None]:

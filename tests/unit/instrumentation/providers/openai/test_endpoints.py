@@ -10,6 +10,7 @@ from support.openai_wire import CHAT, RESPONSE, RUN, Pieces, Wire, chat_chunk, h
 from support.versions import OPENAI, skipping_what_is_missing
 
 from agentops.instrumentation.calls import LLMCall
+from agentops.instrumentation.providers.openai.assistants import RunReader
 from agentops.instrumentation.providers.openai.chat import ChatReader
 from agentops.instrumentation.providers.openai.operations import Operations, path_template
 
@@ -565,3 +566,15 @@ def test_a_long_speech_of_a_chat_takes_no_longer_to_read_for_each_piece():
     assert time.process_time() - begin_s < 2
     [part] = call.output_messages[0]["parts"]
     assert part["size_bytes"] == 6_000 * 1_500
+
+
+def test_a_long_message_of_a_run_takes_no_longer_to_read_for_each_piece():
+    delta = {"content": [{"index": 0, "type": "text", "text": {"value": "QUJD" * 10}}]}
+    piece = {"id": "msg_1", "object": "thread.message.delta", "delta": delta}
+    begin_s = time.process_time()
+    call = LLMCall(operation="invoke_agent", provider="openai")
+    RunReader().read_events(call, [("thread.message.delta", piece)] * 40_000)
+
+    assert time.process_time() - begin_s < 2
+    [part] = call.output_messages[0]["parts"]
+    assert len(part["content"]) == 40_000 * 40
