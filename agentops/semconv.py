@@ -98,6 +98,12 @@ OPENAI_API_TYPE: Final = "openai.api.type"  # string enum
 OPENAI_REQUEST_SERVICE_TIER: Final = "openai.request.service_tier"  # string enum
 OPENAI_RESPONSE_SERVICE_TIER: Final = "openai.response.service_tier"  # string
 OPENAI_RESPONSE_SYSTEM_FINGERPRINT: Final = "openai.response.system_fingerprint"  # string
+OPENAI_IMAGE_GENERATION_INPUT_TOKENS: Final = (
+    "openai.usage.image_generation.input_tokens"  # int, tokens
+)
+OPENAI_IMAGE_GENERATION_OUTPUT_TOKENS: Final = (
+    "openai.usage.image_generation.output_tokens"  # int, tokens
+)
 
 # Anthropic: the names its SDK gives these values on spans of its own
 ANTHROPIC_REQUEST_SERVICE_TIER: Final = "anthropic.request.service_tier"  # string

@@ -171,7 +171,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
         if "/live/" not in call.request.path or not call.response_id or call.operation != "chat":
             return
         if call.response_id in self._counted:
-            call.usage, call.priced_units = Usage(), {}
+            call.usage, call.priced_units, call.asides = Usage(), {}, []
         elif len(self._counted) >= _KNOWN_MAX:
             del self._counted[next(iter(self._counted))]
         self._counted[call.response_id] = None

@@ -136,6 +136,8 @@ class ResponseReader(Reader):
             self._note(text(body, "id"))
         if usage and (searches := _searches(body)):
             call.priced_units["web_searches"] = searches
+        if "tool_usage" in body:
+            _read_image_usage(call, body)
 
     def _note(self, known: str) -> None:
         if known not in self._counted and len(self._counted) >= _COUNTED_MAX:
@@ -416,6 +418,28 @@ def _searches(body: Json) -> int:
         if told is None
         else told
     )
+
+
+def _read_image_usage(call: LLMCall, body: Json) -> None:
+    """Read what the models of images used: billed, yet left out of the usage of the response."""
+    told = mapping(mapping(body, "tool_usage"), "image_gen")
+    kind = "image_generation"
+    models = [text(each, "model") for each in mappings(body, "tools") if text(each, "type") == kind]
+    aside = LLMCall(operation="", provider=call.provider, model="".join(models[:1]))
+    used = aside.usage
+    read_usage(used, told)
+    if not used.input_tokens and not used.output_tokens:
+        return
+    # Named here as nowhere else.
+    details = mapping(told, "cached_tokens_details")
+    used.image_cache_read_input_tokens = count(details, "cached_image_tokens")
+    call.asides.append(aside)
+    for name, counted in (
+        (semconv.OPENAI_IMAGE_GENERATION_INPUT_TOKENS, used.input_tokens),
+        (semconv.OPENAI_IMAGE_GENERATION_OUTPUT_TOKENS, used.output_tokens),
+    ):
+        if counted is not None:
+            call.attributes[name] = counted
 
 
 def _finish(call: LLMCall, reason: str) -> None:

@@ -241,27 +241,6 @@ def test_what_a_local_shell_answered_has_the_id_of_its_call(manager):
     ]
 
 
-@pytest.mark.parametrize(
-    ("actions", "more"),
-    [
-        (["search", "open_page", "find_in_page"], {}),
-        (["search", "search"], {"tool_usage": {"web_search": {"num_requests": 1}}}),
-    ],
-)
-def test_only_searches_that_are_billed_cost(manager, actions, more):
-    def ask(actions, **more):
-        output = [{"type": "web_search_call", "action": {"type": each}} for each in actions]
-        wire = answered({**RESPONSE, "model": "gpt-5", "output": output, **more})
-        wire.client().responses.create(model="gpt-5", input="Hi")
-
-    ask(["search"])
-    ask(actions, **more)
-
-    one, other = [span["agentops.cost.usd"] for span in manager.ended]
-    assert one > 0.01
-    assert other == one
-
-
 def test_a_response_that_is_cut_off_tells_each_item_as_far_as_it_came(manager):
     calling = {"type": "mcp_call", "id": "mcp_1", "name": "look", "arguments": ""}
     running = {"type": "code_interpreter_call", "id": "ci_1", "code": ""}

@@ -1,4 +1,4 @@
-"""What items and tools of a response become, what they say of its end, and what stands beside its texts."""
+"""What items and tools of a response become, what they cost, and what stands beside its texts."""
 
 import pytest
 from support.openai_wire import CHAT, RESPONSE, Pieces, Wire, chat_chunk, httpx2, sse
@@ -11,9 +11,13 @@ HOSTED = {"type": "container_reference", "container_id": "cntr_1"}
 PATCH = {"type": "delete_file", "path": "a.py"}
 
 
-def answered(manager, *output):
-    wire = Wire(fail=lambda *_: httpx2.Response(200, json={**RESPONSE, "output": output}))
+def ask_for(response):
+    wire = Wire(fail=lambda *_: httpx2.Response(200, json=response))
     wire.client().responses.create(model="gpt-5", input="Hi")
+
+
+def answered(manager, *output):
+    ask_for({**RESPONSE, "output": output})
     [span] = manager.ended
     return span
 
@@ -128,3 +132,56 @@ def test_a_text_of_a_completion_tells_its_annotations(manager, is_streamed):
 
     [part] = manager.ended[0]["gen_ai.output.messages"][0]["parts"]
     assert part == {"type": "text", "content": "Hi", "annotations": [CITED]}
+
+
+@pytest.mark.parametrize(
+    ("actions", "more"),
+    [
+        (["search", "open_page", "find_in_page"], {}),
+        (["search", "search"], {"tool_usage": {"web_search": {"num_requests": 1}}}),
+    ],
+)
+def test_only_searches_that_are_billed_cost(manager, actions, more):
+    def ask(actions, **more):
+        output = [{"type": "web_search_call", "action": {"type": each}} for each in actions]
+        ask_for({**RESPONSE, "model": "gpt-5", "output": output, **more})
+
+    ask(["search"])
+    ask(actions, **more)
+
+    one, other = [span["agentops.cost.usd"] for span in manager.ended]
+    assert one > 0.01
+    assert other == one
+
+
+def test_the_images_that_a_response_made_cost_what_their_model_takes(manager):
+    used = {
+        "input_tokens": 300,
+        "input_tokens_details": {"image_tokens": 200, "text_tokens": 100},
+        "output_tokens": 4_000,
+        "output_tokens_details": {"image_tokens": 4_000, "text_tokens": 0},
+        "cached_tokens": 64,
+        "cached_tokens_details": {"cached_image_tokens": 64, "cached_text_tokens": 0},
+        "total_tokens": 4_300,
+    }
+    unused = {**dict.fromkeys(used, 0), "input_tokens_details": {}, "output_tokens_details": {}}
+    tools = [{"type": "web_search"}, {"type": "image_generation", "model": "gpt-image-1.5"}]
+    for images in (unused, used):
+        usage = {"image_gen": images, "web_search": {"num_requests": 0}}
+        ask_for({**RESPONSE, "model": "gpt-5", "tools": tools, "tool_usage": usage})
+
+    plain, drawn = manager.ended
+    units = {
+        "input_tokens": 300,
+        "output_tokens": 4_000,
+        "cache_read_tokens": 64,
+        "input_image_tokens": 200,
+        "output_image_tokens": 4_000,
+        "cache_image_read_tokens": 64,
+    }
+    more = manager.prices.cost_of_units("openai", "gpt-image-1.5", units)
+    assert drawn["agentops.cost.usd"] == pytest.approx(plain["agentops.cost.usd"] + more)
+    assert drawn["openai.usage.image_generation.input_tokens"] == 300
+    assert drawn["openai.usage.image_generation.output_tokens"] == 4_000
+    assert drawn["gen_ai.usage.output_tokens"] == 7
+    assert "openai.usage.image_generation.output_tokens" not in plain.attributes
