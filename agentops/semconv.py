@@ -104,6 +104,8 @@ OPENAI_IMAGE_GENERATION_INPUT_TOKENS: Final = (
 OPENAI_IMAGE_GENERATION_OUTPUT_TOKENS: Final = (
     "openai.usage.image_generation.output_tokens"  # int, tokens
 )
+OPENAI_BATCH_REQUESTS: Final = "openai.batch.request_counts"  # prefix of int counts
+OPENAI_BATCH_USAGE: Final = "openai.batch.usage"  # prefix of int sums, tokens
 
 # Anthropic: the names its SDK gives these values on spans of its own
 ANTHROPIC_REQUEST_SERVICE_TIER: Final = "anthropic.request.service_tier"  # string

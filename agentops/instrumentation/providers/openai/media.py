@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from agentops import semconv
-from agentops.instrumentation.calls import LLMCall, Part
+from agentops.instrumentation.calls import LLMCall, Part, Usage
 from agentops.instrumentation.providers.fields import Json, mapping, mappings, text
 from agentops.instrumentation.providers.openai.chat import content_parts
 from agentops.instrumentation.providers.openai.reader import (
+    LookReader,
     Reader,
     read_error,
     read_object,
@@ -17,6 +18,7 @@ from agentops.instrumentation.providers.openai.responses import read_items
 from agentops.instrumentation.providers.parts import blob, media, text_part
 
 __all__ = [
+    "BatchReader",
     "DecisionReader",
     "EmbeddingReader",
     "ImageReader",
@@ -26,6 +28,25 @@ __all__ = [
     "TranscriptionReader",
     "VideoReader",
 ]
+
+
+class BatchReader(LookReader):
+    """Reads ``/batches``: made, polled, cancelled.
+
+    What its requests used in all stands under names of its own: a batch is billed at another price than a call,
+    and tells it again each time it is looked at.
+    """
+
+    def read_body(self, call: LLMCall, body: Json) -> None:
+        """Read id, status, and how many of its requests are where."""
+        super().read_body(call, body)
+        for name, counted in mapping(body, "request_counts").items():
+            if type(counted) is int:
+                call.attributes[f"{semconv.OPENAI_BATCH_REQUESTS}.{name}"] = counted
+        used = Usage()
+        read_usage(used, mapping(body, "usage"))
+        for name, counted in used.to_attributes().items():
+            call.attributes[name.replace("gen_ai.usage", semconv.OPENAI_BATCH_USAGE)] = counted
 
 
 class EmbeddingReader(Reader):

@@ -19,6 +19,7 @@ from agentops.instrumentation.providers.openai.chat import (
     FetchChatReader,
 )
 from agentops.instrumentation.providers.openai.media import (
+    BatchReader,
     DecisionReader,
     EmbeddingReader,
     ImageReader,
@@ -65,7 +66,7 @@ class Operations:
         fetch, image, video = FetchReader(told_in_background), ImageReader(), VideoReader()
         heard, stored = TranscriptionReader(), FetchChatReader()
         self._generic = Operation("", Reader(), "")
-        self._look = Operation("", LookReader(), "")
+        self._look, batch = Operation("", LookReader(), ""), Operation("", BatchReader(), "")
         self._known = {
             "post /chat/completions": Operation("chat", ChatReader()),
             "get /chat/completions/{id}": Operation("fetch_response", stored, ""),
@@ -91,7 +92,9 @@ class Operations:
             "post /moderations": Operation("moderation", ModerationReader()),
             "post /decisions": Operation("decision", DecisionReader()),
             "post /vector_stores/{id}/search": Operation("retrieval", SearchReader(), ""),
-            "post /batches/{id}/cancel": self._look,
+            "post /batches": batch,
+            "get /batches/{id}": batch,
+            "post /batches/{id}/cancel": batch,
             "post /assistants": Operation("create_agent", AssistantReader(), "agent"),
             "post /agents": Operation("create_agent", AssistantReader(), "agent"),
             "post /agents/sessions": Operation("invoke_agent", AgentSessionReader(), "agent"),

@@ -209,6 +209,34 @@ def test_what_is_changed_tells_no_usage(manager, path):
     assert "gen_ai.usage.input_tokens" not in only(manager).attributes
 
 
+@pytest.mark.parametrize("verb", ["retrieve", "cancel"])
+def test_a_batch_tells_how_it_stands_and_what_it_used_apart_from_usage(manager, verb):
+    usage = {
+        "input_tokens": 900,
+        "input_tokens_details": {"cached_tokens": 100},
+        "output_tokens": 400,
+        "output_tokens_details": {"reasoning_tokens": 50},
+        "total_tokens": 1_300,
+    }
+    counts = {"total": 3, "completed": 2, "failed": 1}
+    told = {"id": "batch_1", "object": "batch", "status": "completed", "model": "gpt-5"}
+    batches = answered({**told, "usage": usage, "request_counts": counts}).client().batches
+    getattr(batches, verb)("batch_1")
+
+    span, prefix = only(manager), "openai.batch."
+    assert span["gen_ai.response.status"] == "completed"
+    assert {k: v for k, v in span.attributes.items() if k.startswith(prefix)} == {
+        f"{prefix}request_counts.total": 3,
+        f"{prefix}request_counts.completed": 2,
+        f"{prefix}request_counts.failed": 1,
+        f"{prefix}usage.input_tokens": 900,
+        f"{prefix}usage.cache_read.input_tokens": 100,
+        f"{prefix}usage.output_tokens": 400,
+        f"{prefix}usage.reasoning.output_tokens": 50,
+    }
+    assert not {"gen_ai.usage.input_tokens", "agentops.cost.usd"} & span.attributes.keys()
+
+
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_a_stored_completion_that_is_fetched_or_changed_tells_no_usage(manager, method):
     getattr(answered(CHAT).client(), method)("/chat/completions/chatcmpl-1", cast_to=object)
