@@ -1,5 +1,6 @@
 """How are chat completions and text completions read? Part of what is known of the openai package."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from agentops import semconv
@@ -43,9 +44,11 @@ _MORE = frozenset(
         "function_call",
         "images",
         "annotations",
+        "context",
         "name",
     }
 )
+_OTHERS = frozenset({"search_results", "citations", "base_resp"})
 _SELDOM = frozenset({"response_format", "modalities", "tools", "functions"})
 _GROWING = ("content", "refusal", "reasoning_content", "reasoning")
 _ONLY_TEXT = frozenset(_GROWING)
@@ -90,15 +93,20 @@ class ChatReader(Reader):
             if "error" in choice:  # OpenRouter
                 read_error(call, choice)
         call.output_messages = messages
+        if not _OTHERS.isdisjoint(body):
+            _read_others(call, body)
 
     def read_events(self, call: LLMCall, events: Iterable[tuple[str, object]]) -> None:
         """Put the chunks of a streamed chat completion together."""
-        choices: dict[int, _Choice] = {}
+        choices: dict[int, _Choice] = defaultdict(_Choice)
+        others: dict[str, object] = {}
         for _, data in events:
             if not isinstance(data, dict):
                 continue
             call.chunk_count += 1
             _read_head(call, data)
+            if not _OTHERS.isdisjoint(data):
+                others.update(data)
             if data.get("usage"):
                 _read_usage(call, data)
             elif "x_groq" in data:
@@ -106,10 +114,7 @@ class ChatReader(Reader):
                 read_error(call, mapping(data, "x_groq"))
             read_error(call, data)
             for choice in mappings(data, "choices"):
-                index = count(choice, "index") or 0
-                if index not in choices:
-                    choices[index] = _Choice()
-                choices[index].add(choice)
+                choices[count(choice, "index") or 0].add(choice)
                 if "error" in choice:
                     read_error(call, choice)
                 if "usage" in choice:  # Moonshot
@@ -118,6 +123,7 @@ class ChatReader(Reader):
         call.output_messages = _messages([choices[index].message() for index in order], "")
         for index, message in zip(order, call.output_messages, strict=True):
             _finish(call, message, choices[index].finish_reason)
+        _read_others(call, others)
 
 
 class FetchChatReader(ChatReader):
@@ -158,7 +164,7 @@ class _Choice:
         for name, value in mapping(delta, "audio").items():
             self._audio.setdefault(name, []).append(value)
         self._images += mappings(delta, "images")
-        self._annotations += mappings(delta, "annotations")
+        self._annotations += _notes(delta)
         for position, called in enumerate(mappings(delta, "tool_calls")):
             index = count(called, "index")
             self._add_call(position if index is None else index, called)
@@ -380,7 +386,7 @@ def _message(message: Json, default_role: str) -> Message:
     shaped: Message = {"role": role, "parts": parts}
     if _MORE.isdisjoint(message):  # as nearly all are
         return shaped
-    if "annotations" in message and parts and (notes := mappings(message, "annotations")):
+    if parts and (notes := _notes(message)):
         parts[-1]["annotations"] = notes
     # Some servers say the same under both names.
     thoughts = dict.fromkeys((text(message, "reasoning_content"), text(message, "reasoning")))
@@ -396,6 +402,31 @@ def _message(message: Json, default_role: str) -> Message:
     if name := text(message, "name"):
         shaped["name"] = name
     return shaped
+
+
+def _notes(message: Json) -> Sequence[Json]:
+    """Return what stands beside a text, as the sources it names: with Azure, those of the program's own data."""
+    notes = mappings(message, "annotations")
+    return notes or mappings(mapping(message, "context"), "citations")
+
+
+def _read_others(call: LLMCall, body: Json) -> None:
+    """Read what only some servers tell beside the choices: sources (Perplexity), errors (MiniMax)."""
+    state = mapping(body, "base_resp")
+    if number := state.get("status_code"):
+        read_error(call, {"error": {"code": number, "message": state.get("status_msg")}})
+    urls = body.get("citations")
+    found = mappings(body, "search_results") or [
+        {"url": each} for each in (urls if isinstance(urls, list) else ()) if isinstance(each, str)
+    ]
+    sources = [{"type": "url_citation", **each} for each in found]
+    if not sources:
+        return
+    call.output_messages = [*call.output_messages]  # no longer of texts alone
+    for message in call.output_messages:
+        parts = message["parts"]
+        if isinstance(parts, list) and parts:
+            parts[-1].setdefault("annotations", sources)
 
 
 def _result(content: object) -> object:

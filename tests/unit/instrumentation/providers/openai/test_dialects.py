@@ -6,6 +6,8 @@ import openai
 import pytest
 from support.openai_wire import CHAT, RESPONSE, Pieces, Wire, chat_chunk, httpx2, sse
 
+from agentops.telemetry.records import TextMessages
+
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 
 pytestmark = pytest.mark.usefixtures("provider")
@@ -391,3 +393,59 @@ def test_what_a_program_runs_at_amazon_is_not_bedrock(manager, host, name):
 
     assert span["gen_ai.provider.name"] == name
     assert ("agentops.cost.usd" in span.attributes) == (name == "openai")
+
+
+FOUND = {"title": "A", "url": "https://a.b", "date": "2026-11-01"}
+FROM_AZURE = {"content": "It rains in Oslo.", "title": "weather.md", "chunk_id": "0"}
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+@pytest.mark.parametrize(
+    ("beside", "told"),
+    [
+        ({"citations": ["https://a.b"]}, {"type": "url_citation", "url": "https://a.b"}),
+        (
+            {"citations": ["https://a.b"], "search_results": [FOUND]},
+            {"type": "url_citation", **FOUND},
+        ),
+    ],
+)
+def test_the_sources_of_an_answer_stand_beside_its_text(manager, is_streamed, beside, told):
+    if is_streamed:
+        begin, end = chat_chunk({"content": "It "}), chat_chunk({"content": "rains."})
+        span = read(manager, {**begin, **beside}, {**end, **beside})
+    else:
+        said = {"role": "assistant", "content": "It rains."}
+        choice = {"index": 0, "finish_reason": "stop", "message": said}
+        span = asked(manager, choices=[choice], **beside)
+
+    [part] = span["gen_ai.output.messages"][0]["parts"]
+    assert part == {"type": "text", "content": "It rains.", "annotations": [told]}
+    assert not isinstance(span["gen_ai.output.messages"], TextMessages)
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_the_sources_in_the_own_data_stand_beside_the_text(manager, is_streamed):
+    context = {"citations": [FROM_AZURE], "intent": '["weather in Oslo"]'}
+    if is_streamed:
+        begin = chat_chunk({"role": "assistant", "context": context})
+        span = read(manager, begin, chat_chunk({"content": "It rains."}))
+    else:
+        said = {"role": "assistant", "content": "It rains.", "context": context}
+        span = asked(manager, choices=[{"index": 0, "finish_reason": "stop", "message": said}])
+
+    [part] = span["gen_ai.output.messages"][0]["parts"]
+    assert part == {"type": "text", "content": "It rains.", "annotations": [FROM_AZURE]}
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+@pytest.mark.parametrize(("number", "told"), [(1002, "1002"), (0, None)])
+def test_an_error_that_minimax_tells_in_an_answer_is_one(manager, is_streamed, number, told):
+    state = {"status_code": number, "status_msg": "rate limit" if number else ""}
+    if is_streamed:
+        span = read(manager, {**chat_chunk(), "choices": None, "base_resp": state})
+    else:
+        span = asked(manager, choices=None, usage=None, base_resp=state)
+
+    assert span.attributes.get("error.type") == told
+    assert span.completion.error == (state["status_msg"] or None)
