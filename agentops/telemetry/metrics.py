@@ -9,7 +9,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from agentops import __version__, semconv
 from agentops.guard import guarded
@@ -32,6 +32,7 @@ _WORKFLOW_SECONDS: Final = (1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 180
 _TOKENS: Final = tuple(float(4**n) for n in range(14))
 _CALLS: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 _OPEN_MAX: Final = 10_000
+_COUNT_MAX: Final = 1 << 40
 
 HISTOGRAMS: Final[Mapping[str, tuple[str, tuple[float, ...]]]] = {
     "gen_ai.client.inference.duration": ("s", _SECONDS),
@@ -195,13 +196,13 @@ class Metrics:
     def _tokens(self, attributes: Mapping[str, AnyValue], dimensions: dict[str, AnyValue]) -> None:
         for name, counter in _COUNTERS.items():
             value = attributes.get(name)
-            if isinstance(value, int):
+            if _is_count(value):
                 for modality, count in _by_modality(name, value, attributes):
                     told = {**dimensions, semconv.GEN_AI_TOKEN_MODALITY: modality}
                     self._add(counter, count, told)
         for name, histogram in _PER_OPERATION.items():
             value = attributes.get(name)
-            if isinstance(value, int):
+            if _is_count(value):
                 self._record(histogram, value, dimensions)
         first = attributes.get(semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK)
         if isinstance(first, (int, float)):
@@ -260,6 +261,14 @@ class Metrics:
                 else:
                     found.append(Observation(value, where))
         return found
+
+
+def _is_count(value: AnyValue) -> TypeGuard[int]:
+    """Tell whether a value may be a call's count of tokens.
+
+    A sum beyond 64 bits would keep back all metrics, the program's own too, as long as the process lives.
+    """
+    return isinstance(value, int) and 0 <= value <= _COUNT_MAX
 
 
 def _by_modality(

@@ -57,14 +57,9 @@ def _metric(metric: Metric) -> bytes:
 
 def _number(point: NumberDataPoint) -> bytes:
     # NumberDataPoint: 2 start, 3 time, 4 double, 6 integer, 7 attributes
-    is_integer = _is_int64(point.value)
+    is_integer = isinstance(point.value, int)
     value = struct.pack("<Bq" if is_integer else "<Bd", 0x31 if is_integer else 0x21, point.value)
     return _times(point) + value + _attributes(7, point.attributes)
-
-
-def _is_int64(value: float) -> bool:
-    """Tell whether a value is an integer on the wire; a sum of servers' counts may be one beyond 64 bits."""
-    return isinstance(value, int) and -(1 << 63) <= value < 1 << 63
 
 
 def _histogram(point: HistogramDataPoint) -> bytes:
@@ -122,8 +117,8 @@ def _metric_json(metric: Metric) -> dict[str, object]:
 
 
 def _number_json(point: NumberDataPoint) -> dict[str, object]:
-    is_integer = _is_int64(point.value)
-    value = {"asInt": str(point.value)} if is_integer else {"asDouble": float(point.value)}
+    is_integer = isinstance(point.value, int)
+    value = {"asInt": str(point.value)} if is_integer else {"asDouble": point.value}
     return {**_point_json(point), **value}
 
 
