@@ -12,6 +12,7 @@ wrappers of others) gets a proxy of wrapt's.
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy, deepcopy
 from functools import partial, update_wrapper
 from importlib.machinery import PathFinder
 from inspect import (
@@ -24,13 +25,14 @@ from inspect import (
     signature,
 )
 from types import FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias, TypeGuard, cast
 
 import wrapt
 
 from agentops.guard import guarded
 
 __all__ = [
+    "UNSEEN",
     "Args",
     "Function",
     "Kwargs",
@@ -227,6 +229,16 @@ class ObjectProxy(_WraptProxy):
     def __repr__(self) -> str:
         return repr(self.__wrapped__)
 
+    def __copy__(self) -> object:
+        return copy(self.__wrapped__)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> object:
+        return deepcopy(self.__wrapped__, memo)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """A copy is one of the object; it has no part in what is followed."""
+        return self.__wrapped__.__reduce_ex__(protocol)  # type: ignore[no-any-return] # as object has it
+
 
 class _Wrapped(FunctionWrapper):
     """A wrapped function; its own class so that ours can be told from others'."""
@@ -242,6 +254,22 @@ def hide_frames(error: BaseException) -> None:
     while traceback is not None and traceback.tb_frame.f_globals.get("__package__") == __package__:
         traceback = traceback.tb_next
     error.__traceback__ = traceback
+
+
+class _Unseen:
+    """Stands around a call of somebody else's function that may raise; see :func:`hide_frames`."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is not None:
+            hide_frames(error)
+
+
+UNSEEN = _Unseen()
 
 
 def wrapped_function(function: Function, wrapper: Wrapper) -> Function:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, SupportsIndex, cast
 
 from agentops import clock
 from agentops.instrumentation.providers.http import HttpExchange
-from agentops.providers.patching import ObjectProxy, hide_frames
+from agentops.providers.patching import UNSEEN, ObjectProxy, hide_frames
 
 __all__ = ["AsyncStreamProxy", "AsyncTap", "StreamProxy", "Tap", "Watcher", "proxy_of"]
 
@@ -264,11 +264,11 @@ def _raised_in(module: str, error: BaseException) -> bool:
     return isinstance(name, str) and name.partition(".")[0] == module
 
 
-class StreamProxy(ObjectProxy):
-    """Stands around an iterator of objects; every attribute is the iterator's own.
+class _AnyProxy(ObjectProxy):
+    """What stands around a stream of objects; every attribute is the stream's own.
 
     Args:
-        stream: The iterator.
+        stream: The stream.
         chunks: Where each object is noted.
         watcher: Who is told.
     """
@@ -278,89 +278,111 @@ class StreamProxy(ObjectProxy):
         self._self_note = _noter(chunks, watcher)
         self._self_watcher = watcher
 
+    def __getattr__(self, name: str) -> object:
+        # No method of the class: what cannot be done with the stream is not to look as if it could.
+        value = getattr(self.__wrapped__, name)
+        if name in ("send", "throw", "asend", "athrow"):
+            return self._self_step(value)
+        return _telling(value, self._self_watcher) if name in ("close", "aclose") else value
+
+    def _self_step(self, function: Callable[..., Any]) -> Callable[..., object]:
+        """Return a function that goes on with a stream, so that what it gives is noted."""
+        raise NotImplementedError
+
+    def _self_fail(self, error: BaseException) -> None:
+        """Hear what came out of a step."""
+        hide_frames(error)
+        if isinstance(error, StopIteration | StopAsyncIteration):
+            self._self_watcher.finish()
+        else:
+            self._self_watcher.finish(error, "error")
+
+    def __del__(self) -> None:
+        self._self_watcher.finish(end="abandoned")
+
+
+class StreamProxy(_AnyProxy):
+    """Stands around an iterator of objects."""
+
     def __iter__(self) -> Iterator[object]:
         stream = self.__wrapped__
-        return self if hasattr(stream, "__next__") else _Pass(iter(stream), self)
+        with UNSEEN:
+            return self if hasattr(stream, "__next__") else _Pass(iter(stream), self)
 
     def __next__(self) -> object:
         try:
             chunk = next(self.__wrapped__)
-        except StopIteration:
-            self._self_watcher.finish()
-            raise
         except BaseException as error:
-            hide_frames(error)
-            self._self_watcher.finish(error, "error")
+            self._self_fail(error)
             raise
         self._self_note(chunk)
         return chunk
 
+    def _self_step(self, function: Callable[..., Any]) -> Callable[..., object]:
+        def step(*args: object) -> object:
+            try:
+                chunk = function(*args)
+            except BaseException as error:
+                self._self_fail(error)
+                raise
+            self._self_note(chunk)
+            return chunk
+
+        return step
+
     def __enter__(self) -> object:
-        entered = self.__wrapped__.__enter__()
+        with UNSEEN:
+            entered = self.__wrapped__.__enter__()
         return self if entered is self.__wrapped__ else entered
 
     def __exit__(self, *details: Any) -> bool | None:  # noqa: ANN401 - as wrapt has it
         try:
-            return cast("bool | None", self.__wrapped__.__exit__(*details))
+            with UNSEEN:
+                return cast("bool | None", self.__wrapped__.__exit__(*details))
         finally:
             self._self_watcher.finish(end="closed")
 
-    @property
-    def close(self) -> Callable[..., object]:
-        """Close the iterator, where it can be closed, and tell the watcher."""
-        return _telling(self.__wrapped__.close, self._self_watcher)
 
-    def __del__(self) -> None:
-        self._self_watcher.finish(end="abandoned")
-
-
-class AsyncStreamProxy(ObjectProxy):
+class AsyncStreamProxy(_AnyProxy):
     """The same around an async iterator."""
-
-    def __init__(self, stream: object, chunks: list[object], watcher: Watcher) -> None:
-        super().__init__(stream)
-        self._self_note = _noter(chunks, watcher)
-        self._self_watcher = watcher
 
     def __aiter__(self) -> AsyncIterator[object]:
         stream = self.__wrapped__
-        return self if hasattr(stream, "__anext__") else _AsyncPass(aiter(stream), self)
+        with UNSEEN:
+            return self if hasattr(stream, "__anext__") else _AsyncPass(aiter(stream), self)
 
     async def __anext__(self) -> object:
         try:
             chunk = await self.__wrapped__.__anext__()
-        except StopAsyncIteration:
-            self._self_watcher.finish()
-            raise
         except BaseException as error:
-            hide_frames(error)
-            self._self_watcher.finish(error, "error")
+            self._self_fail(error)
             raise
         self._self_note(chunk)
         return chunk
 
+    def _self_step(self, function: Callable[..., Any]) -> Callable[..., object]:
+        async def step(*args: object) -> object:
+            try:
+                chunk = await function(*args)
+            except BaseException as error:
+                self._self_fail(error)
+                raise
+            self._self_note(chunk)
+            return chunk
+
+        return step
+
     async def __aenter__(self) -> object:
-        entered = await self.__wrapped__.__aenter__()
+        with UNSEEN:
+            entered = await self.__wrapped__.__aenter__()
         return self if entered is self.__wrapped__ else entered
 
     async def __aexit__(self, *details: Any) -> bool | None:  # noqa: ANN401 - as wrapt has it
         try:
-            return cast("bool | None", await self.__wrapped__.__aexit__(*details))
+            with UNSEEN:
+                return cast("bool | None", await self.__wrapped__.__aexit__(*details))
         finally:
             self._self_watcher.finish(end="closed")
-
-    @property
-    def aclose(self) -> Callable[..., object]:
-        """Close the iterator, where it can be closed, and tell the watcher."""
-        return _telling(self.__wrapped__.aclose, self._self_watcher)
-
-    @property
-    def close(self) -> Callable[..., object]:
-        """The same by the name that many SDKs have for it."""
-        return _telling(self.__wrapped__.close, self._self_watcher)
-
-    def __del__(self) -> None:
-        self._self_watcher.finish(end="abandoned")
 
 
 def proxy_of(
@@ -400,7 +422,8 @@ def _telling(close: Callable[..., object], watcher: Watcher) -> Callable[..., ob
 
     def tell(*args: object, **kwargs: object) -> object:
         try:
-            return close(*args, **kwargs)
+            with UNSEEN:
+                return close(*args, **kwargs)
         finally:
             watcher.finish(end="closed")
 

@@ -1,5 +1,10 @@
 """The proxies around iterators of objects: the program can do with them what it can do without."""
 
+import copy
+import pickle
+import sys
+import traceback
+from collections.abc import AsyncGenerator, Generator
 from types import SimpleNamespace
 
 import pytest
@@ -93,6 +98,142 @@ def test_a_pass_that_is_dropped_leaves_its_stream_open(watcher):
     del stream
 
     assert (first, end, watcher.end) == (1, "", "abandoned")
+
+
+def talking():
+    """Answer what it is sent, and the errors that are thrown into it."""
+    said = yield "hello"
+    while said != "bye":
+        try:
+            said = yield said
+        except KeyError as error:
+            said = yield error.args
+    return "end"
+
+
+async def talking_async():
+    said = yield "hello"
+    while said != "bye":
+        try:
+            said = yield said
+        except KeyError as error:
+            said = yield error.args
+
+
+STEPS = [
+    [("send", None), ("send", "a"), ("throw", KeyError), ("send", "bye"), ("send", None)],
+    [("send", None), ("throw", ValueError), ("send", None)],
+    [("send", None), ("send", "a"), ("close",), ("send", "b")],
+]
+
+
+def gone_through(stream, steps):
+    """Return what comes of each step; of an exception all there is to see."""
+    seen = []
+    for name, *args in steps:
+        try:
+            result = getattr(stream, name)(*args)
+            if name.startswith("a"):
+                awaiting = result.__await__()
+                try:
+                    next(awaiting)
+                except StopIteration as stop:
+                    result = stop.value
+            seen.append(result)
+        except (KeyError, StopIteration, StopAsyncIteration, ValueError) as error:
+            seen.append(looks(error))
+    return seen
+
+
+def looks(error):
+    frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    return type(error), error.args, frames if sys.version_info >= (3, 11) else None
+
+
+@pytest.mark.parametrize(
+    ("steps", "noted", "end"),
+    [
+        (STEPS[0], ["hello", "a", ()], "complete"),
+        (STEPS[1], ["hello"], "error"),
+        (STEPS[2], ["hello", "a"], "closed"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("make", "kind", "prefix"),
+    [(talking, StreamProxy, ""), (talking_async, AsyncStreamProxy, "a")],
+)
+def test_a_generator_is_talked_to_as_without_us_and_its_answers_are_noted(
+    watcher, make, kind, prefix, steps, noted, end
+):
+    steps = [(prefix + name, *args) for name, *args in steps]
+    bare, chunks = gone_through(make(), steps), []
+
+    assert gone_through(kind(make(), chunks, watcher), steps) == bare
+    assert (chunks, watcher.end) == (noted, end)
+
+
+def test_only_a_generator_looks_like_one(watcher):
+    def looked(stream):
+        return isinstance(stream, Generator), isinstance(stream, AsyncGenerator)
+
+    def around(kind, stream):
+        return looked(kind(stream, [], watcher)) == looked(stream)
+
+    assert around(StreamProxy, iter([1]))
+    assert around(StreamProxy, talking())
+    assert around(AsyncStreamProxy, Chunks())
+    assert around(AsyncStreamProxy, talking_async())
+
+
+class Failing:
+    """A stream that can be done nothing with."""
+
+    def fail(self, *_):
+        raise ValueError("not now")
+
+    async def fail_later(self, *_):
+        raise ValueError("not now")
+
+    __iter__ = __aiter__ = __enter__ = __exit__ = close = fail
+    __aenter__ = __aexit__ = aclose = fail_later
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 keeps the frame")
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (StreamProxy, "__iter__"),
+        (StreamProxy, "__enter__"),
+        (StreamProxy, "__exit__"),
+        (StreamProxy, "close"),
+        (AsyncStreamProxy, "__aiter__"),
+        (AsyncStreamProxy, "__aenter__"),
+        (AsyncStreamProxy, "__aexit__"),
+        (AsyncStreamProxy, "aclose"),
+    ],
+)
+def test_what_a_stream_raises_looks_as_without_us(watcher, kind, name):
+    arguments = [None, None, None] if name.endswith("exit__") else []
+
+    def raised(stream):
+        try:
+            result = getattr(stream, name)(*arguments)
+            result.send(None)  # of a coroutine
+        except ValueError as error:
+            return looks(error)
+        raise AssertionError("nothing was raised")
+
+    assert raised(kind(Failing(), [], watcher)) == raised(Failing())
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda stream: pickle.loads(pickle.dumps(stream))]
+)
+@pytest.mark.parametrize("kind", [StreamProxy, AsyncStreamProxy])
+def test_a_copy_of_a_followed_stream_is_one_of_the_stream(watcher, kind, copied):
+    stream = copied(kind(Chunks(), [], watcher))
+
+    assert type(stream) is Chunks
 
 
 @pytest.mark.parametrize(
