@@ -282,6 +282,8 @@ class InstrumentedProvider:
                 return response
         if context.response is None:
             with guarded("handling a response"):
+                if self._stainless is not None:
+                    self._look_at_hooks()
                 proxy = self._follow(response, context)
                 if proxy is not None:
                     return proxy
@@ -557,7 +559,7 @@ class InstrumentedProvider:
             active = ACTIVE.get()
             try:
                 if active is None:
-                    self._look_at_calls()
+                    self._look_at_hooks()
                 elif active.provider is self:
                     self._observe(active, kwargs, AsyncTap if target.is_async else Tap)
             except Exception as fault:  # noqa: BLE001 - as failed() tells
@@ -566,10 +568,10 @@ class InstrumentedProvider:
 
         return wrapper
 
-    def _look_at_calls(self) -> None:
-        """Hook calls again: of this one nothing was seen, maybe since another instrumentation undid our hooks."""
+    def _look_at_hooks(self) -> None:
+        """Hook again what somebody else has undone: of a call not all was seen."""
         for target, patch in self._patches.items():
-            if target.role == "call":
+            if target.role in ("call", "response"):
                 patch.apply_again()
 
     def _observe(self, active: ActiveCall, kwargs: Kwargs, tap: type[Tap | AsyncTap]) -> None:

@@ -125,7 +125,8 @@ class Patch:
         """
         name = self._path.rpartition(".")[2]
         found = getattr(self._holder, name, None)
-        if self.is_active and not self._is_in_chain(found) and _is_below(self._ours, found):
+        is_known = _is_below(self._ours, found) or _is_from(self.module, found)
+        if self.is_active and is_known and not self._is_in_chain(found):
             self.is_active = False
             self._ours = None
             self.apply()
@@ -304,6 +305,14 @@ def _is_below(ours: object, function: object) -> bool:
     """Tell whether ``function``, as read off its class, is among what ours wraps."""
     function = getattr(function, "_self_parent", None) or function
     return any(each is function for each in _chain(ours))
+
+
+def _is_from(module: str, function: object) -> bool:
+    """Tell whether a package has defined ``function`` itself: others' wrappers only take over its name."""
+    if type(function) is not FunctionType:
+        return False
+    home = str(function.__globals__.get("__name__"))
+    return home.partition(".")[0] == module.partition(".")[0]
 
 
 def _raw(holder: object, name: str) -> Function | property:

@@ -298,6 +298,23 @@ async def test_what_the_program_puts_in_the_place_of_ours_stays(install, manager
     assert "request" not in vars(openai.OpenAI)
 
 
+@pytest.mark.parametrize("holder", [openai._base_client.SyncAPIClient, openai.OpenAI])
+@pytest.mark.parametrize("name", NAMES)
+async def test_what_stood_there_before_us_and_is_gone_costs_one_call(
+    install, manager, holder, name
+):
+    bare = getattr(holder, name)
+    with mock.patch.object(holder, name, lambda *args, **kwargs: bare(*args, **kwargs)):
+        install()
+    for _ in range(3):
+        await ask(client_of(openai.OpenAI))
+    install.undo()
+
+    told = [ended for ended in manager.ended if "gen_ai.response.model" in ended.attributes]
+    assert len(told) == 2
+    assert getattr(holder, name) is bare
+
+
 @each_method
 def test_a_call_that_does_not_fit_raises_what_it_raises_without_us(install, holder, name):
     guard.be_strict(False)  # such a call cannot be read
