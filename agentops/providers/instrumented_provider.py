@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from opentelemetry import trace
-from opentelemetry.context import attach, detach, get_current
+from opentelemetry.context import get_current
 from opentelemetry.trace import Span, SpanKind
 
 from agentops import clock, semconv
@@ -20,7 +20,7 @@ from agentops.instrumentation.providers.base import ProviderInstrumentation, Tar
 from agentops.instrumentation.providers.http import HttpExchange, HttpResponse
 from agentops.instrumentation.providers.stainless import ClientRequest, StainlessInstrumentation
 from agentops.providers.hiding import hide_events
-from agentops.providers.nesting import ACTIVE, SUPPRESS_KEY, Passing
+from agentops.providers.nesting import ACTIVE, SUPPRESS_KEY, Attached, Passing
 from agentops.providers.patching import (
     Args,
     Function,
@@ -99,7 +99,7 @@ class ActiveCall(LateSpan):
         self.last_chunk_ns = 0
         self.provider = provider
         self._is_open = True
-        self._attached: Token[Context] | None = None
+        self._attached: Attached | None = None
         self._token: Token[ActiveCall | None] | None = None
         self.context: Context | None = None
         self.ended_ns = 0
@@ -170,14 +170,14 @@ class ActiveCall(LateSpan):
 
     def enter(self, *, is_shared: bool) -> None:
         """Make it the call that this context is in, and its span the current one where that is shared."""
-        self._attached = attach(trace.set_span_in_context(self.span)) if is_shared else None
+        self._attached = Attached(trace.set_span_in_context(self.span)) if is_shared else None
         self._token = ACTIVE.set(self)
 
     def exit(self) -> None:
         """Undo :meth:`enter`; in another context that does nothing."""
         attached, self._attached = self._attached, None
         if attached is not None:
-            detach(attached)
+            attached.leave()
         token, self._token = self._token, None
         if token is not None:
             try:

@@ -4,18 +4,41 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from opentelemetry.context import get_current
+from opentelemetry import trace
+from opentelemetry.context import Context, attach, detach, get_current
 
 from agentops.providers.patching import hide_frames
 
 if TYPE_CHECKING:
     from agentops.providers.instrumented_provider import ActiveCall
 
-__all__ = ["ACTIVE", "SUPPRESS_KEY", "Passing"]
+__all__ = ["ACTIVE", "SUPPRESS_KEY", "Attached", "Passing"]
 
 # Of its own: it is set for each call, and a key in the OpenTelemetry context copies all that rides there.
 ACTIVE: "ContextVar[ActiveCall | None]" = ContextVar("agentops-call", default=None)
 SUPPRESS_KEY = "suppress_instrumentation"  # the key OpenTelemetry's instrumentations agree on
+
+
+class Attached:
+    """A context that is made the current one around others' code.
+
+    What that code has attached and not detached stays, as it does without us, but for the span of ours.
+    """
+
+    __slots__ = ("_before", "_context", "_token")
+
+    def __init__(self, context: Context) -> None:
+        self._before = get_current()
+        self._context = context
+        self._token = attach(context)
+
+    def leave(self) -> None:
+        """Put back what was current before; in another context that does nothing."""
+        current = get_current()
+        if current is self._context:
+            detach(self._token)
+        elif trace.get_current_span(current) is trace.get_current_span(self._context):
+            attach(trace.set_span_in_context(trace.get_current_span(self._before), current))
 
 
 class Passing:

@@ -9,12 +9,12 @@ from dataclasses import replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, cast
 
-from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from agentops.guard import guarded
 from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 from agentops.instrumentation.tools import ToolRun, bind_tool
+from agentops.providers.nesting import Attached
 from agentops.providers.patching import (
     Args,
     Function,
@@ -26,8 +26,6 @@ from agentops.providers.patching import (
 from agentops.telemetry.completion import Completion
 
 if TYPE_CHECKING:
-    from contextvars import Token
-
     from opentelemetry.context import Context
 
 __all__ = ["actions_wrapper", "tool_wrapper"]
@@ -162,7 +160,7 @@ class _Running:
         self._run: ToolRun | None = None
         self._span: Span | None = None
         self._context: Context | None = None
-        self._token: Token[Context] | None = None
+        self._attached: Attached | None = None
 
     def enter(self) -> None:
         """Make the span current; the first time it starts."""
@@ -170,7 +168,7 @@ class _Running:
             if self._context is None:
                 self._start()
             if self._context is not None:
-                self._token = attach(self._context)
+                self._attached = Attached(self._context)
 
     def _start(self) -> None:
         run = self._read(self._args)
@@ -187,9 +185,9 @@ class _Running:
 
     def leave(self) -> None:
         """Put the former span back."""
-        if self._token is not None:
-            token, self._token = self._token, None
-            detach(token)
+        attached, self._attached = self._attached, None
+        if attached is not None:
+            attached.leave()
 
     def end(self, result: object, error: BaseException | None = None) -> None:
         """End the span."""

@@ -6,7 +6,8 @@ import traceback
 import openai
 import pytest
 import wrapt
-from opentelemetry.context import attach, detach, set_value
+from opentelemetry import trace
+from opentelemetry.context import Context, attach, detach, get_current, set_value
 from support.openai_wire import CHAT, Wire, httpx2
 from support.providers import DirectManager
 
@@ -140,3 +141,55 @@ async def test_a_suppressed_call_that_others_wrap_too_leaves_no_frame_of_ours(in
 
     files = [frame.filename for frame in traceback.extract_tb(raised.value.__traceback__)]
     assert not [file for file in files if "agentops/providers" in file]
+
+
+@pytest.fixture
+def shared(manager, monkeypatch):
+    """Let spans of ours go where the program's own go: only then are they current within a call."""
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", manager.tracer_provider)
+
+
+def leave_a_value(_outer):
+    attach(set_value("left", 1))
+
+
+def leave_a_span(_outer):
+    attach(trace.set_span_in_context(trace.NonRecordingSpan(trace.SpanContext(5, 6, False))))
+
+
+def leave_nothing_of_before(_outer):
+    attach(Context({"left": 1}))
+
+
+def leave_the_context_before(outer):
+    detach(outer)
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize(
+    "leave", [leave_a_value, leave_a_span, leave_nothing_of_before, leave_the_context_before]
+)
+async def test_what_is_left_current_within_a_call_is_current_after_it(manager, install, leave):
+    async def current_after_a_call():
+        before = attach(Context())
+        outer = attach(set_value("outer", 1))
+
+        def answer(_request):
+            leave(outer)
+            return httpx2.Response(200, json=CHAT)
+
+        under = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
+        try:
+            client = openai.AsyncOpenAI(api_key="x", http_client=under)
+            await client.chat.completions.create(**ASKED)
+            current = get_current()
+            values = {name: current.get(name) for name in ("left", "outer")}
+            return values, trace.get_current_span().get_span_context()
+        finally:
+            detach(before)
+
+    bare = await current_after_a_call()
+    install(OpenAIInstrumentation)
+
+    assert await current_after_a_call() == bare
+    assert len(manager.ended) == 1
