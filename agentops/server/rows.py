@@ -41,7 +41,8 @@ class SpanRow(msgspec.Struct, kw_only=True):
         span_type: What it is for a person: ``session``, ``workflow``, ``agent``, ``task``, ``tool``,
             ``llm``, ``guardrail``, ``embedding``, ``retrieval``, ``http`` or ``other``.
         operation: ``gen_ai.operation.name``, or ``""``.
-        counts_usage: False on a container span that repeats its children's usage.
+        counts_usage: False on a container span that repeats its children's usage, and on a stored model call that
+            another span tells of too.
         cost_usd: ``None`` means unknown, never zero.
         error_location: ``file.py:42 in function`` of the innermost frame told, or ``""``.
         input_messages, output_messages, system_instructions, tool_definitions: JSON text in the shape of

@@ -5,7 +5,6 @@ on its own.
 """
 
 import hashlib
-import itertools
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -101,32 +100,7 @@ def decode_traces(data: bytes, *, is_json: bool, limits: IngestLimits, project_i
         for scoped in group.scope_spans or ():
             _enter_scope(origin, scoped.scope)
             _decode_each(scoped.spans or (), _span_row, origin, limits, decoded)
-    _count_calls_once(decoded.rows)
     return decoded
-
-
-def _count_calls_once(rows: Iterable[Row]) -> None:
-    """Leave out the usage of a model call that another span tells of too: two instrumentations at work.
-
-    The other span is its parent, or a sibling of another scope that says the same and lasts longer on
-    both sides. Only spans of one request are seen; a pair that is split over two counts twice.
-    """
-    calls = [
-        row
-        for row in rows
-        if isinstance(row, SpanRow) and row.span_type == "llm" and row.input_tokens is not None
-    ]
-    identities = {(row.trace_id, row.span_id) for row in calls}
-    alike: dict[tuple[str, str, int | None, int | None], list[SpanRow]] = {}
-    for row in calls:
-        row.counts_usage = (row.trace_id, row.parent_span_id) not in identities
-        key = (row.trace_id, row.parent_span_id, row.input_tokens, row.output_tokens)
-        alike.setdefault(key, []).append(row)
-    for group in alike.values():
-        for inner, outer in itertools.permutations(group, 2) if 1 < len(group) < 8 else ():
-            is_inside = outer.start_ns <= inner.start_ns and inner.end_ns <= outer.end_ns
-            if is_inside and inner.scope_name != outer.scope_name and outer.counts_usage:
-                inner.counts_usage = False
 
 
 def decode_logs(data: bytes, *, is_json: bool, limits: IngestLimits, project_id: str) -> Decoded:

@@ -201,6 +201,8 @@ class Writer(ABC):
           content replaces the older one, in lists and totals too. Of several in one call the last wins.
         - A span without a session belongs to the session that another span of its trace names, whichever
           of them comes first; when none does, its trace id is its session id.
+        - A model call that several spans tell of counts once: of those that another stands in, or beside another
+          of the same usage, the one that came first, of those that come together the outer one.
         - ``is_replay`` says that an earlier call with the same rows may have been cut short: whatever it
           left behind, the result is that of one complete call.
 

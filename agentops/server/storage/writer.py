@@ -17,6 +17,7 @@ from agentops import clock
 from agentops.server.storage.base import Limits, StoredChange
 from agentops.server.storage.engine import Engine, Parameter
 from agentops.server.storage.sql import ADDITIVE, CHOSEN, lines_select, local_table, rollup_select
+from agentops.server.storage.usage import CALL_COLUMNS, Call, Calls, without_usage
 
 __all__ = ["SqlWriter"]
 
@@ -26,12 +27,9 @@ _IDS_MAX: Final = 1_000  # of one statement; ClickHouse bounds the size of a par
 _DIGEST_MASK: Final = (1 << 63) - 1
 
 
-class _SpanHead(msgspec.Struct):
+class _SpanHead(Call, kw_only=True):
     """What the writer must know of a span; the rest of the line is left unread."""
 
-    trace_id: str
-    span_id: str
-    start_ns: int
     project_id: str = "default"
     session_id: str = ""
 
@@ -44,9 +42,7 @@ class _EventHead(msgspec.Struct):
     trace_id: str = ""
 
 
-class _StoredSpan(msgspec.Struct):
-    trace_id: str
-    span_id: str
+class _StoredSpan(Call, kw_only=True):
     session_id: str
     session_key: str
     digest: int
@@ -133,7 +129,7 @@ class SqlWriter:
     ) -> list[_StoredSpan]:
         """Every stored row of these traces that started within a day of the batch."""
         sql = (
-            "SELECT trace_id, span_id, session_id, session_key, digest, received_ns "
+            f"SELECT {CALL_COLUMNS}, session_id, session_key, digest, received_ns "
             f"FROM {self._database}.spans WHERE project_id = {{project:String}} "
             "AND start_ns >= {first:Int64} AND start_ns <= {last:Int64} "
             "AND trace_id IN {traces:Array(String)}"
@@ -159,13 +155,17 @@ class SqlWriter:
         known: dict[tuple[str, str], list[_StoredSpan]] = {}
         for row in stored:
             known.setdefault((row.trace_id, row.span_id), []).append(row)
-        received_ns = self._tick(stored)
-        for identity, (head, line) in newest.items():
+        received_ns, calls = self._tick(stored), Calls(stored)
+        for identity, (head, line) in sorted(newest.items(), key=_outer_first):
             key = _session_key(head, sessions)
             digest = _digest(line)
             copies = known.get(identity, [])
             if len(copies) == 1 and (copies[0].digest, copies[0].session_key) == (digest, key):
                 continue
+            if head.tells_usage:
+                if head.counts_usage and calls.is_counted(head):
+                    head.counts_usage, line = False, without_usage(line)
+                calls.add(head)
             plan.lines.append(_with_columns(line, key, digest, received_ns))
             plan.count(key)
             if copies:
@@ -311,6 +311,11 @@ def _some(ids: list[str]) -> Iterator[list[str]]:
 
 def _session_key(head: _SpanHead, sessions: dict[str, str]) -> str:
     return head.session_id or sessions.get(head.trace_id, head.trace_id)
+
+
+def _outer_first(item: tuple[object, tuple[_SpanHead, bytes]]) -> tuple[int, int]:
+    head, _ = item[1]
+    return head.start_ns, -head.end_ns
 
 
 def _event_key(head: _EventHead) -> str:
