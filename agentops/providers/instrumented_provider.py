@@ -170,14 +170,16 @@ class ActiveCall(LateSpan):
 
     def enter(self, *, is_shared: bool) -> None:
         """Make it the call that this context is in, and its span the current one where that is shared."""
-        self._attached = Attached(trace.set_span_in_context(self.span)) if is_shared else None
+        if is_shared:
+            self._attached = Attached(trace.set_span_in_context(self.span))
+            self._attached.enter()
         self._token = ACTIVE.set(self)
 
     def exit(self) -> None:
         """Undo :meth:`enter`; in another context that does nothing."""
-        attached, self._attached = self._attached, None
-        if attached is not None:
-            attached.leave()
+        if self._attached is not None:
+            self._attached.leave()
+            self._attached = None
         token, self._token = self._token, None
         if token is not None:
             try:

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import Context, attach, get_current
 
 from agentops.providers.patching import hide_frames
 
@@ -22,21 +22,28 @@ SUPPRESS_KEY = "suppress_instrumentation"  # the key OpenTelemetry's instrumenta
 class Attached:
     """A context that is made the current one around others' code.
 
-    What that code has attached and not detached stays, as it does without us, but for the span of ours.
+    What that code has attached and not detached stays, as it does without us, but for the span of ours. A signal
+    may break in anywhere: to leave it again, or to leave what was not entered, does nothing.
+
+    Args:
+        context: Which one.
     """
 
-    __slots__ = ("_before", "_context", "_token")
+    __slots__ = ("_before", "_context")
 
     def __init__(self, context: Context) -> None:
         self._before = get_current()
         self._context = context
-        self._token = attach(context)
+
+    def enter(self) -> None:
+        """Make it the current one."""
+        attach(self._context)
 
     def leave(self) -> None:
         """Put back what was current before; in another context that does nothing."""
         current = get_current()
         if current is self._context:
-            detach(self._token)
+            attach(self._before)
         elif trace.get_current_span(current) is trace.get_current_span(self._context):
             attach(trace.set_span_in_context(trace.get_current_span(self._before), current))
 

@@ -169,6 +169,7 @@ class _Running:
                 self._start()
             if self._context is not None:
                 self._attached = Attached(self._context)
+                self._attached.enter()
 
     def _start(self) -> None:
         run = self._read(self._args)
@@ -185,9 +186,9 @@ class _Running:
 
     def leave(self) -> None:
         """Put the former span back."""
-        attached, self._attached = self._attached, None
-        if attached is not None:
-            attached.leave()
+        if self._attached is not None:
+            self._attached.leave()
+            self._attached = None
 
     def end(self, result: object, error: BaseException | None = None) -> None:
         """End the span."""

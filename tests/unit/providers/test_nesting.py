@@ -13,6 +13,7 @@ from support.providers import DirectManager
 
 from agentops.instrumentation.providers.openai import OpenAIInstrumentation
 from agentops.providers.instrumented_provider import InstrumentedProvider
+from agentops.providers.nesting import Attached
 
 ASKED = {"model": "gpt-5", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -192,4 +193,27 @@ async def test_what_is_left_current_within_a_call_is_current_after_it(manager, i
     install(OpenAIInstrumentation)
 
     assert await current_after_a_call() == bare
+    assert len(manager.ended) == 1
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize("step", ["enter", "leave"])
+def test_a_signal_that_breaks_off_a_step_of_ours_leaves_no_span_of_ours_current(
+    manager, install, monkeypatch, step
+):
+    done = getattr(Attached, step)
+
+    def broken_off(attached):
+        monkeypatch.setattr(Attached, step, done)
+        if step == "enter":
+            done(attached)
+        raise KeyboardInterrupt
+
+    install(OpenAIInstrumentation)
+    before = get_current()
+    monkeypatch.setattr(Attached, step, broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        Wire().client(openai.OpenAI, api_key="x").chat.completions.create(**ASKED)
+
+    assert get_current() is before
     assert len(manager.ended) == 1
