@@ -76,6 +76,9 @@ class _ByteTap:
     def __getattr__(self, name: str) -> object:
         return getattr(self._followed, name)
 
+    def __repr__(self) -> str:
+        return repr(self._followed)
+
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         """A copy is one of the stream; it has no part in the call."""
         return self._followed.__reduce_ex__(protocol)

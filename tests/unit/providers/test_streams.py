@@ -152,6 +152,13 @@ def test_the_stream_of_the_transport_is_found_where_it_is_without_us(kind, excha
 
 
 @pytest.mark.parametrize("kind", [Tap, AsyncTap])
+def test_a_followed_stream_is_printed_as_itself(kind, exchange):
+    stream = Stream()
+
+    assert repr(kind(stream, exchange, Watcher(exchange), "openai")) == repr(stream)
+
+
+@pytest.mark.parametrize("kind", [Tap, AsyncTap])
 def test_a_copy_is_one_of_the_stream_and_ends_no_call(kind, exchange):
     watcher = Watcher(exchange)
     tap = kind(Stream(), exchange, watcher, "openai")
