@@ -10,7 +10,7 @@ from opentelemetry.context import Context, attach, get_current
 from agentops.providers.patching import hide_frames
 
 if TYPE_CHECKING:
-    from agentops.providers.instrumented_provider import ActiveCall
+    from agentops.providers.active_call import ActiveCall
 
 __all__ = ["ACTIVE", "SUPPRESS_KEY", "Attached", "Passing"]
 

@@ -17,7 +17,8 @@ from agentops.providers.patching import ObjectProxy, hide_frames
 
 if TYPE_CHECKING:
     from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
-    from agentops.providers.instrumented_provider import ActiveCall, InstrumentedProvider
+    from agentops.providers.active_call import ActiveCall
+    from agentops.providers.instrumented_provider import InstrumentedProvider
 
 __all__ = ["AsyncSocketProxy", "SocketProxy", "SocketSession", "follow_socket"]
 

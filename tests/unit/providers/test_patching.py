@@ -24,7 +24,8 @@ from support.providers import DirectManager
 from agentops import guard
 from agentops.instrumentation.providers.anthropic import AnthropicInstrumentation
 from agentops.instrumentation.providers.openai import OpenAIInstrumentation
-from agentops.providers.instrumented_provider import ActiveCall, InstrumentedProvider
+from agentops.providers.active_call import ActiveCall
+from agentops.providers.instrumented_provider import InstrumentedProvider
 from agentops.providers.patching import Patch
 
 HOLDERS = (
