@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
@@ -14,8 +14,6 @@ from opentelemetry.trace import (
     Span,
     SpanContext,
     SpanKind,
-    Status,
-    StatusCode,
     TraceFlags,
     get_current_span,
     set_span_in_context,
@@ -40,7 +38,6 @@ from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import ContentMode, TelemetryConfig
 from agentops.telemetry.content import narrow
 from agentops.telemetry.destination import connect
-from agentops.telemetry.exceptions import exception_attributes
 from agentops.telemetry.foresight import Foresight
 from agentops.telemetry.head import Head, Verdict
 from agentops.telemetry.metrics import Metrics, metering_for
@@ -60,11 +57,10 @@ from agentops.telemetry.recording import OWN_SCOPE
 from agentops.telemetry.records import AnyValue, Scope, SpanRecord
 from agentops.telemetry.spans import DeferredSpan, OwnIds, SpanHome, wire_flags
 from agentops.telemetry.stats import LossReport, Stats
+from agentops.telemetry.stock_spans import Given, StockSpans
 from agentops.telemetry.weigh import weigh_item
 
 if TYPE_CHECKING:
-    from opentelemetry.util.types import Attributes
-
     from agentops.telemetry.logbook import LogBridge
     from agentops.telemetry.totals import Totals
 
@@ -73,14 +69,6 @@ __all__ = ["TelemetryManager"]
 logger = logging.getLogger("agentops")
 _CLIENT = SpanKind.CLIENT.value + 1  # as OTLP counts
 _LARGE_BYTES = 64 * 1024
-
-
-class _Given(NamedTuple):
-    """What a span starts with."""
-
-    attributes: Mapping[str, AnyValue] | None
-    links: Sequence[Link]
-    start_ns: int | None
 
 
 class TelemetryManager:
@@ -145,7 +133,7 @@ class TelemetryManager:
             narrow=narrow,
         )
         metrics.watch(self._pipeline.stats)
-        self._completions: dict[int, Completion] = {}
+        self._stock = StockSpans(self._preparation.present)
         self._seen: tuple[Context | None, SpanContext | None, Verdict | None] = (None, None, None)
         self._foresight = Foresight(self._preparation.pricer, price_table, self._pipeline.do_ahead)
         self.span_processor: SpanProcessor = Doorway(self._take_stock, self.flush)
@@ -222,8 +210,8 @@ class TelemetryManager:
             self._foresight.look(attributes)
         # Whether processors that are not ours see the spans too.
         if self._own.has_strangers or self.tracer_provider is not self._own:
-            given = _Given(attributes, links, place.start_ns)
-            return self._stock_span(name, kind, context, scope, given)
+            given = Given(attributes, links, place.start_ns)
+            return self._stock.start(self.tracer_provider, name, kind, context, scope, given)
         own = self._own_context(trace_id, verdict)
         origin = self._scopes.get(scope) or self._scope(scope)
         span = DeferredSpan(name, kind, own, origin, self._home, place, attributes)
@@ -335,10 +323,7 @@ class TelemetryManager:
                 span.completion = complete
                 span.end(end_ns)
                 return
-            self._complete_stock(span, complete, error)
-            span.end(end_ns)
-            # Where the program has shut its provider down, nobody has asked for it.
-            self._completions.pop(span.get_span_context().span_id, None)
+            self._stock.end(span, complete, error, end_ns)
 
     def record(
         self, event: Event, *, span: Span | None = None, context: Context | None = None
@@ -490,54 +475,12 @@ class TelemetryManager:
         span_id = self._ids.generate_span_id()
         return SpanContext(trace_id, span_id, False, verdict.flags, verdict.trace_state)
 
-    def _stock_span(
-        self, name: str, kind: SpanKind, context: Context, scope: str, given: _Given
-    ) -> Span:
-        """Start a span that every processor understands, with what they may see."""
-        tracer = self.tracer_provider.get_tracer(scope, __version__, semconv.SCHEMA_URL)
-        shown = self._preparation.present(given.attributes or {})
-        return tracer.start_span(
-            name,
-            context=context,
-            kind=kind,
-            attributes=cast("Attributes", shown),
-            links=given.links,
-            start_time=given.start_ns,
-        )
-
-    def _complete_stock(
-        self,
-        span: Span,
-        complete: Callable[[], Completion] | None,
-        error: BaseException | None,
-    ) -> None:
-        present = self._preparation.present
-        if error is not None:
-            shown = cast("dict[str, str]", present(exception_attributes(error)))
-            span.add_event("exception", shown)
-            text = shown.get(semconv.EXCEPTION_MESSAGE, "")
-            span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {text}"))
-            span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
-        completion = None
-        if complete is not None:
-            with guarded("completing a span"):
-                completion = complete()
-        if completion is not None:
-            span.set_attributes(cast("dict[str, str]", present(completion.attributes)))
-            if completion.error is not None and error is None:
-                shown = cast(
-                    "dict[str, str]", present({semconv.EXCEPTION_MESSAGE: completion.error})
-                )
-                text = shown.get(semconv.EXCEPTION_MESSAGE, "")
-                span.set_status(Status(StatusCode.ERROR, text))
-            self._completions[span.get_span_context().span_id] = completion
-
     def _take_stock(self, span: ReadableSpan) -> None:
         """Let a span of a TracerProvider in."""
         context = span.get_span_context()
         if context is None:
             return
-        completion = self._completions.pop(context.span_id, None)
+        completion = self._stock.take_completion(context.span_id)
         if completion is not None:
             self._submit(CompletedSpan(span, completion))
         elif context.trace_flags.sampled or self._head.of(None, context.trace_id) is not None:
@@ -592,7 +535,7 @@ class TelemetryManager:
             self._ids.reseed()
             self._head.sampler.after_fork()
             self._preparation.after_fork()
-            self._completions.clear()
+            self._stock.after_fork()
             self._foresight.after_fork()
             if self._metering is not None:
                 self._metering.after_fork(self._own.resource)
