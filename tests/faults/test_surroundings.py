@@ -99,3 +99,30 @@ def test_s75_another_instrumentation_sees_its_calls_and_we_see_ours(host, calls,
     assert ["m-0"] * times + ["m-1"] * times == eval(first)
     assert "m-2" in second  # theirs stays when ours goes
     assert {0: 1, 1: 1} == calls(2)
+
+
+@pytest.mark.parametrize("order", ["before", "within"])
+def test_a_cassette_holds_the_calls_of_the_program_and_nothing_of_ours(
+    host, calls, order, tmp_path
+):
+    pytest.importorskip("vcr", reason="vcrpy is not installed")
+    before, within = ("start()", "") if order == "before" else ("", "start()")
+    path = str(tmp_path / "cassette.yaml")
+    body = f"""
+    import vcr
+    {before}
+    with vcr.use_cassette({path!r}) as cassette:
+        {within}
+        call(0); flush(); call(0); flush()
+    say([request.path for request in cassette.requests])
+    with vcr.use_cassette({path!r}, record_mode="none") as cassette:
+        say(call(1).model); flush(); say(cassette.play_count)
+    call(2); flush()
+    """
+    ended = host(body).end()
+
+    assert (0, "") == (ended.status, ended.err)
+    paths, *played = ended.out.splitlines()
+    assert {"/v1/chat/completions"} == set(eval(paths))
+    assert ["m-0", "1"] == played
+    assert {0: 2, 1: 1, 2: 1} == calls(4)

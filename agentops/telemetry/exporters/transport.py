@@ -12,8 +12,7 @@ import ssl
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import urllib3
@@ -148,15 +147,15 @@ class _DeadlineSocket:
         return io.BufferedReader(_RawSocket(self._sock, self._deadline), 65536)
 
 
-def _with_deadline(base: type[HTTPConnection]) -> Any:  # noqa: ANN401 - a class urllib3 has no type for
-    class Connection(base):  # type: ignore[misc,valid-type]  # a class made for each of the two bases
-        def __init__(self, *args: object, deadline: _Deadline, **options: object) -> None:
-            super().__init__(*args, **options)
-            self._agentops_deadline = deadline
+def _with_deadline(base: type[HTTPConnection], deadline: _Deadline) -> Any:  # noqa: ANN401 - no type for it
+    """Return a class of connections; a class, since recorders of HTTP (vcrpy) compare connections with it."""
+    # What a recorder has put in its place keeps to its cassette: nothing of ours belongs there.
+    own = next((kind for kind in base.__mro__ if kind.__module__ == "urllib3.connection"), base)
 
+    class Connection(own):  # type: ignore[misc,valid-type]  # a class made for each of the two bases
         def connect(self) -> None:
             super().connect()
-            self.sock: Any = _DeadlineSocket(self.sock, self._agentops_deadline)
+            self.sock: Any = _DeadlineSocket(self.sock, deadline)
 
     return Connection
 
@@ -234,7 +233,7 @@ class HttpTransport:
         if self._scheme == "http":
             # Never through a proxy: it would read the credentials.
             plain = urllib3.HTTPConnectionPool(self._host, self._port, maxsize=1, block=False)
-            plain.ConnectionCls = cast("Any", partial(_PlainConnection, deadline=self._deadline))
+            plain.ConnectionCls = _with_deadline(HTTPConnection, self._deadline)
             return plain
         proxy = _proxy_for(self._host)
         context = _tls_context(self._config)
@@ -249,7 +248,7 @@ class HttpTransport:
             if not isinstance(found, urllib3.HTTPSConnectionPool):
                 raise ValueError("the proxy gives no tunnel")
             pool = found
-        pool.ConnectionCls = cast("Any", partial(_TlsConnection, deadline=self._deadline))
+        pool.ConnectionCls = _with_deadline(HTTPSConnection, self._deadline)
         return pool
 
     def close(self) -> None:
@@ -262,10 +261,6 @@ class HttpTransport:
         """Leave the connection to the parent process."""
         self._pool = None
         self._deadline = _Deadline()
-
-
-_PlainConnection = _with_deadline(HTTPConnection)
-_TlsConnection = _with_deadline(HTTPSConnection)
 
 
 def _proxy_for(host: str) -> str | None:
