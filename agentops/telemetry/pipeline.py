@@ -109,9 +109,7 @@ class Pipeline:
         self._queued_bytes = 0
         self._accepted = 0
         self._dropped: Counter[str] = Counter()
-        # A bare lock as the worker's alarm clock: unlike an Event, releasing it is safe in a finaliser.
-        self._alarm = threading.Lock()
-        self._alarm.acquire()
+        self._alarm = _alarm()
         self._is_idle = True
         self._tasks: deque[Callable[[], None]] = deque()
         self._settled = threading.Condition(threading.RLock())
@@ -284,6 +282,9 @@ class Pipeline:
         with self._entry:
             if self._worker is not None or self._is_threadless:
                 return
+            # The program may have given itself to gevent meanwhile: a worker that sleeps on a lock from before would
+            # hold up everything. A ring that the old one hears is not missed: first the worker looks for work.
+            self._alarm = _alarm()
             self._worker = threading.Thread(target=self._run, name="agentops-worker", daemon=True)
             try:
                 self._worker.start()
@@ -454,6 +455,13 @@ class Pipeline:
         self._hand_over(deadline_s)
         left_s = max(_EXIT_SEND_S, deadline_s - _now_s())
         self.shutdown(int(left_s * 1e3))
+
+
+def _alarm() -> threading.Lock:
+    """Return a bare lock as the worker's alarm clock: unlike an Event, releasing it is safe in a finaliser."""
+    alarm = threading.Lock()
+    alarm.acquire()
+    return alarm
 
 
 def _watch_process(pipeline: Pipeline) -> None:

@@ -126,3 +126,19 @@ def test_a_cassette_holds_the_calls_of_the_program_and_nothing_of_ours(
     assert {"/v1/chat/completions"} == set(eval(paths))
     assert ["m-0", "1"] == played
     assert {0: 2, 1: 1, 2: 1} == calls(4)
+
+
+def test_a_program_that_gives_itself_to_gevent_after_the_start_goes_on(host, calls):
+    pytest.importorskip("gevent", reason="gevent is not installed")
+    body = """
+    import warnings; warnings.simplefilter("ignore")  # gevent's own, of what was imported before
+    start(); import gevent.monkey; gevent.monkey.patch_all()
+    [each.join() for each in [gevent.spawn(call, n) for n in range(3)]]
+    """
+    ended = host(body).end()
+
+    assert (0, "") == (ended.status, ended.err)
+    host(
+        "start(); flush()"
+    ).end()  # a busy machine: what the end left on disk is the next program's
+    assert {0: 1, 1: 1, 2: 1} == calls(3)
