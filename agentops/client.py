@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
@@ -398,13 +399,25 @@ def shutdown(timeout_ms: int = _EXIT_MS) -> None:
 
 def _at_exit() -> None:
     with guarded("closing at exit"):
+        error = _last_error()
         if _state.client is not None:
-            _state.client.shutdown(_AT_EXIT_MS, error=_last_error())
+            _state.client.shutdown(_AT_EXIT_MS, error=error)
+            if isinstance(error, KeyboardInterrupt):
+                _remember_interrupt()
         client = _state.client or _state.closed
         line = client.summary() if client is not None else None
         # For a person at a terminal; in a log or a pipe the program's own output stays as it is.
         if line and sys.stderr is not None and sys.stderr.isatty():
             sys.stderr.write(line + "\n")
+
+
+def _remember_interrupt() -> None:
+    """Have Python end by SIGINT, as it does after an interrupt: it forgets where code is run from text since.
+
+    That is how ``dataclass`` and ``namedtuple`` make methods in whatever the worker has imported at the end.
+    """
+    with suppress(KeyboardInterrupt):
+        exec("raise KeyboardInterrupt")
 
 
 def _last_error() -> BaseException | None:

@@ -121,6 +121,18 @@ def test_s26_to_s32_every_end_is_the_programs_own_and_loses_nothing(host, calls,
     assert once(0, 1, 2, 3) == calls(4)
 
 
+def test_s28_an_interrupt_ends_the_program_as_one_while_the_worker_still_imports(host, calls):
+    body = "start(); call(0); os.kill(os.getpid(), signal.SIGINT); time.sleep(9)"
+    ours, bare = host(body).end(), host(body, url="").end()
+
+    assert -signal.SIGINT == bare.status == ours.status
+    assert bare.err == ours.err
+    host(
+        "start(); flush()"
+    ).end()  # a busy machine: what the end left on disk is the next program's
+    assert once(0) == calls(1)
+
+
 def test_s33_a_call_in_a_later_exit_handler_works(host):
     body = "import atexit; atexit.register(lambda: say(call(1).model)); start(); atexit.register(lambda: say(call(2).model))"
     ended = host(body).end()
