@@ -101,10 +101,14 @@ def get(url, timeout_s=60):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("where", ["preloaded", "in each worker"])
+@pytest.mark.parametrize(
+    ("where", "kind"), [("preloaded", "sync"), ("in each worker", "sync"), ("preloaded", "gevent")]
+)
 def test_s25_gunicorn_workers_deliver_when_they_are_terminated(
-    program, calls, collector, tmp_path, where
+    program, calls, collector, tmp_path, where, kind
 ):
+    if kind == "gevent":
+        pytest.importorskip("gevent", reason="gevent is not installed")
     hook = (
         ""
         if where == "preloaded"
@@ -130,7 +134,7 @@ def test_s25_gunicorn_workers_deliver_when_they_are_terminated(
         master = program(
             source,
             *("gunicorn", "app:application", "--preload", "--workers", "3", "--no-control-socket"),
-            *("--bind", f"127.0.0.1:{port}"),
+            *("--bind", f"127.0.0.1:{port}", "--worker-class", kind),
         )
         get(f"http://127.0.0.1:{port}/up")
         workers = {int(get(f"http://127.0.0.1:{port}/{number}")) for number in range(12)}
