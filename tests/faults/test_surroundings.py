@@ -125,7 +125,7 @@ def test_a_cassette_holds_the_calls_of_the_program_and_nothing_of_ours(
     paths, *played = ended.out.splitlines()
     assert {"/v1/chat/completions"} == set(eval(paths))
     assert ["m-0", "1"] == played
-    assert {0: 2, 1: 1, 2: 1} == calls(4)
+    assert {0: 2, 1: 1, 2: 1} == calls(3)
 
 
 def test_a_program_that_gives_itself_to_gevent_after_the_start_goes_on(host, calls):
