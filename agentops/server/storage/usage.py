@@ -3,8 +3,10 @@
 Who came first counts, so that nothing that is stored has to be changed; of those that come together the outer one.
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -18,7 +20,8 @@ CALL_COLUMNS: Final = (
 """The columns that a :class:`Call` is read from."""
 
 _STEPS_MAX: Final = 16
-_ALIKE_MAX: Final = 8
+_NEAR_MAX: Final = 8
+_START: Final = attrgetter("start_ns")
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -37,8 +40,8 @@ class Call(msgspec.Struct, kw_only=True):
 
     @property
     def tells_usage(self) -> bool:
-        """Whether it is a model call with its usage."""
-        return self.span_type == "llm" and self.input_tokens is not None
+        """Whether it is a model call with its usage; zeros are told by who does not know it."""
+        return self.span_type == "llm" and bool(self.input_tokens)
 
 
 class Calls:
@@ -51,7 +54,7 @@ class Calls:
     def __init__(self, calls: Iterable[Call]) -> None:
         self._by_id: dict[tuple[str, str], Call] = {}
         self._below: dict[tuple[str, str], dict[str, Call]] = {}
-        self._alike: dict[tuple[str, str, int | None, int | None], dict[str, Call]] = {}
+        self._alike: dict[tuple[str, str, int | None, int | None], list[Call]] = {}
         for call in calls:
             self.add(call)
 
@@ -62,7 +65,7 @@ class Calls:
             self._by_id[call.trace_id, call.span_id] = call
             self._below.setdefault(place, {})[call.span_id] = call
             said = (*place, call.input_tokens, call.output_tokens)
-            self._alike.setdefault(said, {})[call.span_id] = call
+            insort(self._alike.setdefault(said, []), call, key=_START)
 
     def is_counted(self, call: Call) -> bool:
         """Tell whether another span counts the usage that ``call`` tells.
@@ -90,8 +93,10 @@ class Calls:
 
     def _beside(self, call: Call) -> Iterator[Call]:
         said = (call.trace_id, call.parent_span_id, call.input_tokens, call.output_tokens)
-        alike = self._alike.get(said, {})
-        for other in alike.values() if len(alike) < _ALIKE_MAX else ():
+        alike = self._alike.get(said, [])
+        at = bisect_left(alike, call.start_ns, key=_START)
+        # Of a loop's calls, which may all say the same, those that began about when it did.
+        for other in alike[max(0, at - _NEAR_MAX) : at + _NEAR_MAX]:
             inner, outer = sorted((call, other), key=lambda each: each.end_ns - each.start_ns)
             is_inside = outer.start_ns <= inner.start_ns and inner.end_ns <= outer.end_ns
             if is_inside and inner.scope_name != outer.scope_name:

@@ -66,6 +66,8 @@ def call(number, parent="", scope="ours", **values):
         ([call(1), call(2, parent=1, trace_id="2" * 32)], 2),
         ([call(1), call(2, parent=1, span_type="tool")], 2),
         ([call(1, input_tokens=None, cost_usd=None), call(2, parent=1)], 1),
+        ([call(1, input_tokens=0, output_tokens=0, cost_usd=None), call(2, parent=1)], 1),
+        ([call(2, parent=1, input_tokens=0, output_tokens=0, cost_usd=None), call(1)], 1),
     ],
 )
 def test_a_call_that_spans_of_several_requests_tell_counts_once(
@@ -82,6 +84,20 @@ def test_a_call_that_spans_of_several_requests_tell_counts_once(
     assert only(storage) == told
     briefs = storage.span_briefs("default", "session-1", 9)
     assert 5 * counted == sum(brief.input_tokens or 0 for brief in briefs)
+
+
+@pytest.mark.parametrize("is_one_write", [False, True], ids=["in turn", "together"])
+def test_calls_of_a_loop_that_all_say_the_same_count_once_each(storage, is_one_write):
+    ends = [START_NS + number * SECOND for number in range(1, 21)]
+    ours = [call(n, 9, start_ns=end - SECOND, end_ns=end) for n, end in enumerate(ends, 100)]
+    theirs = [
+        call(n, 9, "theirs", start_ns=end - SECOND + 1, end_ns=end - 1)
+        for n, end in enumerate(ends, 200)
+    ]
+    for rows in [ours + theirs] if is_one_write else [ours, theirs]:
+        write(storage, *rows)
+
+    assert 5 * len(ends) == only(storage).input_tokens
 
 
 @pytest.mark.parametrize("order", [1, -1])
