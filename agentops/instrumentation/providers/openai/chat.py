@@ -106,7 +106,7 @@ class ChatReader(Reader):
             call.chunk_count += 1
             _read_head(call, data)
             if not _OTHERS.isdisjoint(data):
-                others.update(data)
+                others.update((name, data[name]) for name in _OTHERS if data.get(name))
             if data.get("usage"):
                 _read_usage(call, data)
             elif "x_groq" in data:
@@ -413,7 +413,7 @@ def _notes(message: Json) -> Sequence[Json]:
 def _read_others(call: LLMCall, body: Json) -> None:
     """Read what only some servers tell beside the choices: sources (Perplexity), errors (MiniMax)."""
     state = mapping(body, "base_resp")
-    if number := state.get("status_code"):
+    if number := count(state, "status_code"):
         read_error(call, {"error": {"code": number, "message": state.get("status_msg")}})
     urls = body.get("citations")
     found = mappings(body, "search_results") or [
@@ -425,8 +425,9 @@ def _read_others(call: LLMCall, body: Json) -> None:
     call.output_messages = [*call.output_messages]  # no longer of texts alone
     for message in call.output_messages:
         parts = message["parts"]
-        if isinstance(parts, list) and parts:
-            parts[-1].setdefault("annotations", sources)
+        told = parts if isinstance(parts, list) else []
+        for part in [each for each in told if each.get("type") == "text"][-1:]:
+            part.setdefault("annotations", sources)
 
 
 def _result(content: object) -> object:

@@ -424,6 +424,25 @@ def test_the_sources_of_an_answer_stand_beside_its_text(manager, is_streamed, be
     assert not isinstance(span["gen_ai.output.messages"], TextMessages)
 
 
+def test_sources_that_only_the_first_chunks_tell_are_kept(manager):
+    first = {**chat_chunk({"content": "It "}), "citations": ["https://a.b"]}
+    span = read(manager, first, {**chat_chunk({"content": "rains."}), "citations": None})
+
+    [part] = span["gen_ai.output.messages"][0]["parts"]
+    assert part["annotations"] == [{"type": "url_citation", "url": "https://a.b"}]
+
+
+def test_the_sources_of_a_text_do_not_stand_beside_a_tool_call(manager):
+    call = {"id": "call_1", "type": "function", "function": {"name": "rain", "arguments": "{}"}}
+    said = {"role": "assistant", "content": "It rains.", "tool_calls": [call]}
+    choice = {"index": 0, "finish_reason": "tool_calls", "message": said}
+    span = asked(manager, choices=[choice], citations=["https://a.b"])
+
+    told, called = span["gen_ai.output.messages"][0]["parts"]
+    assert told["annotations"] == [{"type": "url_citation", "url": "https://a.b"}]
+    assert called == {"type": "tool_call", "name": "rain", "arguments": {}, "id": "call_1"}
+
+
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_the_sources_in_the_own_data_stand_beside_the_text(manager, is_streamed):
     context = {"citations": [FROM_AZURE], "intent": '["weather in Oslo"]'}
@@ -439,9 +458,9 @@ def test_the_sources_in_the_own_data_stand_beside_the_text(manager, is_streamed)
 
 
 @pytest.mark.parametrize("is_streamed", [False, True])
-@pytest.mark.parametrize(("number", "told"), [(1002, "1002"), (0, None)])
+@pytest.mark.parametrize(("number", "told"), [(1002, "1002"), (0, None), ("0", None)])
 def test_an_error_that_minimax_tells_in_an_answer_is_one(manager, is_streamed, number, told):
-    state = {"status_code": number, "status_msg": "rate limit" if number else ""}
+    state = {"status_code": number, "status_msg": "rate limit" if told else ""}
     if is_streamed:
         span = read(manager, {**chat_chunk(), "choices": None, "base_resp": state})
     else:
