@@ -10,6 +10,7 @@ from agentops.instrumentation.providers.openai.reader import (
     LookReader,
     Reader,
     read_error,
+    read_image_usage,
     read_object,
     read_parameters,
     read_usage,
@@ -78,6 +79,7 @@ class ImageReader(Reader):
     def read_body(self, call: LLMCall, body: Json) -> None:
         """Read usage and the images."""
         read_object(call, body)
+        read_image_usage(call.usage, mapping(body, "usage"))
         read_error(call, body)
         mime_type = f"image/{text(body, 'output_format') or 'png'}"
         for item in mappings(body, "data"):
@@ -91,7 +93,7 @@ class ImageReader(Reader):
             call.chunk_count += 1
             read_error(call, data)
             if (text(data, "type") or name).endswith(".completed"):
-                read_usage(call.usage, mapping(data, "usage"))
+                read_image_usage(call.usage, mapping(data, "usage"))
                 _add(call, _image_parts(data, f"image/{text(data, 'output_format') or 'png'}"))
 
 

@@ -7,7 +7,14 @@ from agentops.instrumentation.calls import LLMCall, Usage
 from agentops.instrumentation.providers.costs import read_cost
 from agentops.instrumentation.providers.fields import Json, code, count, mapping, text
 
-__all__ = ["LookReader", "Reader", "read_error", "read_parameters", "read_usage"]
+__all__ = [
+    "LookReader",
+    "Reader",
+    "read_error",
+    "read_image_usage",
+    "read_parameters",
+    "read_usage",
+]
 
 _PARAMETERS = (
     ("temperature", semconv.GEN_AI_REQUEST_TEMPERATURE),
@@ -121,6 +128,14 @@ def read_usage(usage: Usage, told: Json) -> None:
                 counts[at] = value
         elif name in _DETAILS and isinstance(value, dict) and not told.get(_NEWER.get(name, "")):
             _read_details(counts, value, _DETAILS[name])
+
+
+def read_image_usage(usage: Usage, told: Json) -> None:
+    """Read what a model of images counted: where it does not tell apart what it made, that is images."""
+    read_usage(usage, told)
+    made = count(told, "output_tokens")
+    if made and not mapping(told, "output_tokens_details"):
+        usage.image_output_tokens = made
 
 
 def _read_details(counts: dict[str, int], told: Json, names: Mapping[str, str]) -> None:

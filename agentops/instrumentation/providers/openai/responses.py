@@ -14,6 +14,7 @@ from agentops.instrumentation.providers.openai.chat import (
 from agentops.instrumentation.providers.openai.reader import (
     Reader,
     read_error,
+    read_image_usage,
     read_parameters,
     read_usage,
 )
@@ -427,7 +428,7 @@ def _read_image_usage(call: LLMCall, body: Json) -> None:
     models = [text(each, "model") for each in mappings(body, "tools") if text(each, "type") == kind]
     aside = LLMCall(operation="", provider=call.provider, model="".join(models[:1]))
     used = aside.usage
-    read_usage(used, told)
+    read_image_usage(used, told)
     if not used.input_tokens and not used.output_tokens:
         return
     # Named here as nowhere else.

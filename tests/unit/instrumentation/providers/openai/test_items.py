@@ -185,3 +185,40 @@ def test_the_images_that_a_response_made_cost_what_their_model_takes(manager):
     assert drawn["openai.usage.image_generation.output_tokens"] == 4_000
     assert drawn["gen_ai.usage.output_tokens"] == 7
     assert "openai.usage.image_generation.output_tokens" not in plain.attributes
+
+
+USED = {
+    "input_tokens": 100,
+    "input_tokens_details": {"image_tokens": 0, "text_tokens": 100},
+    "output_tokens": 4_000,
+    "total_tokens": 4_100,
+}
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_what_a_model_of_images_made_is_images_where_it_is_not_told_apart(manager, is_streamed):
+    def draw(used):
+        done = {"type": "image_generation.completed", "b64_json": "aGk=", "usage": used}
+        headers = {"content-type": "text/event-stream"}
+        told = {"json": {"created": 1, "data": [{"b64_json": "aGk="}], "usage": used}}
+        if is_streamed:
+            told = {"headers": headers, "stream": Pieces(sse(done))}
+        client = Wire(fail=lambda *_: httpx2.Response(200, **told)).client()
+        drawn = client.images.generate(model="gpt-image-1.5", prompt="A cat", stream=is_streamed)
+        return list(drawn)
+
+    draw(USED)
+    draw({**USED, "output_tokens_details": {"image_tokens": 4_000, "text_tokens": 0}})
+    one, other = manager.ended
+    assert one["gen_ai.usage.image.output_tokens"] == 4_000
+    assert one["agentops.cost.usd"] == other["agentops.cost.usd"] > 0.1
+
+
+def test_images_of_a_response_cost_the_same_where_they_are_not_told_apart(manager):
+    tools = [{"type": "image_generation", "model": "gpt-image-1.5"}]
+    for details in ({}, {"output_tokens_details": {"image_tokens": 4_000, "text_tokens": 0}}):
+        used = {"image_gen": {**USED, **details}, "web_search": {"num_requests": 0}}
+        ask_for({**RESPONSE, "model": "gpt-5", "tools": tools, "tool_usage": used})
+
+    one, other = [span["agentops.cost.usd"] for span in manager.ended]
+    assert one == other > 0.1
