@@ -202,7 +202,8 @@ class Writer(ABC):
         - A span without a session belongs to the session that another span of its trace names, whichever
           of them comes first; when none does, its trace id is its session id.
         - A model call that several spans tell of counts once: of those that another stands in, or beside another
-          of the same usage, the one that came first, of those that come together the outer one.
+          of the same usage, the one that came first, of those that come together the outer one of those that have
+          a cost.
         - ``is_replay`` says that an earlier call with the same rows may have been cut short: whatever it
           left behind, the result is that of one complete call.
 

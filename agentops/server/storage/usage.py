@@ -1,6 +1,7 @@
 """Which of several spans tells the usage of a model call? Two instrumentations at work tell it twice.
 
-Who came first counts, so that nothing that is stored has to be changed; of those that come together the outer one.
+Who came first counts, so that nothing that is stored has to be changed; of those that come together the outer one
+of those that have a cost.
 """
 
 from bisect import bisect_left, insort

@@ -32,6 +32,7 @@ class _SpanHead(Call, kw_only=True):
 
     project_id: str = "default"
     session_id: str = ""
+    cost_usd: float | None = None
 
 
 class _EventHead(msgspec.Struct):
@@ -156,7 +157,7 @@ class SqlWriter:
         for row in stored:
             known.setdefault((row.trace_id, row.span_id), []).append(row)
         received_ns, calls = self._tick(stored), Calls(stored)
-        for identity, (head, line) in sorted(newest.items(), key=_outer_first):
+        for identity, (head, line) in sorted(newest.items(), key=_counted_first):
             key = _session_key(head, sessions)
             digest = _digest(line)
             copies = known.get(identity, [])
@@ -313,9 +314,9 @@ def _session_key(head: _SpanHead, sessions: dict[str, str]) -> str:
     return head.session_id or sessions.get(head.trace_id, head.trace_id)
 
 
-def _outer_first(item: tuple[object, tuple[_SpanHead, bytes]]) -> tuple[int, int]:
+def _counted_first(item: tuple[object, tuple[_SpanHead, bytes]]) -> tuple[bool, int, int]:
     head, _ = item[1]
-    return head.start_ns, -head.end_ns
+    return head.cost_usd is None, head.start_ns, -head.end_ns
 
 
 def _event_key(head: _EventHead) -> str:

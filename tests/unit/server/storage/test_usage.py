@@ -108,6 +108,16 @@ def test_of_spans_that_tell_a_call_together_the_outer_one_counts(storage, order)
     assert [5, None, None] == [brief.input_tokens for brief in briefs]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_spans_that_tell_a_call_together_one_that_has_a_cost_counts(storage, order):
+    write(storage, *[call(1, cost_usd=None), call(2, parent=1), call(3, parent=2)][::order])
+    told = only(storage)
+
+    assert (5, 1.0) == (told.input_tokens, told.cost_usd)
+    briefs = storage.span_briefs("default", "session-1", 9)
+    assert [None, 5, None] == [brief.input_tokens for brief in briefs]
+
+
 def test_a_call_that_does_not_count_is_stored_with_what_it_tells(storage):
     text = '"counts_usage":true'
     repeated = call(2, parent=1, name=text, attributes={"counts_usage": "true", "text": text})
