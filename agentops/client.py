@@ -402,7 +402,7 @@ def _at_exit() -> None:
         error = _last_error()
         if _state.client is not None:
             _state.client.shutdown(_AT_EXIT_MS, error=error)
-            if isinstance(error, KeyboardInterrupt):
+            if type(error) is KeyboardInterrupt:  # of others made from it Python exits with 1
                 _remember_interrupt()
         client = _state.client or _state.closed
         line = client.summary() if client is not None else None

@@ -299,6 +299,13 @@ def test_an_interrupt_ends_the_program_as_ever_and_fails_the_session():
     assert "session failed" in ours.stderr.removeprefix(bare.stderr)
 
 
+def test_what_is_derived_from_an_interrupt_ends_the_program_as_ever():
+    code = "class Stopped(KeyboardInterrupt): pass\nraise Stopped"
+    ours, bare = run_at_terminal(INIT + code), run_at_terminal(code)
+
+    assert 1 == ours.returncode == bare.returncode
+
+
 def test_a_forked_child_neither_ends_the_session_nor_tells():
     done = run_at_terminal(
         INIT + "import os\n"
