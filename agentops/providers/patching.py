@@ -11,6 +11,7 @@ wrappers of others) gets a proxy of wrapt's.
 
 import importlib
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy, deepcopy
 from functools import partial, update_wrapper
@@ -85,6 +86,7 @@ class Patch:
         self._holder: object = None
         self._before: object = _MISSING
         self._ours: object = None
+        self._repair = threading.Lock()
         self.is_active = False
 
     @property
@@ -123,13 +125,18 @@ class Patch:
 
         What the program has put in its place stays as it is.
         """
-        name = self._path.rpartition(".")[2]
-        found = getattr(self._holder, name, None)
-        is_known = _is_below(self._ours, found) or _is_from(self.module, found)
-        if self.is_active and is_known and not self._is_in_chain(found):
-            self.is_active = False
-            self._ours = None
-            self.apply()
+        if not self._repair.acquire(blocking=False):  # another thread is at it
+            return
+        try:
+            name = self._path.rpartition(".")[2]
+            found = getattr(self._holder, name, None)
+            is_known = _is_below(self._ours, found) or _is_from(self.module, found)
+            if self.is_active and is_known and not self._is_in_chain(found):
+                self.is_active = False
+                self._ours = None
+                self.apply()
+        finally:
+            self._repair.release()
 
     def remove(self) -> None:
         """Put back what was there; transparent when somebody has wrapped ours since.

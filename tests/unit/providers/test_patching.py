@@ -8,6 +8,7 @@ import pickle
 import pydoc
 import re
 import sys
+import threading
 import types
 import typing
 import warnings
@@ -534,3 +535,38 @@ def test_a_function_that_is_called_on_its_class_with_none_keeps_that(odd):
 
     assert result == (None, 7)
     assert seen == [(None, (7,))]
+
+
+def test_what_somebody_put_back_is_wrapped_once_however_many_threads_see_it(odd, monkeypatch):
+    others = []
+
+    class Watched(type):
+        def __getattribute__(cls, name):
+            found = super().__getattribute__(name)
+            if name == "plain" and others:
+                others.pop().start()
+                other.join()
+            return found
+
+    class Holder(metaclass=Watched):
+        def plain(self, value):
+            return value
+
+    def wrapper(wrapped, instance, args, kwargs):
+        calls.append(args)
+        return wrapped(*args, **kwargs)
+
+    calls = []
+    before = Holder.plain
+    monkeypatch.setattr(odd, "Odd", Holder)
+    patch = Patch("odd_vendor", "Odd.plain", lambda _: wrapper)
+    patch.apply()
+    Holder.plain = before
+    other = threading.Thread(target=patch.apply_again)
+    others.append(other)
+    patch.apply_again()
+    result = Holder().plain(7)
+    patch.remove()
+
+    assert (result, calls) == (7, [(7,)])
+    assert Holder.plain is before
