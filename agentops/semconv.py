@@ -167,6 +167,7 @@ AGENTOPS_SESSION_VIDEO: Final = "agentops.session.video"  # string, URL of a rec
 AGENTOPS_TAGS: Final = "agentops.tags"  # string array
 AGENTOPS_AGENT_ID: Final = "agentops.agent.id"  # string
 AGENTOPS_COST_USD: Final = "agentops.cost.usd"  # double, US dollars
+AGENTOPS_COST_UNKNOWN: Final = "agentops.cost.unknown"  # boolean: a part of the call has no price
 AGENTOPS_REQUEST_ID: Final = (
     "agentops.response.request_id"  # string, id the provider gave the HTTP exchange
 )

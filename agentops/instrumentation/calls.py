@@ -245,6 +245,8 @@ class LLMCall:
             if units:
                 cost = each._cost_of(units, prices)
                 if cost is None:
+                    if self.asides or not _TOKENS.issuperset(units):
+                        self.attributes[semconv.AGENTOPS_COST_UNKNOWN] = True
                     return
                 costs.append(cost)
         if costs:
@@ -273,6 +275,8 @@ _UNITS = {
     "audio_cache_read_input_tokens": "cache_audio_read_tokens",
 }
 """Counts to their names in ``genai-prices``, where they have a price of their own."""
+
+_TOKENS = frozenset({"input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"})
 
 
 def merge_usage(into: Usage, counts: Mapping[str, object]) -> None:

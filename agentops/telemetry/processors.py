@@ -61,6 +61,8 @@ class Pricer:
         get = record.attributes.get
         if get(semconv.GEN_AI_OPERATION_NAME) not in PRICED_OPERATIONS or get(_COST) is not None:
             return
+        if semconv.AGENTOPS_COST_UNKNOWN in record.attributes:
+            return
         counts: dict[str, int] = {}
         for key, unit in _UNITS:
             count = get(key)

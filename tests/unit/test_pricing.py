@@ -4,8 +4,10 @@ from datetime import datetime, timezone
 
 import genai_prices
 import pytest
+from support.records import span
 
 from agentops.pricing import Prices, is_stand_in
+from agentops.telemetry.processors import Pricer
 
 MODELS = [
     ("openai", "gpt-4o"),
@@ -132,3 +134,19 @@ def test_the_table_is_loaded_only_when_it_is_needed(model):
     prices.cost_usd("openai", model, (1, 0, 0, 0), NOW_NS)
 
     assert (False, True) == (before, prices.is_loaded)
+
+
+CALL = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-4o",
+    "gen_ai.usage.input_tokens": 1000,
+}
+
+
+@pytest.mark.parametrize("told", [{}, {"agentops.cost.unknown": True}])
+def test_tokens_are_not_priced_where_they_are_not_all_that_costs(told):
+    record = span(1, attributes={**CALL, **told})
+    Pricer(Prices())(record)
+
+    assert ("agentops.cost.usd" in record.attributes) is not bool(told)

@@ -355,6 +355,8 @@ def _fill_usage(row: SpanRow, columns: Mapping[str, Value]) -> None:
         return
     if row.input_tokens is None and row.output_tokens is None:
         return
+    if semconv.AGENTOPS_COST_UNKNOWN in row.attributes:
+        return
     if is_stand_in(row.attributes.get(semconv.SERVER_ADDRESS), row.attributes):
         return
     tokens = (

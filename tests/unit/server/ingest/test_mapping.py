@@ -283,6 +283,14 @@ def test_usage_that_containers_repeat_is_not_counted(values, kind, counts):
         assert row.cost_usd is None
 
 
+@pytest.mark.parametrize("told", [{}, {"agentops.cost.unknown": True}])
+def test_tokens_are_not_priced_where_they_are_not_all_that_costs(told):
+    call = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"}
+    row = span({**call, "gen_ai.usage.input_tokens": 5, "gen_ai.request.model": "gpt-4o", **told})
+
+    assert (row.cost_usd is None) is bool(told)
+
+
 TOOLS = {
     "current": {
         "gen_ai.operation.name": "execute_tool",

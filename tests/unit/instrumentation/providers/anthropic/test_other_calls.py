@@ -285,6 +285,17 @@ def test_compactions_and_advice_are_a_part_of_the_cost(manager, wire):
     assert whole["anthropic.usage.advisor.output_tokens"] == 700
 
 
+def test_advice_without_a_price_leaves_the_cost_unknown(manager, wire):
+    advice = {"type": "advisor_message", "model": "claude-unheard-of-0", **_spent(2_000, 700)}
+    usage = _spent(1_000, 10, iterations=[{"type": "message", **_spent(1_000, 10)}, advice])
+    wire.message = {**MESSAGE, "model": "claude-haiku-4-5", "usage": usage}
+    wire.client().beta.messages.create(**REQUEST)
+
+    told = _only(manager)
+    assert "agentops.cost.usd" not in told.attributes
+    assert told["agentops.cost.unknown"] is True
+
+
 def test_a_pause_after_a_compaction_costs_what_that_did(manager, wire):
     usage = _spent(0, 0, iterations=[{"type": "compaction", **_spent(180_000, 3_500)}])
     wire.message = {**MESSAGE, "model": "claude-haiku-4-5", "usage": usage}
