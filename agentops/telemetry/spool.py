@@ -19,6 +19,7 @@ import threading
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -350,18 +351,15 @@ class Spool:
         owners: dict[str, list[str]] = {}
         try:
             _check_folder(self._directory)
-            with os.scandir(self._directory) as entries:
-                for entry in entries:
-                    match = _SEGMENT_NAME.fullmatch(entry.name)
-                    lock = None if match else _LOCK_NAME.fullmatch(entry.name)
-                    if (match or lock) is None or entry.is_symlink():
-                        continue
-                    owner = entry.name[:16]
-                    names = owners.setdefault(owner, [])
-                    if match:
-                        names.append(entry.name)
-                    age = entry.stat(follow_symlinks=False).st_mtime
-                    ages[owner] = min(age, ages.get(owner, age))
+            for name, found in _files(self._directory):
+                match = _SEGMENT_NAME.fullmatch(name)
+                if match is None and _LOCK_NAME.fullmatch(name) is None:
+                    continue
+                owner = name[:16]
+                ages[owner] = min(found.st_mtime, ages.get(owner, found.st_mtime))
+                names = owners.setdefault(owner, [])
+                if match:
+                    names.append(name)
         except OSError:
             pass
         return {owner: sorted(owners[owner]) for owner in sorted(owners, key=ages.__getitem__)}
@@ -391,11 +389,11 @@ class Spool:
 
     def _make_room(self) -> None:
         """Drop the oldest segments until a new one fits under the cap."""
-        sizes: dict[str, int] = {}
-        with os.scandir(self._directory) as entries:
-            for entry in entries:
-                if _SEGMENT_NAME.fullmatch(entry.name):
-                    sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
+        sizes = {
+            name: found.st_size
+            for name, found in _files(self._directory)
+            if _SEGMENT_NAME.fullmatch(name)
+        }
         excess = sum(sizes.values()) + self._segment_bytes - self._bytes_max
         for owner, names in self._owners().items() if excess > 0 else ():
             if owner not in self._locks and excess > 0:
@@ -521,6 +519,15 @@ def _close(descriptor: int) -> None:
         os.close(descriptor)
     except OSError:
         return
+
+
+def _files(directory: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield name and state of what is in a folder; not of links, and not of what others delete meanwhile."""
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                if not entry.is_symlink():
+                    yield entry.name, entry.stat(follow_symlinks=False)
 
 
 def _check_folder(directory: Path) -> None:

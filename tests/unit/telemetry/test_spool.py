@@ -2,6 +2,7 @@ import errno
 import os
 import stat
 import threading
+from contextlib import contextmanager
 
 import pytest
 from support.records import event, span
@@ -100,6 +101,31 @@ def test_each_part_is_adopted_by_one(spool_at):
         thread.join()
 
     assert [0] * 7 + [20] == sorted(found)
+
+
+@pytest.mark.parametrize("name", ["0000000000000000.lock", "0000000000000000-00000001.seg"])
+def test_what_another_process_deletes_during_a_look_is_nobodys_trouble(
+    name, spool_at, folder, monkeypatch
+):
+    first = spool_at()
+    first.append(part(1))
+    died(first)
+    look = os.scandir
+
+    @contextmanager
+    def slow_look(directory):
+        gone = folder / name
+        gone.touch()
+        with look(directory) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+        gone.unlink()
+        yield found
+
+    monkeypatch.setattr(spool_module.os, "scandir", slow_look)
+    heir = spool_at()
+
+    assert [part(1).body()] == bodies(heir, heir.adopt())
+    assert heir.append(part(2)) is not None
 
 
 def test_a_tidy_end_leaves_nothing(spool_at, folder):
