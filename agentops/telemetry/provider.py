@@ -1,9 +1,11 @@
 """Whose TracerProvider is used? Telemetry floor: our own by default, the program's where it wants that."""
 
 import os
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from opentelemetry import trace
@@ -47,11 +49,20 @@ def own_resource(service_name: str | None) -> Resource:
 
 
 def _detected(named: Mapping[str, str]) -> Resource:
-    try:
-        return Resource.create(named)
-    except RuntimeError:
-        # OpenTelemetry runs the detectors in a thread pool, and no thread can be started here.
-        return OTELResourceDetector().detect().merge(Resource(named))
+    if not _is_mixed():
+        with suppress(RuntimeError):
+            return Resource.create(named)
+    # OpenTelemetry runs the detectors in a thread pool, and no thread can be started here, or would ever be heard of.
+    return OTELResourceDetector().detect().merge(Resource(named))
+
+
+def _is_mixed() -> bool:
+    """Return whether gevent has taken over queues and not threads: one of these never hears of the other."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None:
+        return False
+    is_patched: Callable[[str], bool] = monkey.is_module_patched
+    return is_patched("queue") and not is_patched("threading")
 
 
 def _of_this_process(resource: Resource) -> Resource:

@@ -142,3 +142,17 @@ def test_a_program_that_gives_itself_to_gevent_after_the_start_goes_on(host, cal
         "start(); flush()"
     ).end()  # a busy machine: what the end left on disk is the next program's
     assert {0: 1, 1: 1, 2: 1} == calls(3)
+
+
+def test_a_program_that_gives_gevent_all_but_its_threads_starts_at_once(host, calls):
+    pytest.importorskip("gevent", reason="gevent is not installed")
+    body = """
+    import warnings; warnings.simplefilter("ignore")  # as above
+    import gevent.monkey; gevent.monkey.patch_all(thread=False)
+    began_s = time.monotonic(); start(); took_s = time.monotonic() - began_s
+    call(0); assert took_s < 5, took_s
+    """
+    ended = host(body).end()
+
+    assert (0, "") == (ended.status, ended.err)
+    assert {0: 1} == calls(1)
