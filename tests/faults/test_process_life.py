@@ -127,9 +127,8 @@ def test_s28_an_interrupt_ends_the_program_as_one_while_the_worker_still_imports
 
     assert -signal.SIGINT == bare.status == ours.status
     assert bare.err == ours.err
-    host(
-        "start(); flush()"
-    ).end()  # a busy machine: what the end left on disk is the next program's
+    # On a busy machine, what the end left on disk is sent by the next program.
+    host("start(); flush()").end()
     assert once(0) == calls(1)
 
 

@@ -138,9 +138,8 @@ def test_a_program_that_gives_itself_to_gevent_after_the_start_goes_on(host, cal
     ended = host(body).end()
 
     assert (0, "") == (ended.status, ended.err)
-    host(
-        "start(); flush()"
-    ).end()  # a busy machine: what the end left on disk is the next program's
+    # On a busy machine, what the end left on disk is sent by the next program.
+    host("start(); flush()").end()
     assert {0: 1, 1: 1, 2: 1} == calls(3)
 
 

@@ -101,7 +101,7 @@ def test_tokens_are_counted_by_what_they_are_as_far_as_that_is_told(collector):
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "http/json"])
 @pytest.mark.parametrize("count", [2**63, 10**400, -1])
-def test_a_count_that_can_be_none_keeps_no_metric_back(collector, protocol, count):
+def test_a_number_that_can_be_no_count_keeps_no_metric_back(collector, protocol, count):
     exporter = {"type": "otlp", "endpoint": collector.url, "signals": ["metrics"]}
     manager = TelemetryManager(TelemetryConfig(exporters=[{**exporter, "protocol": protocol}]))
     measure(manager, input_tokens=count)
