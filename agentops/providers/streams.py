@@ -7,7 +7,8 @@ and tell once how it ended.
 """
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any, Protocol, SupportsIndex, cast
 
 from agentops import clock
@@ -284,13 +285,11 @@ class _AnyProxy(ObjectProxy):
     def __getattr__(self, name: str) -> object:
         # No method of the class: what cannot be done with the stream is not to look as if it could.
         value = getattr(self.__wrapped__, name)
-        if name in ("send", "throw", "asend", "athrow"):
-            return self._self_step(value)
+        if name in ("send", "throw"):
+            return partial(_step, self, value)
+        if name in ("asend", "athrow"):
+            return partial(_async_step, self, value)
         return _telling(value, self._self_watcher) if name in ("close", "aclose") else value
-
-    def _self_step(self, function: Callable[..., Any]) -> Callable[..., object]:
-        """Return a function that goes on with a stream, so that what it gives is noted."""
-        raise NotImplementedError
 
     def _self_fail(self, error: BaseException) -> None:
         """Hear what came out of a step."""
@@ -321,18 +320,6 @@ class StreamProxy(_AnyProxy):
         self._self_note(chunk)
         return chunk
 
-    def _self_step(self, function: Callable[..., Any]) -> Callable[..., object]:
-        def step(*args: object) -> object:
-            try:
-                chunk = function(*args)
-            except BaseException as error:
-                self._self_fail(error)
-                raise
-            self._self_note(chunk)
-            return chunk
-
-        return step
-
     def __enter__(self) -> object:
         with UNSEEN:
             entered = self.__wrapped__.__enter__()
@@ -362,18 +349,6 @@ class AsyncStreamProxy(_AnyProxy):
             raise
         self._self_note(chunk)
         return chunk
-
-    def _self_step(self, function: Callable[..., Any]) -> Callable[..., object]:
-        async def step(*args: object) -> object:
-            try:
-                chunk = await function(*args)
-            except BaseException as error:
-                self._self_fail(error)
-                raise
-            self._self_note(chunk)
-            return chunk
-
-        return step
 
     async def __aenter__(self) -> object:
         with UNSEEN:
@@ -418,6 +393,30 @@ class _Pass(_OnePass, StreamProxy):
 
 class _AsyncPass(_OnePass, AsyncStreamProxy):
     """A pass through an async stream."""
+
+
+def _step(proxy: _AnyProxy, function: Callable[..., object], *args: object) -> object:
+    """Go on with a generator by another function than ``next``, and note what it gives."""
+    try:
+        chunk = function(*args)
+    except BaseException as error:
+        proxy._self_fail(error)
+        raise
+    proxy._self_note(chunk)
+    return chunk
+
+
+async def _async_step(
+    proxy: _AnyProxy, function: Callable[..., Awaitable[object]], *args: object
+) -> object:
+    """The same for an async generator."""
+    try:
+        chunk = await function(*args)
+    except BaseException as error:
+        proxy._self_fail(error)
+        raise
+    proxy._self_note(chunk)
+    return chunk
 
 
 def _telling(close: Callable[..., object], watcher: Watcher) -> Callable[..., object]:
