@@ -50,7 +50,7 @@ class ActiveCall(LateSpan):
     """
 
     __slots__ = (
-        "_attached", "_call", "_ended", "_is_open", "_place", "_span", "_token", "chunks", "context", "ended_ns",
+        "_attached", "_call", "_is_open", "_place", "_span", "_token", "chunks", "context", "ended_ns",
         "first_chunk_ns", "is_begun", "last_chunk_ns", "provider", "request", "response", "tap",
     )  # fmt: skip
 
@@ -78,7 +78,6 @@ class ActiveCall(LateSpan):
         self._token: Token[ActiveCall | None] | None = None
         self.context: Context | None = None
         self.ended_ns = 0
-        self._ended: tuple[SpanRecord, Completion | None] | None = None
 
     @property
     def call(self) -> LLMCall:
@@ -101,21 +100,18 @@ class ActiveCall(LateSpan):
         self.is_begun = True
 
     def ended(self) -> tuple[SpanRecord, Completion | None]:
-        """Return what became of it where it was handed over without a span; runs on the worker."""
-        if self._ended is None:
-            request, place = self._noted()
-            call = self._call = self.provider.name_call(request, place)
-            call.first_chunk_ns, call.last_chunk_ns = self.first_chunk_ns, self.last_chunk_ns
-            record = self.provider.record_at(place, call, self.ended_ns)
-            completion = None
-            try:
-                completion = self.provider.complete(self, call)
-            except Exception as fault:  # noqa: BLE001 - as failed() tells
-                failed("completing a span", fault)
-            self._ended = record, completion
-            # All of it has been read, and stays until this item's turn comes.
-            self._call = self.request = self._place = self.response = None
-        return self._ended
+        """Return what became of it where it was handed over without a span; runs on the worker, once."""
+        request, place = self._noted()
+        call = self._call = self.provider.name_call(request, place)
+        call.first_chunk_ns, call.last_chunk_ns = self.first_chunk_ns, self.last_chunk_ns
+        record, completion = self.provider.record_at(place, call, self.ended_ns), None
+        try:
+            completion = self.provider.complete(self, call)
+        except Exception as fault:  # noqa: BLE001 - as failed() tells
+            failed("completing a span", fault)
+        # All of it has been read, and others are read before this one goes: the next takes its memory.
+        self._call = self.request = self._place = self.response = None
+        return record, completion
 
     def _noted(self) -> tuple[ClientRequest, Place]:
         assert self.request is not None

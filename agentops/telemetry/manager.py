@@ -126,9 +126,8 @@ class TelemetryManager:
         self._preparation = Preparation(self.config, self._head, metrics, wanted, self.prices)
         self._pipeline = Pipeline(
             destinations,
-            self._preparation,
+            *self._preparation.steps,
             batch=self.config.batch,
-            ahead=self._preparation.complete,
             release=self._preparation.release if self._preparation.holds_back else None,
             narrow=narrow,
         )

@@ -85,7 +85,7 @@ class LateSpan(ABC):
 
     @abstractmethod
     def ended(self) -> tuple[SpanRecord, Completion | None]:
-        """Return its record and its completion, made the first time. Runs on the worker."""
+        """Return its record and its completion. Runs on the worker, once."""
 
 
 Item: TypeAlias = ReadableSpan | PendingEvent | CompletedSpan | LateSpan

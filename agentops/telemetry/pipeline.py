@@ -12,17 +12,18 @@ import threading
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from itertools import islice
+from contextlib import suppress
+from typing import Any
 
 from agentops.clock import monotonic_ns
-from agentops.guard import guarded
+from agentops.guard import failed, guarded
 from agentops.telemetry.config import BatchConfig
 from agentops.telemetry.destination import Destination
 from agentops.telemetry.exporters.base import Batch
 from agentops.telemetry.records import Record
 from agentops.telemetry.stats import LATE, LossReport, Stats
 
-__all__ = ["ITEM_OVERHEAD_BYTES", "Pipeline", "Prepare", "Release"]
+__all__ = ["ITEM_OVERHEAD_BYTES", "Pipeline", "Release", "Step"]
 
 logger = logging.getLogger("agentops")
 
@@ -38,17 +39,15 @@ _ITEMS_A_LOOK = 4
 # What is worked on exists several times over. Fewer batches of large items are quicker: each write to the disk makes the
 # worker wait for its turn again.
 _GATHER_BYTES = 4 * 1024 * 1024
-_AHEAD_ITEMS = 16
-_AHEAD_BYTES = 128 * 1024
+_GROUP_ITEMS = 16
+_GROUP_BYTES = 128 * 1024
 _PATIENCE_S = 1.0
 _PATIENT_SHARE = 0.6
 _LINGER_SHARE = 0.8  # the rest of the delay is for encoding and for writing to disk
 
-Prepare = Callable[[object], Sequence[Record]]
-"""Makes records of one item of the queue; runs on the worker. May hold some back, or return none."""
-
-Ahead = Callable[[Sequence[object]], None]
-"""Does a first part of the work for items of the queue; runs on the worker."""
+Step = Callable[[Any], Any]
+"""Is given an item of the queue, or what the step before returned for it; runs on the worker. The last one returns
+the item's records: it may hold some back, or return none."""
 
 Release = Callable[[bool], Sequence[Record]]
 """Returns held back records that are due; told ``True`` it is the last time. Runs on the worker."""
@@ -66,28 +65,23 @@ class Pipeline:
 
     Args:
         destinations: Where everything goes.
-        prepare: Makes records of an item.
+        steps: Make records of an item, one after the other. Each is done for some items in a row: that is a fifth
+            cheaper than all of them for one item after the other, because the code stays in the processor's cache.
         batch: How much is gathered, how long, and how much may wait.
-        ahead: Shown some items that ``prepare`` will be given soon, to do a first part of the work for all
-            of them: doing one thing many times is a fifth cheaper than doing everything for one after the
-            other, because the code stays in the processor's cache.
-        release: Gives back what ``prepare`` held back; ``None``: it never holds anything back.
+        release: Gives back what the last step held back; ``None``: it never holds anything back.
         narrow: Reduces a record to a content mode; needed when a destination has one of its own.
     """
 
     def __init__(
         self,
         destinations: Sequence[Destination],
-        prepare: Prepare,
-        *,
+        *steps: Step,
         batch: BatchConfig | None = None,
-        ahead: Ahead | None = None,
         release: Release | None = None,
         narrow: Narrow | None = None,
     ) -> None:
         self.destinations = tuple(destinations)
-        self._prepare = prepare
-        self._ahead = ahead
+        self._steps = steps
         self._release = release
         self._narrow = narrow
         self._config = batch or BatchConfig()
@@ -133,7 +127,7 @@ class Pipeline:
         """Hand over an item. Takes microseconds, never blocks, never raises.
 
         Args:
-            item: What ``prepare`` will be given.
+            item: What the first step will be given.
             size_hint: Bytes its texts weigh, about.
 
         Returns:
@@ -382,42 +376,45 @@ class Pipeline:
     def _gather(self, left: int) -> tuple[list[Record], int]:
         """Make the records of at most ``left`` items, one batch; return them and how many items they were."""
         records: list[Record] = []
-        taken = size = seen = 0
+        taken = size = 0
         items_max, bytes_max = self._config.items_max, self._gather_bytes_max
         while taken < left and len(records) < items_max and size < bytes_max:
-            if seen == 0:
-                seen = self._look_ahead(left - taken)
-            seen -= 1
-            with self._entry:
-                item, weight = self._queue.popleft(), self._sizes.popleft()
-                self._queued_bytes = self._queued_bytes - weight if self._queue else 0
-            taken += 1
+            room = max(1, (items_max - len(records)) // 2)  # most calls make two records
+            some, weight = self._take(min(_GROUP_ITEMS, left - taken, room))
+            if not some:
+                break
+            taken += len(some)
             size += weight
-            made: Sequence[Record] | None = None
-            with guarded("preparing a record"):
-                made = self._prepare(item)
-            if made is None:
-                self._dropped["not prepared"] += 1
-            else:
+            for step in self._steps:
+                some = self._through(step, some)
+            for made in some:
                 records += made
         return records, taken
 
-    def _look_ahead(self, left: int) -> int:
-        """Show some of the next items to those who work ahead; return how many, at least 1."""
-        if self._ahead is None:
-            return left
-        some: list[object] = []
+    def _take(self, count: int) -> tuple[list[Any], int]:
+        """Take at most ``count`` items, and not much more than a few bytes, out of the queue; return their size too."""
+        some: list[Any] = []
         size = 0
         with self._entry:
-            both = zip(self._queue, self._sizes, strict=False)
-            for item, weight in islice(both, min(_AHEAD_ITEMS, left)):
-                some.append(item)
-                size += weight
-                if size > _AHEAD_BYTES:
-                    break
-        with guarded("looking ahead"):
-            self._ahead(some)
-        return len(some)
+            with suppress(
+                IndexError
+            ):  # without a worker, a signal handler that flushes may be quicker
+                while len(some) < count and size < _GROUP_BYTES:
+                    some.append(self._queue.popleft())
+                    size += self._sizes.popleft()
+            self._queued_bytes = self._queued_bytes - size if self._queue else 0
+        return some, size
+
+    def _through(self, step: Step, some: list[Any]) -> list[Any]:
+        """Give each of some items to a step and return what it makes of them; where it fails, that item is lost."""
+        made = []
+        for each in some:
+            try:
+                made.append(step(each))
+            except Exception as fault:  # noqa: BLE001 - as failed() tells
+                self._dropped["not prepared"] += 1
+                failed("preparing a record", fault)
+        return made
 
     def _pass_on(self, records: Sequence[Record]) -> None:
         """Make one batch for each content mode and give it to the destinations."""

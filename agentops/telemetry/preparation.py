@@ -11,7 +11,7 @@ from functools import lru_cache
 from opentelemetry.sdk.trace import ReadableSpan
 
 from agentops import semconv
-from agentops.events import Event, LLMEvent
+from agentops.events import LLMEvent
 from agentops.pricing import Prices
 from agentops.telemetry.completion import Completion
 from agentops.telemetry.config import TelemetryConfig
@@ -21,6 +21,7 @@ from agentops.telemetry.head import Head
 from agentops.telemetry.masking import Masks
 from agentops.telemetry.metrics import Metrics
 from agentops.telemetry.pending import CompletedSpan, LateSpan, PendingEvent
+from agentops.telemetry.pipeline import Step
 from agentops.telemetry.processors import Finisher, Pricer, stamp_weight
 from agentops.telemetry.recording import (
     call_event_record,
@@ -35,7 +36,7 @@ from agentops.telemetry.sampling import Decision, Fate, weight_in
 from agentops.telemetry.spans import DeferredSpan
 from agentops.telemetry.tail import Tail
 from agentops.telemetry.totals import Totals
-from agentops.telemetry.writing import Writer
+from agentops.telemetry.writing import Repeated, Writer
 
 __all__ = ["Preparation", "Wanted"]
 
@@ -79,8 +80,29 @@ def _is_late(kind: type) -> bool:
     return issubclass(kind, LateSpan)
 
 
+@dataclass(slots=True)
+class Draft:
+    """A span between the steps.
+
+    Attributes:
+        record: What it tells.
+        completion: What its completion told; merged into the record.
+        decision: About its session; ``None``: it is kept.
+        events: Those of its completion, not finished; known when it is written.
+        repeated: What its bytes hold; ``None``: it is not written.
+        is_brief: Whether the event of the model call that it is comes besides, made of ``repeated``.
+    """
+
+    record: SpanRecord
+    completion: Completion | None = None
+    decision: Decision | None = None
+    events: Sequence[EventRecord] = ()
+    repeated: Repeated | None = None
+    is_brief: bool = False
+
+
 class Preparation:
-    """Makes records of items. Called by the pipeline's worker only.
+    """Makes records of items. Its steps are for the pipeline's worker only.
 
     Args:
         config: The user's wishes.
@@ -133,32 +155,67 @@ class Preparation:
             attributes = {key: each for key, each in attributes.items() if not is_spoken(key)}
         return finish.present(attributes)
 
-    def complete(self, items: Sequence[object]) -> None:
-        """Read requests and answers of the calls among these items, so that they are ready when asked for."""
-        for item in items:
-            if _is_late(type(item)):  # type: ignore[arg-type] # a class has a hash
-                item.ended()  # type: ignore[attr-defined] # see left
-            elif isinstance(item, DeferredSpan):
-                item.completion = take_completion(item)
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is done to an item of the queue, one after the other; the last returns its records, often none or one."""
+        return self._read, self._count, self._write, self._records
 
-    def __call__(self, item: object) -> list[Record]:
-        """Return the records of one item, and of others that waited for it; often none or one."""
-        if _is_late(type(item)):  # type: ignore[arg-type] # a class has a hash
-            record, completion = item.ended()  # type: ignore[attr-defined] # see above
-            complete_record(record, completion)
-            return self._records(record, completion, None)
-        if isinstance(item, DeferredSpan):
-            return self._span(item, take_completion(item))
+    def _read(self, item: object) -> Draft | PendingEvent:
+        """Return what a span tells, its completion merged in: for a call, its request and answer are read."""
         if isinstance(item, PendingEvent):
-            return self._event(item)
+            return item
+        if _is_late(type(item)):  # type: ignore[arg-type] # a class has a hash
+            record, completion = item.ended()  # type: ignore[attr-defined] # see left
+            complete_record(record, completion)
+            return Draft(record, completion)
         if isinstance(item, CompletedSpan):
-            return self._span(item.span, item.completion)
-        assert isinstance(item, ReadableSpan)
-        return self._span(item, None)
+            span, completion = item.span, item.completion
+        else:
+            assert isinstance(item, ReadableSpan)
+            span, completion = item, take_completion(item)
+        record = span_record(span, completion)
+        decision = span.decision if isinstance(span, DeferredSpan) else self._find(record)
+        return Draft(record, completion, decision)
+
+    def _count(self, draft: Draft | PendingEvent) -> Draft | PendingEvent:
+        """Price a span and count it in, before sampling."""
+        if isinstance(draft, Draft):
+            record, completion = draft.record, draft.completion
+            self._price(record)
+            self.totals.add(record)
+            self._metrics.measure(record, completion)
+            events = () if completion is None else completion.events
+            is_call = completion is not None and completion.is_model_call
+            self.totals.add_to_session(record.session_id, events, record, is_call=is_call)
+        elif draft.event is not None:
+            session_id = draft.ambient.get(semconv.SESSION_ID)
+            self.totals.add_to_session(session_id, (draft.event,))
+        return draft
+
+    def _write(self, draft: Draft | PendingEvent) -> Draft | PendingEvent:
+        """Finish and encode a span whose bytes are all that is needed."""
+        if isinstance(draft, Draft) and draft.decision is None and not self._wanted.span_records:
+            record = draft.record
+            if not record.trace_state and self._writer.takes(record):
+                draft.events = self._events_of(draft, is_written=True)
+                draft.repeated = self._writer.span(record)
+        return draft
+
+    def _records(self, draft: Draft | PendingEvent) -> list[Record]:
+        """Return the finished records of an item, and of others that waited for it."""
+        if isinstance(draft, PendingEvent):
+            return self._event(draft)
+        if draft.repeated is None:
+            return self._span(draft)
+        finish = self._finish if self._wanted.event_records else self._writer.event
+        for event in draft.events:
+            finish(event)
+        if draft.is_brief:
+            call_event = self._writer.call_event(draft.record, draft.repeated)
+            return [draft.record, call_event, *draft.events]
+        return [draft.record, *draft.events]
 
     def _event(self, item: PendingEvent) -> list[Record]:
-        if item.event is not None:
-            self.totals.add_to_session(item.ambient.get(semconv.SESSION_ID), (item.event,))
         if item.decision is None and not self._wanted.logs:
             return []
         record = event_record(item, keeps_event=self._wanted.events)
@@ -168,6 +225,44 @@ class Preparation:
         if not self._is_left_out(item.decision, 1):
             return self._pass([record], item.decision, item.trace_state)
         return []
+
+    def _span(self, draft: Draft) -> list[Record]:
+        record, completion, decision = draft.record, draft.completion, draft.decision
+        events_count = 0
+        if completion is not None:
+            events_count = completion.is_model_call + len(completion.events)
+        if self._is_left_out(decision, 1 + events_count):
+            return []
+        records: list[Record] = [record, *self._events_of(draft, is_written=False)]
+        if decision is not None:
+            records.reverse()  # the end of a session's first span closes it: its events go before
+        return self._pass(records, decision, record.trace_state)
+
+    def _events_of(self, draft: Draft, *, is_written: bool) -> list[EventRecord]:
+        """Return the records of the events of a span, and note whether that of its call can be written in brief.
+
+        Args:
+            draft: The span.
+            is_written: Whether the span is written before its events are.
+        """
+        record, completion, wanted = draft.record, draft.completion, self._wanted
+        if completion is None or not (completion.events or completion.is_model_call):
+            return []
+        content = self._content_for_events(record)
+        if draft.decision is None and not wanted.logs:
+            return []
+        made = []
+        if completion.is_model_call:
+            is_whole = wanted.event_records or not self._writer.writes_calls
+            draft.is_brief = is_written and not (content or is_whole)
+            if not draft.is_brief:
+                made.append(call_event_record(record, content, keeps_event=wanted.events))
+        for event in completion.events:
+            if isinstance(event, LLMEvent) and event.cost is None:
+                cost = record.attributes.get(semconv.AGENTOPS_COST_USD)
+                event.cost = cost if isinstance(cost, float) else None
+            made.append(completed_event_record(event, record, content, keeps_event=wanted.events))
+        return made
 
     def release(self, is_last: bool) -> list[Record]:
         """Return records held back that are due; ``True``: the pipeline ends, all that will ever be."""
@@ -182,78 +277,6 @@ class Preparation:
     def holds_back(self) -> bool:
         """Whether records may wait here for the fate of their session."""
         return self._keeps or not self._head.sampler.is_trivial
-
-    def _span(self, span: ReadableSpan, completion: Completion | None) -> list[Record]:
-        record = span_record(span, completion)
-        decision = span.decision if isinstance(span, DeferredSpan) else self._find(record)
-        return self._records(record, completion, decision)
-
-    def _records(
-        self, record: SpanRecord, completion: Completion | None, decision: Decision | None
-    ) -> list[Record]:
-        self._price(record)
-        self.totals.add(record)
-        self._metrics.measure(record, completion)
-        events = () if completion is None else completion.events
-        is_call = completion is not None and completion.is_model_call
-        self.totals.add_to_session(record.session_id, events, record, is_call=is_call)
-        if self._is_left_out(decision, 1 + is_call + len(events)):
-            return []
-        content = self._content_for_events(record) if events or is_call else {}
-        if decision is None and not self._wanted.logs:
-            events, is_call = (), False
-        is_plain = decision is None and not record.trace_state and self._writer.takes(record)
-        made = self._events_of(events, record, content)
-        if is_plain and not self._wanted.span_records:
-            return self._written(record, made, content if is_call else None)
-        if is_call:
-            keeps = self._wanted.events
-            made.insert(0, call_event_record(record, content, keeps_event=keeps))
-        records: list[Record] = [record, *made]
-        if decision is not None:
-            records.reverse()  # the end of a session's first span closes it: its events go before
-        return self._pass(records, decision, record.trace_state)
-
-    def _events_of(
-        self, events: Sequence[Event], record: SpanRecord, content: Mapping[str, AnyValue]
-    ) -> list[EventRecord]:
-        """Return the records of the events of a completion."""
-        made = []
-        keeps = self._wanted.events
-        for event in events:
-            if isinstance(event, LLMEvent) and event.cost is None:
-                cost = record.attributes.get(semconv.AGENTOPS_COST_USD)
-                event.cost = cost if isinstance(cost, float) else None
-            made.append(completed_event_record(event, record, content, keeps_event=keeps))
-        return made
-
-    def _written(
-        self,
-        record: SpanRecord,
-        events: list[EventRecord],
-        call_content: Mapping[str, AnyValue] | None,
-    ) -> list[Record]:
-        """Finish and encode a span whose bytes are all that is needed, and its events.
-
-        Args:
-            record: The span.
-            events: Of its completion.
-            call_content: What of the span's content goes on the event of the model call that it is; ``None``: it is none.
-        """
-        wanted = self._wanted
-        is_short = not (call_content or wanted.event_records) and self._writer.writes_calls
-        if call_content is not None and not is_short:
-            call_event = call_event_record(record, call_content, keeps_event=wanted.events)
-            events.insert(0, call_event)
-        repeated = self._writer.span(record)
-        for event in events:
-            if wanted.event_records:
-                self._finish(event)
-            else:
-                self._writer.event(event)
-        if call_content is not None and is_short:
-            events.insert(0, self._writer.call_event(record, repeated))
-        return [record, *events]
 
     def _content_for_events(self, record: SpanRecord) -> dict[str, AnyValue]:
         """Return the content that goes on the events of a span, taken off the span if that is wanted."""

@@ -69,10 +69,9 @@ def take_completion(span: ReadableSpan) -> Completion | None:
     if not isinstance(span, DeferredSpan):
         return None
     complete, span.completion = span.completion, None
-    if complete is None or isinstance(complete, Completion):
-        return complete
-    with guarded("completing a span"):
-        return complete()
+    if complete is not None:
+        with guarded("completing a span"):
+            return complete()
     return None
 
 

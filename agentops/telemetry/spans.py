@@ -140,13 +140,13 @@ class DeferredSpan(Span):
     span sets (opentelemetry-sdk 1.39 to 1.45); the stock constructor is not run, that is the point.
 
     Attributes:
-        completion: Called once by the worker, then what it returned; ``None`` when there is nothing to add.
+        completion: Called once by the worker; ``None`` when there is nothing to add.
         ambient: What rode in the context when it started.
         raw: The attributes, to be read and set by this package.
         decision: About its session; ``None``: it is kept.
     """
 
-    completion: Callable[[], Completion] | Completion | None = None
+    completion: Callable[[], Completion] | None = None
     ambient: Mapping[str, AnyValue]
     raw: RawAttributes
     decision: Decision | None = None

@@ -21,12 +21,12 @@ def pipeline_to(tmp_path):
     """
     made = []
 
-    def make(*exporters, prepare=lambda item: [item], batch=None, spool=None, **options):
+    def make(*exporters, steps=(lambda item: [item],), batch=None, spool=None, **options):
         batch = batch or BatchConfig(delay_ms=60_000)
         configs = [ExporterConfig(**exporter) for exporter in exporters]
         disk = None if spool is None else SpoolConfig(directory=str(spool))
         made.append(
-            Pipeline(connect(configs, batch=batch, spool=disk), prepare, batch=batch, **options)
+            Pipeline(connect(configs, batch=batch, spool=disk), *steps, batch=batch, **options)
         )
         return made[-1]
 

@@ -40,7 +40,7 @@ def test_full_queue_drops_newest_and_counts(pipeline_to):
         return [item]
 
     batch = BatchConfig(queue_bytes_max=64 * 1024, delay_ms=20)
-    pipeline = pipeline_to({"type": "memory"}, prepare=prepare, batch=batch)
+    pipeline = pipeline_to({"type": "memory"}, steps=[prepare], batch=batch)
     taken = [pipeline.submit(span(number), size_hint=8192) for number in range(20)]
     held.set()
 
@@ -74,31 +74,12 @@ def test_flush_and_shutdown_return_at_their_deadline_when_somebody_hangs(
         return [item]
 
     def end():
-        pipeline = pipeline_to(otlp(collector), prepare=prepare)
+        pipeline = pipeline_to(otlp(collector), steps=[prepare])
         pipeline.submit(span(1))
         return {"took_s": seconds(getattr(pipeline, verb), 300)}
 
     assert_within(end, took_s=0.3 + 0.2)
     released.set()
-
-
-def test_a_failing_prepare_costs_only_its_own_item(pipeline_to, monkeypatch):
-    from agentops import guard
-
-    guard.be_strict(False)
-
-    def prepare(item):
-        if item.name == "s1":
-            raise ValueError("broken")
-        return [item]
-
-    pipeline = pipeline_to({"type": "memory"}, prepare=prepare)
-    for number in range(3):
-        pipeline.submit(span(number))
-
-    assert pipeline.flush(30_000)
-    assert ["s0", "s2"] == [span.name for span in memory_of(pipeline).spans]
-    assert pipeline.stats().dropped == {"not prepared": 1}
 
 
 def test_shutdown_is_idempotent_and_later_items_are_counted(pipeline_to):
@@ -113,27 +94,61 @@ def test_shutdown_is_idempotent_and_later_items_are_counted(pipeline_to):
     assert pipeline.stats().dropped == {"after shutdown": 1}
 
 
-def test_items_are_shown_ahead_once_and_in_order(pipeline_to):
+def test_each_step_is_done_for_some_items_in_a_row_and_all_come_once_and_in_order(pipeline_to):
     log = []
 
-    def prepare(item):
-        log.append(item.name)
-        return [item]
+    def read(item):
+        log.append("read")
+        return item.name, item
 
-    pipeline = pipeline_to(
-        {"type": "memory"},
-        prepare=prepare,
-        ahead=lambda items: log.append([item.name for item in items]),
-        batch=BatchConfig(delay_ms=5000),
-    )
+    def make(read):
+        log.append(read[0])
+        return [read[1]]
+
+    pipeline = pipeline_to({"type": "memory"}, steps=[read, make])
     for number in range(100):
         pipeline.submit(span(number))
     assert pipeline.flush(30_000)
 
-    shown = [name for entry in log if isinstance(entry, list) for name in entry]
-    prepared = [entry for entry in log if isinstance(entry, str)]
-    assert shown == prepared == [f"s{number}" for number in range(100)]
-    assert len(log) < 150
+    names = [f"s{number}" for number in range(100)]
+    assert names == [each for each in log if each != "read"]
+    assert names == [span.name for span in memory_of(pipeline).spans]
+    assert 10 < max(len(row) for row in "".join(each[0] for each in log).split("s"))
+
+
+def test_an_item_that_fails_at_any_step_is_lost_alone(pipeline_to):
+    from agentops import guard
+
+    guard.be_strict(False)
+
+    def fails_at(name):
+        def step(item):
+            if item.name == name:
+                raise ValueError("broken")
+            return item
+
+        return step
+
+    steps = [fails_at("s1"), fails_at("s3"), lambda item: [item]]
+    pipeline = pipeline_to({"type": "memory"}, steps=steps)
+    for number in range(5):
+        pipeline.submit(span(number))
+
+    assert pipeline.flush(30_000)
+    assert ["s0", "s2", "s4"] == [span.name for span in memory_of(pipeline).spans]
+    assert pipeline.stats().dropped == {"not prepared": 2}
+
+
+def test_a_batch_has_no_more_records_than_it_may(collector, otlp, pipeline_to):
+    batch = BatchConfig(delay_ms=60_000, items_max=20)
+    pipeline = pipeline_to(otlp(collector), steps=[lambda item: [item, item]], batch=batch)
+    for number in range(50):
+        pipeline.submit(span(number))
+
+    assert pipeline.flush(30_000)
+    sizes = [len(request.span_names) for request in collector.requests]
+    assert sum(sizes) == 100
+    assert max(sizes) <= 20
 
 
 def test_end_of_the_process_waits_for_nothing_after_a_shutdown(pipeline_to):
