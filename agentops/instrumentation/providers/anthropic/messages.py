@@ -186,7 +186,7 @@ def read_usage(call: LLMCall, usage: object) -> None:
         "output_tokens": field(usage, "output_tokens"),
         "reasoning_output_tokens": field(field(usage, "output_tokens_details"), "thinking_tokens"),
     }
-    if isinstance(fresh, int):
+    if type(fresh) is int:
         counts["input_tokens"] = fresh + _count(read) + _count(written)
     merge_usage(call.usage, counts)
     tier, speed = field(usage, "service_tier"), field(usage, "speed")
@@ -292,7 +292,7 @@ class MessageStream:
             kind = event.get("type")
             if kind == "content_block_delta":
                 self.delta_count += 1
-                self._add_delta(event.get("index"), event.get("delta"))
+                self._add_delta(event.get("index") or 0, event.get("delta"))
             elif kind == "content_block_start":
                 block = event.get("content_block")
                 if isinstance(block, dict):

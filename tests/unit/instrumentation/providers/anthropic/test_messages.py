@@ -140,6 +140,13 @@ def test_thinking_tokens_are_a_part_of_output_tokens():
     assert (70, 60) == (call.usage.output_tokens, call.usage.reasoning_output_tokens)
 
 
+def test_a_truth_is_no_count():
+    call = _call()
+    read_answer(call, _answer(usage={"input_tokens": True, "output_tokens": 5}))
+
+    assert call.usage.to_attributes() == {"gen_ai.usage.output_tokens": 5}
+
+
 def test_no_usage_is_no_count():
     call = _call()
     read_answer(call, _answer(usage=None))
@@ -241,6 +248,14 @@ def test_parallel_tool_calls_are_kept_apart_by_their_index():
         {"type": "tool_call", "id": "a", "name": "add", "arguments": {"x": 1}},
         {"type": "tool_call", "id": "b", "name": "mul", "arguments": {"y": 2}},
     ] == call.output_messages[0]["parts"]
+
+
+def test_an_event_without_an_index_is_of_the_first_block():
+    # Relays that leave out zeros send none for the first.
+    events = (_start(), _block(0, type="text", text=""), _delta(0, type="text_delta", text="Hi"))
+    call = _read_stream(*({k: v for k, v in each.items() if k != "index"} for each in events))
+
+    assert call.output_messages[0]["parts"] == [{"type": "text", "content": "Hi"}]
 
 
 def test_a_tool_without_arguments_keeps_the_empty_input():
