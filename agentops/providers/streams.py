@@ -18,6 +18,7 @@ from agentops.providers.patching import UNSEEN, ObjectProxy, hide_frames
 __all__ = ["AsyncStreamProxy", "AsyncTap", "StreamProxy", "Tap", "Watcher", "proxy_of"]
 
 _BODY_BYTES_MAX = 32 * 1024 * 1024
+_END_PARTS = 32  # hold the last event, though each be a byte
 
 
 class Watcher(Protocol):
@@ -92,8 +93,12 @@ class _ByteTap:
         """Return what keeps a part and its time; it is called for each, so it looks up nothing twice.
 
         What comes after the last event is not kept: openai (3.x) reads an async stream on from there to drain it.
+        Below a content encoding that event cannot be seen: there whoever begins to read again drains.
         """
-        if b"[DONE]" in b"".join(self._parts[-2:]):
+        parts = self._parts
+        if parts and (
+            b"[DONE]" in b"".join(parts[-_END_PARTS:]) or self.exchange.header("content-encoding")
+        ):
             return _ignore
         watcher, now = self._watcher, clock.monotonic_ns
         append = self._parts.append

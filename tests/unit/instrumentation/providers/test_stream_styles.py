@@ -1,5 +1,6 @@
 """However the events of a stream are written down and cut into pieces, its span says the same."""
 
+import gzip
 import json
 import random
 
@@ -153,3 +154,26 @@ def test_the_words_that_were_cut_are_whole(manager):
         {"type": "tool_call", "name": "add", "arguments": {"a": "東京"}, "id": "call_0"},
         {"type": "tool_call", "name": "sub", "arguments": {"b": 2}, "id": "call_1"},
     ]
+
+
+@pytest.mark.parametrize(("encoding", "size"), [("gzip", 7), ("", 1)])
+async def test_what_is_drained_after_the_end_is_not_told_again(manager, encoding, size):
+    # As streams do that a test puts in the place of a connection, this one begins anew each time it is read.
+    body = gzip.compress(BODIES["chat"]) if encoding else BODIES["chat"]
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    headers = {"content-type": "text/event-stream", "content-encoding": encoding or "identity"}
+    http = openai_wire.httpx2
+    transport = http.MockTransport(
+        lambda _: http.Response(200, headers=headers, stream=openai_wire.Pieces(pieces))
+    )
+    client = openai.AsyncOpenAI(api_key="x", http_client=http.AsyncClient(transport=transport))
+    expected = told(manager, "chat", [BODIES["chat"]])
+    manager.ended.clear()
+
+    asked = {"model": "m", "messages": [], "stream": True}
+    async for _ in await client.chat.completions.create(**asked):
+        pass
+
+    [span] = manager.ended
+    for name in ("gen_ai.output.messages", "gen_ai.usage.output_tokens"):
+        assert span[name] == expected[name]
