@@ -255,7 +255,8 @@ class _AsyncParts:
             raise
         except BaseException as error:
             hide_frames(error)
-            self._tap.fail(error)
+            if self._keep is not _ignore:  # what drains a stream has no error of its own
+                self._tap.fail(error)
             raise
         self._keep(part)
         return part

@@ -1,6 +1,7 @@
 """When a stream is told to have come whole, though the program did not read it to its very end."""
 
 import gc
+import gzip
 import json
 from contextlib import suppress
 
@@ -15,6 +16,7 @@ from support.openai_wire import (
     response_events,
     sse,
 )
+from support.versions import needs
 
 pytestmark = pytest.mark.usefixtures("provider")
 
@@ -84,6 +86,26 @@ def test_a_model_that_says_done_has_not_come_to_its_end(manager):
         next(stream)
 
     assert ended_as(manager) == "closed"
+
+
+@needs(openai=2)  # those before raise it
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+async def test_a_connection_that_breaks_after_the_last_event_is_no_error(manager, encoding):
+    # The async client reads on from there, to use the connection again, and minds no error.
+    body = b"".join(sse(chat_chunk({"content": "Hi"}, finish_reason="stop"), "[DONE]"))
+    body = gzip.compress(body) if encoding == "gzip" else body
+    broken = httpx2.RemoteProtocolError("incomplete chunked read")
+    headers = {"content-type": "text/event-stream", "content-encoding": encoding}
+    stream = Pieces(iter([body[:-3], body[-3:]]), broken)
+    wire = Wire(fail=lambda *_: httpx2.Response(200, headers=headers, stream=stream))
+    asked = {"model": "gpt-5", "messages": [], "stream": True}
+    async for _ in await wire.async_client().chat.completions.create(**asked):
+        pass
+
+    [span] = manager.ended
+    assert (span.error, span.fault) == (None, None)
+    assert ended_as(manager) is None
+    assert span["gen_ai.output.messages"][0]["parts"] == [{"type": "text", "content": "Hi"}]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
