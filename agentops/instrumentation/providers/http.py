@@ -168,9 +168,7 @@ class HttpExchange:
 
     def is_event_stream(self) -> bool:
         """Tell whether the body is a stream of server-sent events, also where no header says so."""
-        if self.content_type() == "text/event-stream":
-            return True
-        if self.is_event_stream_asked:
+        if self.is_event_stream_asked or self.content_type() == "text/event-stream":
             return self.body().lstrip()[:1] not in (b"{", b"[")
         return self.body()[:6].startswith((b"data:", b"event:"))
 

@@ -314,6 +314,22 @@ def test_an_error_of_a_choice_is_the_error_of_the_call(manager, is_streamed):
     assert span["gen_ai.output.messages"][0]["parts"] == [{"type": "text", "content": "Hel"}]
 
 
+@pytest.mark.parametrize(
+    ("is_streamed", "body", "name", "told"),
+    [
+        (False, CHAT, "gen_ai.usage.output_tokens", 7),
+        (True, {"error": {"code": "quota", "message": "No more."}}, "error.type", "quota"),
+    ],
+)
+def test_an_object_that_is_called_a_stream_is_read(manager, is_streamed, body, name, told):
+    headers = {"content-type": "text/event-stream"}
+    wire = Wire(fail=lambda *_: httpx2.Response(200, json=body, headers=headers))
+    list(wire.client().chat.completions.create(**ASKED, stream=is_streamed))
+
+    [span] = manager.ended
+    assert span[name] == told
+
+
 def test_why_groq_stopped_a_stream_early_is_its_error(manager):
     why = {"x_groq": {"id": "req_1", "error": "over capacity"}}
     span = read(manager, chat_chunk({"content": "Hel"}), {**chat_chunk(), **why})
