@@ -285,7 +285,7 @@ class AnthropicInstrumentation(StainlessInstrumentation):
             retries = getattr(request, "headers", {}).get("x-stainless-retry-count", "")
             status = getattr(response, "status_code", 0)
             told = header_fields(headers)
-            _read_http(call, status, told, int(retries) if str(retries).isdigit() else 0)
+            _read_http(call, status, told, int(retries) if str(retries).isdecimal() else 0)
             told_code = told_code or amazon_code(told)
         call.error_type = told_code or type(error).__name__
         keep_sent(call, request)
@@ -350,7 +350,7 @@ def _read_http(call: LLMCall, status: int, told: Mapping[str, str], retries: int
     for header, name in _LIMITS.items():
         value = told.get(header)
         if value:
-            attributes[name] = int(value) if value.isdigit() else value
+            attributes[name] = int(value) if value.isdecimal() else value
 
 
 def _read_fault(call: LLMCall, fault: object) -> None:

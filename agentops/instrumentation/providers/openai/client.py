@@ -284,9 +284,9 @@ class OpenAIInstrumentation(StainlessInstrumentation):
             attributes[semconv.AGENTOPS_REQUEST_ID] = request_id
         for name, attribute in _IMAGE_RATE_LIMITS if header(_IMAGES_LIMITED) else _RATE_LIMITS:
             if value := header(name):
-                attributes[attribute] = int(value) if value.isdigit() else value
+                attributes[attribute] = int(value) if value.isdecimal() else value
         processing = header("openai-processing-ms")
-        if processing and processing.isdigit():
+        if processing and processing.isdecimal():
             attributes[semconv.AGENTOPS_PROCESSING_MS] = int(processing)
         if cost := header(RELAY_COST):
             read_relay_cost(call, cost)
@@ -310,7 +310,7 @@ class OpenAIInstrumentation(StainlessInstrumentation):
             keep_sent(call, request)
             return None
         retries = getattr(request, "headers", {}).get("x-stainless-retry-count", "")
-        taken = int(retries) if retries.isdigit() else 0
+        taken = int(retries) if retries.isdecimal() else 0
         return self.read_exchange({"response": response, "retries_taken": taken})
 
 

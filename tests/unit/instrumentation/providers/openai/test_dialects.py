@@ -348,6 +348,15 @@ def test_arguments_of_a_streamed_tool_call_that_are_no_text_are_told(manager):
     ]
 
 
+def test_a_digit_that_is_no_number_does_no_harm(manager):
+    odd = "\N{SUPERSCRIPT TWO}".encode("latin-1")
+    names = (b"x-ratelimit-remaining-requests", b"openai-processing-ms")
+    span = asked(manager, headers=[(name, odd) for name in names])
+
+    assert span["agentops.response.rate_limit.remaining_requests"] == odd.decode("latin-1")
+    assert told_usage(span)["output_tokens"] == 7
+
+
 def test_the_request_id_of_bedrock_is_told(manager):
     span = asked(manager, headers={"x-amzn-requestid": "req-1"})
 
