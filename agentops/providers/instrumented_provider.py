@@ -8,6 +8,7 @@ thread it takes references; reading them is left to the pipeline's worker.
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, cast
+from weakref import WeakSet
 
 from opentelemetry.context import get_current
 from opentelemetry.trace import Span, SpanKind
@@ -64,8 +65,10 @@ class InstrumentedProvider:
             self._stainless is not None and instrumentation.telemetry_manager.config.stream_usage
         )
         self._patches: dict[Target, Patch] = {}
+        self._former: WeakSet[Patch] = WeakSet()  # of modules since imported anew, while they live
         self._is_wanted = False
-        self._waits: list[Callable[[], None]] = []
+        self._ends: list[Callable[[], None]] = []  # each of a wait for an import of the package
+        self._module_ends: list[Callable[[], None]] = []  # the same of its modules
 
     def install(self) -> None:
         """Hook every function of the vendor that is there, as soon as its package is imported.
@@ -75,29 +78,31 @@ class InstrumentedProvider:
         if not self._is_wanted:
             self._is_wanted = True
             module, may_be_folder = self.instrumentation.module, self._stainless is None
-            self._waits.append(when_imported(module, self._apply, may_be_folder=may_be_folder))
+            self._ends.append(when_imported(module, self._apply, may_be_folder=may_be_folder))
 
     def uninstall(self) -> None:
         """Put the vendor's own functions back; calls under way still end their spans."""
         self._is_wanted = False
-        waits, self._waits = self._waits, []
-        for end_wait in waits:
-            end_wait()
-        for patch in reversed(self._patches.values()):
+        _do_all(self._ends)
+        _do_all(self._module_ends)
+        for patch in (*reversed(self._patches.values()), *self._former):
             with guarded("restoring a provider"):
                 patch.remove()
 
     def _apply(self) -> None:
         if not self._is_wanted:
             return
+        _do_all(self._module_ends)
         if all(patch.is_off for patch in self._patches.values()):
+            self._former.update(self._patches.values())
             self._patches = {
                 each: Patch(each.module, each.name, partial(self._wrapper, each))
                 for each in self.instrumentation.targets()
             }
         for patch in self._patches.values():
             # A module that the package loads when it is used is not loaded by us before.
-            self._waits.append(when_imported(patch.module, partial(self._apply_one, patch)))
+            end = when_imported(patch.module, partial(self._apply_one, patch))
+            self._module_ends.append(end)
 
     def _apply_one(self, patch: Patch) -> None:
         if self._is_wanted:
@@ -445,3 +450,9 @@ class InstrumentedProvider:
                 response.stream = tap(response.stream, exchange, active, module)
         if request is not None and request.is_hidden is not None:
             hide_events(response, request.is_hidden)
+
+
+def _do_all(ends: list[Callable[[], None]]) -> None:
+    """Call what ends waits, and forget it."""
+    while ends:
+        ends.pop()()

@@ -13,6 +13,7 @@ import importlib
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from copy import copy, deepcopy
 from functools import partial, update_wrapper
 from importlib.machinery import PathFinder
@@ -91,8 +92,9 @@ class Patch:
 
     @property
     def is_off(self) -> bool:
-        """Whether nothing of ours is left where it was put."""
-        return self._ours is None
+        """Whether nothing of ours is left where it would be put: the module may have been imported anew."""
+        holder = self._holder_in(sys.modules.get(self.module))
+        return self._ours is None or self._holder is not holder
 
     def apply(self) -> bool:
         """Wrap the function; return ``False`` when this version of the package does not have it."""
@@ -159,9 +161,12 @@ class Patch:
 
     def _resolve(self) -> object | None:
         try:
-            holder: object = importlib.import_module(self.module)
+            return self._holder_in(importlib.import_module(self.module))
         except ImportError:
             return None
+
+    def _holder_in(self, module: object) -> object | None:
+        holder = module
         for part in self._path.split(".")[:-1]:
             holder = getattr(holder, part, None)
         return holder
@@ -334,31 +339,70 @@ def _raw(holder: object, name: str) -> Function | property:
 def when_imported(
     module: str, action: Callable[[], None], *, may_be_folder: bool = False
 ) -> Callable[[], None]:
-    """Call ``action`` now if ``module`` is imported already, else right after its import.
+    """Call ``action`` now if ``module`` is imported already, and right after each import to come.
 
     An error in ``action`` never reaches the program that imports.
 
     Args:
         module: Dotted name.
-        action: Called once.
+        action: Called again where the module is imported anew, after it was taken out of ``sys.modules``.
         may_be_folder: Whether a package without a file of its own (PEP 420) counts as imported: nothing tells
             when it is. Else such a folder is the program's own, which only has the same name.
 
     Returns:
-        What ends the wait. Nothing takes a hook off again, so it would keep all that ``action`` refers to.
+        What ends the watch.
     """
-    waiting = [action]
 
-    def run(_loaded: ModuleType | None) -> None:
+    def run() -> None:
         with guarded(f"instrumenting {module}"):
-            for each in waiting:
-                each()
+            action()
 
+    end = _Imports.watch(module, run)
     if module in sys.modules or (may_be_folder and _is_namespace(module)):
-        run(sys.modules.get(module))
-    else:
-        wrapt.register_post_import_hook(run, module)
-    return waiting.clear
+        run()
+    return end
+
+
+class _Imports:
+    """Does something after each import of a module: wrapt forgets a hook that it has called.
+
+    It finds nothing. Asked for a module, it asks for a hook of wrapt's, whose finder comes after it. There is only one,
+    and it stays: while a finder is taken away, an import on another thread may miss the next.
+    """
+
+    def __init__(self) -> None:
+        self._actions: dict[str, list[Callable[[], None]]] = {}
+        self._hooked: set[str] = set()
+
+    @staticmethod
+    def watch(module: str, action: Callable[[], None]) -> Callable[[], None]:
+        """Have ``action`` done after each import of ``module``; return what ends that."""
+        finder = next((each for each in sys.meta_path if type(each) is _Imports), None)
+        if finder is None:
+            wrapt.register_post_import_hook(str, "sys")  # does nothing but bring wrapt's finder
+            finder = _Imports()
+            sys.meta_path.insert(0, finder)
+        actions = finder._actions.setdefault(module, [])
+        actions.append(action)
+
+        def end() -> None:
+            with suppress(ValueError):  # it has ended
+                actions.remove(action)
+
+        return end
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 - as asked
+        """Have wrapt call when the import is done."""
+        # Wrapt asks all finders again in the midst.
+        is_new = fullname not in sys.modules and fullname not in self._hooked
+        if is_new and self._actions.get(fullname):
+            self._hooked.add(fullname)
+            wrapt.register_post_import_hook(self._run, fullname)
+
+    def _run(self, loaded: ModuleType) -> None:
+        self._hooked.discard(loaded.__name__)
+        for each in tuple(self._actions[loaded.__name__]):
+            each()
 
 
 def _is_namespace(module: str) -> bool:
