@@ -361,14 +361,14 @@ class Pipeline:
             left = len(self._queue)
             while left > 0 and (deadline_s is None or _now_s() < deadline_s):
                 records, taken = self._gather(left)
+                if not taken:  # without a worker, a signal handler that flushes has done the rest
+                    break
                 self._pass_on(records)
                 left -= taken
                 self._handled += taken
             if self._release is not None:
                 with guarded("releasing held back records"):
-                    released = self._release(is_last)
-                    for start in range(0, len(released), self._config.items_max):
-                        self._pass_on(released[start : start + self._config.items_max])
+                    self._pass_on(self._release(is_last))
         with self._settled:
             self._flushes_done = max(self._flushes_done, wanted)
             self._settled.notify_all()
@@ -396,9 +396,7 @@ class Pipeline:
         some: list[Any] = []
         size = 0
         with self._entry:
-            with suppress(
-                IndexError
-            ):  # without a worker, a signal handler that flushes may be quicker
+            with suppress(IndexError):
                 while len(some) < count and size < _GROUP_BYTES:
                     some.append(self._queue.popleft())
                     size += self._sizes.popleft()
@@ -417,9 +415,13 @@ class Pipeline:
         return made
 
     def _pass_on(self, records: Sequence[Record]) -> None:
+        """Hand records over in batches of the size that is allowed: one item may have made many."""
+        items_max = self._config.items_max
+        for start in range(0, len(records), items_max):
+            self._pass_batch(records[start : start + items_max])
+
+    def _pass_batch(self, records: Sequence[Record]) -> None:
         """Make one batch for each content mode and give it to the destinations."""
-        if not records:
-            return
         batches: dict[str | None, Batch] = {None: Batch(records)}
         for destination in self.destinations:
             with guarded("handing over a batch"):

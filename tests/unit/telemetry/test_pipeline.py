@@ -139,16 +139,35 @@ def test_an_item_that_fails_at_any_step_is_lost_alone(pipeline_to):
     assert pipeline.stats().dropped == {"not prepared": 2}
 
 
-def test_a_batch_has_no_more_records_than_it_may(collector, otlp, pipeline_to):
+@pytest.mark.parametrize("count", [2, 7, 50])
+def test_a_batch_has_no_more_records_than_it_may(collector, otlp, pipeline_to, count):
     batch = BatchConfig(delay_ms=60_000, items_max=20)
-    pipeline = pipeline_to(otlp(collector), steps=[lambda item: [item, item]], batch=batch)
+    pipeline = pipeline_to(otlp(collector), steps=[lambda item: [item] * count], batch=batch)
     for number in range(50):
         pipeline.submit(span(number))
 
     assert pipeline.flush(30_000)
     sizes = [len(request.span_names) for request in collector.requests]
-    assert sum(sizes) == 100
+    assert sum(sizes) == 50 * count
     assert max(sizes) <= 20
+
+
+def test_without_threads_a_signal_handler_that_flushes_does_not_hold_up_the_flush_it_is_in(
+    pipeline_to,
+):
+    def step(item):
+        if item.name == "s0":  # a handler runs on the thread that it interrupts
+            assert pipeline.flush(30_000)
+        return [item]
+
+    pipeline = pipeline_to({"type": "memory"}, steps=[step])
+    pipeline._is_threadless = True
+    for number in range(40):
+        pipeline.submit(span(number))
+
+    assert_within(lambda: {"took_s": seconds(lambda: pipeline.flush(30_000))}, took_s=5)
+    names = {span.name for span in memory_of(pipeline).spans}
+    assert names == {f"s{number}" for number in range(40)}
 
 
 def test_end_of_the_process_waits_for_nothing_after_a_shutdown(pipeline_to):
