@@ -38,6 +38,7 @@ _MORE = frozenset(
     {
         "reasoning_content",
         "reasoning",
+        "reasoning_details",
         "refusal",
         "audio",
         "tool_calls",
@@ -144,6 +145,7 @@ class _Choice:
         self._audio: dict[str, list[object]] = {}
         self._images: list[Json] = []
         self._annotations: list[Json] = []
+        self._thoughts: dict[int, list[str]] = {}
         self._calls: dict[int, list[dict[str, object]]] = {}
 
     def add(self, choice: Json) -> None:
@@ -165,6 +167,8 @@ class _Choice:
             self._audio.setdefault(name, []).append(value)
         self._images += mappings(delta, "images")
         self._annotations += _notes(delta)
+        for thought in mappings(delta, "reasoning_details"):
+            self._thoughts.setdefault(count(thought, "index") or 0, []).append(_thought(thought))
         for position, called in enumerate(mappings(delta, "tool_calls")):
             index = count(called, "index")
             self._add_call(position if index is None else index, called)
@@ -208,6 +212,10 @@ class _Choice:
                 each for index in sorted(self._calls) for each in self._calls[index]
             ]
         message.update((name, "".join(pieces)) for name, pieces in self._texts.items())
+        if self._thoughts:
+            message["reasoning_details"] = [
+                {"text": "".join(self._thoughts[index])} for index in sorted(self._thoughts)
+            ]
         if self._audio:
             message["audio"] = {name: _whole(name, told) for name, told in self._audio.items()}
         if self._images:
@@ -345,6 +353,18 @@ def _part(part: Json) -> Part:
     return dict(part)
 
 
+def _thoughts(message: Json) -> Iterable[str]:
+    """Return what the model thought. Some servers say the same under two names, or besides in details (OpenRouter)."""
+    told = dict.fromkeys((text(message, "reasoning_content"), text(message, "reasoning")))
+    if any(told):
+        return told
+    return [_thought(each) for each in mappings(message, "reasoning_details")]  # MiniMax
+
+
+def _thought(detail: Json) -> str:
+    return text(detail, "text") or text(detail, "summary")
+
+
 def _file(given: Json) -> Part:
     if file_id := text(given, "file_id"):
         return file("document", file_id)
@@ -388,9 +408,7 @@ def _message(message: Json, default_role: str) -> Message:
         return shaped
     if parts and (notes := _notes(message)):
         parts[-1]["annotations"] = notes
-    # Some servers say the same under both names.
-    thoughts = dict.fromkeys((text(message, "reasoning_content"), text(message, "reasoning")))
-    parts[:0] = [reasoning(thought) for thought in thoughts if thought]
+    parts[:0] = [reasoning(thought) for thought in _thoughts(message) if thought]
     if refusal := text(message, "refusal"):
         parts.append({"type": "refusal", "content": refusal})
     if audio := mapping(message, "audio"):

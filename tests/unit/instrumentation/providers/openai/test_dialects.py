@@ -280,6 +280,57 @@ def test_a_thought_that_is_sent_under_both_names_is_told_once(manager):
     ]
 
 
+def minimax(piece, index=0):
+    detail = {"type": "reasoning.text", "id": "reasoning-text-1", "format": "MiniMax-response-v1"}
+    return {**detail, "index": index, "text": piece}
+
+
+def openrouter_summary(piece, index=0):
+    return {"type": "reasoning.summary", "summary": piece, "format": None, "index": index}
+
+
+SEALED = {"type": "reasoning.encrypted", "data": "c2VhbGVk", "index": 2}
+
+
+@pytest.mark.parametrize("detail", [minimax, openrouter_summary])
+def test_thoughts_that_come_in_details_are_told(manager, detail):
+    details = [detail("Well, hm."), detail("Yes.", 1), SEALED]
+    message = {"role": "assistant", "content": "Hi", "reasoning_details": details}
+    span = asked(manager, choices=[{"index": 0, "message": message, "finish_reason": "stop"}])
+
+    assert span["gen_ai.output.messages"][0]["parts"] == [
+        {"type": "reasoning", "content": "Well, hm."},
+        {"type": "reasoning", "content": "Yes."},
+        {"type": "text", "content": "Hi"},
+    ]
+
+
+@pytest.mark.parametrize("detail", [minimax, openrouter_summary])
+def test_thoughts_of_a_stream_that_come_in_details_are_put_together(manager, detail):
+    details = [[detail("Well, ")], [detail("hm."), detail("Ye", 1)], [detail("s.", 1), SEALED]]
+    thoughts = [chat_chunk({"reasoning_details": each}) for each in details]
+    span = read(manager, *thoughts, chat_chunk({"content": "Hi"}, finish_reason="stop"))
+
+    assert span["gen_ai.output.messages"][0]["parts"] == [
+        {"type": "reasoning", "content": "Well, hm."},
+        {"type": "reasoning", "content": "Yes."},
+        {"type": "text", "content": "Hi"},
+    ]
+
+
+def test_a_thought_that_comes_in_details_besides_is_told_once(manager):
+    pieces = [
+        chat_chunk({"reasoning": piece, "reasoning_details": [minimax(piece)]})
+        for piece in ("Well, ", "hm.")
+    ]
+    span = read(manager, *pieces, chat_chunk({"content": "Hi"}, finish_reason="stop"))
+
+    assert span["gen_ai.output.messages"][0]["parts"] == [
+        {"type": "reasoning", "content": "Well, hm."},
+        {"type": "text", "content": "Hi"},
+    ]
+
+
 def mistral(piece):
     return {"type": "thinking", "thinking": [{"type": "text", "text": piece}]}
 
