@@ -1,7 +1,7 @@
 """Which of several spans tells the usage of a model call? Two instrumentations at work tell it twice.
 
-Who came first counts, so that nothing that is stored has to be changed; of those that come together the outer one
-of those that have a cost.
+Who came first counts, so that nothing that is stored has to be changed, unless a later span shows that two of these
+tell the same call; of those that come together the outer one of those that have a cost.
 """
 
 from bisect import bisect_left, insort
@@ -16,7 +16,7 @@ __all__ = ["CALL_COLUMNS", "Call", "Calls", "without_usage"]
 
 CALL_COLUMNS: Final = (
     "trace_id, span_id, parent_span_id, scope_name, start_ns, end_ns, span_type, input_tokens, "
-    "output_tokens, counts_usage"
+    "output_tokens, cost_usd, counts_usage"
 )
 """The columns that a :class:`Call` is read from."""
 
@@ -37,6 +37,7 @@ class Call(msgspec.Struct, kw_only=True):
     span_type: str = "other"
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cost_usd: float | None = None
     counts_usage: bool = True
 
     @property
@@ -75,7 +76,15 @@ class Calls:
         or a sibling of another scope that says the same, where one of the two lasts while the other does.
         """
         others = chain(self._around(call), self._within(call), self._beside(call))
-        return any(other.counts_usage and other.span_id != call.span_id for other in others)
+        return any(_counting(call, others))
+
+    def counted_twice(self, call: Call) -> list[Call]:
+        """Return those that need not count, where it takes ``call`` to see that others tell the same call."""
+        outer = list(_counting(call, chain(self._around(call), self._beside(call))))
+        inner = list(_counting(call, self._within(call))) if outer else []
+        if not inner:
+            return []
+        return outer if all(each.cost_usd is None for each in outer) else inner
 
     def _around(self, call: Call) -> Iterator[Call]:
         for _ in range(_STEPS_MAX):
@@ -102,6 +111,10 @@ class Calls:
             is_inside = outer.start_ns <= inner.start_ns and inner.end_ns <= outer.end_ns
             if is_inside and inner.scope_name != outer.scope_name:
                 yield other
+
+
+def _counting(call: Call, others: Iterable[Call]) -> Iterator[Call]:
+    return (other for other in others if other.counts_usage and other.span_id != call.span_id)
 
 
 def without_usage(line: bytes) -> bytes:

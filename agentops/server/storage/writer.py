@@ -32,7 +32,6 @@ class _SpanHead(Call, kw_only=True):
 
     project_id: str = "default"
     session_id: str = ""
-    cost_usd: float | None = None
 
 
 class _EventHead(msgspec.Struct):
@@ -67,6 +66,7 @@ class _Plan:
     changed: dict[str, int] = field(default_factory=dict)
     replaced: list[tuple[str, str]] = field(default_factory=list)
     to_correct: set[str] = field(default_factory=set)
+    uncounted: dict[str, _StoredSpan] = field(default_factory=dict)
 
     def count(self, session: str) -> None:
         self.changed[session] = self.changed.get(session, 0) + 1
@@ -111,7 +111,7 @@ class SqlWriter:
         sessions = {s.trace_id: s.session_id for s in stored if s.session_id}
         sessions |= {h.trace_id: h.session_id for h, _ in newest.values() if h.session_id}
         plan = self._plan(newest, stored, sessions)
-        self._move_orphans(project, newest, stored, sessions, plan)
+        self._rewrite(project, newest, stored, sessions, plan)
         if plan.lines:
             self._insert("spans", plan.lines)
         if plan.replaced:
@@ -156,25 +156,22 @@ class SqlWriter:
         known: dict[tuple[str, str], list[_StoredSpan]] = {}
         for row in stored:
             known.setdefault((row.trace_id, row.span_id), []).append(row)
-        received_ns, calls = self._tick(stored), Calls(stored)
+        received_ns, fresh = self._tick(stored), {}
         for identity, (head, line) in sorted(newest.items(), key=_counted_first):
-            key = _session_key(head, sessions)
-            digest = _digest(line)
+            key, digest = _session_key(head, sessions), _digest(line)
             copies = known.get(identity, [])
             if len(copies) == 1 and (copies[0].digest, copies[0].session_key) == (digest, key):
                 continue
-            if head.tells_usage:
-                if head.counts_usage and calls.is_counted(head):
-                    head.counts_usage, line = False, without_usage(line)
-                calls.add(head)
-            plan.lines.append(_with_columns(line, key, digest, received_ns))
+            fresh[identity] = head, _with_columns(line, key, digest, received_ns)
             plan.count(key)
             if copies:
                 plan.replaced.append(identity)
                 plan.to_correct |= {key, *(copy.session_key for copy in copies)}
+        calls = Calls(row for row in stored if (row.trace_id, row.span_id) not in fresh)
+        _count_once(list(fresh.values()), calls, plan)
         return plan
 
-    def _move_orphans(
+    def _rewrite(
         self,
         project: str,
         newest: dict[tuple[str, str], tuple[_SpanHead, bytes]],
@@ -182,16 +179,21 @@ class SqlWriter:
         sessions: dict[str, str],
         plan: _Plan,
     ) -> None:
-        """Take spans that stood alone under their trace id into the session now known of the trace."""
+        """Write stored spans again where what came tells more of them.
+
+        Those that stood alone under their trace id go into the session now known of the trace; of those that turn
+        out to tell the same call one counts.
+        """
         orphans = {
-            s.trace_id + s.span_id: s.digest
+            s.trace_id + s.span_id: s
             for s in stored
             if not s.session_id
             and s.session_key == s.trace_id
             and s.trace_id in sessions
             and (s.trace_id, s.span_id) not in newest
         }
-        if not orphans:
+        changed = orphans | plan.uncounted
+        if not changed:
             return
         sql = (
             "SELECT * EXCEPT (session_key, received_ns, digest) "
@@ -201,19 +203,22 @@ class SqlWriter:
         )
         lines = [
             line
-            for some in _some(sorted(orphans))
+            for some in _some(sorted(changed))
             for line in self._engine.query(
                 sql, {"project": project, "ids": some}, _CHECK_LIMITS
             ).splitlines()
         ]
         for line in lines:
             head = self._span_head.decode(line)
-            key = sessions[head.trace_id]
-            digest = orphans[head.trace_id + head.span_id]
-            plan.lines.append(_with_columns(line, key, digest, self._received_ns))
+            identity = head.trace_id + head.span_id
+            before = changed[identity]
+            key = sessions[head.trace_id] if identity in orphans else before.session_key
+            if identity in plan.uncounted:
+                line = without_usage(line)
+            plan.lines.append(_with_columns(line, key, before.digest, self._received_ns))
             plan.count(key)
             plan.replaced.append((head.trace_id, head.span_id))
-            plan.to_correct |= {key, head.trace_id}
+            plan.to_correct |= {key, before.session_key}
 
     def _delete_older(self, project: str, identities: list[tuple[str, str]]) -> None:
         """Remove every row of these spans but the newest."""
@@ -312,6 +317,23 @@ def _some(ids: list[str]) -> Iterator[list[str]]:
 
 def _session_key(head: _SpanHead, sessions: dict[str, str]) -> str:
     return head.session_id or sessions.get(head.trace_id, head.trace_id)
+
+
+def _count_once(fresh: list[tuple[_SpanHead, bytes]], calls: Calls, plan: _Plan) -> None:
+    """Choose which spans of a write count their usage, and which stored ones no longer do."""
+    told = [head for head, _ in fresh if head.tells_usage and head.counts_usage]
+    for head in told:
+        head.counts_usage = False  # until it is chosen; meanwhile it shows what stands in what
+    for head, _ in fresh:
+        calls.add(head)
+    for head in told:
+        head.counts_usage = not calls.is_counted(head)
+        for other in calls.counted_twice(head):
+            other.counts_usage = False
+            if isinstance(other, _StoredSpan):
+                plan.uncounted[other.trace_id + other.span_id] = other
+    uncounted = {id(head) for head in told if not head.counts_usage}
+    plan.lines += [without_usage(line) if id(head) in uncounted else line for head, line in fresh]
 
 
 def _counted_first(item: tuple[object, tuple[_SpanHead, bytes]]) -> tuple[bool, int, int]:

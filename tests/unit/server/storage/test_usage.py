@@ -1,6 +1,7 @@
 """Of several spans that tell the usage of one model call the totals count one."""
 
 import copy
+import itertools
 
 import msgspec
 import pytest
@@ -116,6 +117,39 @@ def test_of_spans_that_tell_a_call_together_one_that_has_a_cost_counts(storage, 
     assert (5, 1.0) == (told.input_tokens, told.cost_usd)
     briefs = storage.span_briefs("default", "session-1", 9)
     assert [None, 5, None] == [brief.input_tokens for brief in briefs]
+
+
+@pytest.mark.parametrize("costs", [(1.0, 1.0, 1.0), (None, 1.0, 1.0), (1.0, None, 1.0)])
+def test_three_spans_that_tell_a_call_together_count_once_in_whatever_order_they_come(
+    storage, costs
+):
+    orders = itertools.permutations(range(3))
+    writes = [[(0, 1, 2)], [(0, 2), (1,)], *([(index,) for index in order] for order in orders)]
+    for number, rows in enumerate(writes, 1):
+        own = {"trace_id": f"{number:032x}", "session_id": f"session-{number}"}
+        calls = [
+            call(1, scope="theirs", cost_usd=costs[0], **own),
+            call(2, parent=1, scope="others", cost_usd=costs[1], **own),
+            call(3, parent=2, cost_usd=costs[2], **own),
+        ]
+        for some in rows:
+            write(storage, *[calls[index] for index in some])
+        for some in rows:
+            write(storage, *[calls[index] for index in some], is_replay=True)
+    everything = SessionQuery(condition=compile_terms(parse("")), now_us=START_NS // 1000)
+    sessions = storage.sessions(everything)
+
+    assert [len(writes), {5}] == [len(sessions), {each.input_tokens for each in sessions}]
+    assert {each.cost_usd for each in sessions} <= {1.0, None}  # who came first may have none
+
+
+def test_what_a_sum_stands_for_counts_although_the_sum_comes_last(storage):
+    parts = [call(2, parent=1), call(3, parent=1, start_ns=START_NS + SECOND // 2)]
+    write(storage, *parts)
+    write(storage, call(9, scope="theirs", input_tokens=7))
+    write(storage, call(1, scope="theirs", input_tokens=10, cost_usd=2.0))
+
+    assert 17 == only(storage).input_tokens
 
 
 def test_a_call_that_does_not_count_is_stored_with_what_it_tells(storage):
