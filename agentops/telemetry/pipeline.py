@@ -244,14 +244,9 @@ class Pipeline:
             in_memory, on_disk = destination.join(deadline_s)
             unsent, spooled = unsent + in_memory, spooled + on_disk
         report = LossReport(dropped=self._all_drops(), unsent=unsent, spooled=spooled)
-        if report.lost:
-            reasons = ", ".join(f"{reason}: {count}" for reason, count in report.losses().items())
+        if text := report.text():
             with guarded("logging"):
-                logger.warning(
-                    "agentops: %d records were lost (%s)",
-                    report.lost,
-                    ", ".join(filter(None, [reasons, f"unsent: {unsent}" if unsent else ""])),
-                )
+                logger.warning("agentops: %s", text)
         return report
 
     def _all_drops(self) -> dict[str, int]:

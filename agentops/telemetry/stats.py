@@ -62,7 +62,7 @@ class LossReport:
 
     Attributes:
         dropped: Records lost for good, ``{"destination: reason": records}``.
-        unsent: Records that were still in memory and are lost with the process.
+        unsent: Records that were still in memory only. They are lost with the process, unless they were on their way.
         spooled: Records left on disk: the next process delivers them.
     """
 
@@ -72,8 +72,18 @@ class LossReport:
 
     @property
     def lost(self) -> int:
-        """Accepted records that nobody will deliver though somebody takes such records."""
+        """Accepted records that nobody will deliver though somebody takes such records, at most."""
         return sum(self.losses().values()) + self.unsent
+
+    def text(self) -> str:
+        """Return what the user is told; ``""`` when there is nothing to tell."""
+        losses, told = self.losses(), []
+        if losses:
+            reasons = ", ".join(f"{reason}: {count}" for reason, count in losses.items())
+            told.append(f"{sum(losses.values())} records were lost ({reasons})")
+        if self.unsent:
+            told.append(f"{self.unsent} records may be lost (no answer before the end)")
+        return "; ".join(told)
 
     def losses(self) -> Mapping[str, int]:
         """Return those of ``dropped`` that are worth a line to the user."""

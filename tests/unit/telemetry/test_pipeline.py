@@ -7,6 +7,7 @@ from support.collector import Reply, free_port
 from support.promises import assert_within, seconds
 from support.records import event, span
 
+from agentops import guard
 from agentops.telemetry.config import BatchConfig
 
 
@@ -94,6 +95,28 @@ def test_shutdown_is_idempotent_and_later_items_are_counted(pipeline_to):
     assert pipeline.stats().dropped == {"after shutdown": 1}
 
 
+def test_what_may_have_arrived_is_told_apart_from_what_is_lost(
+    collector, otlp, pipeline_to, caplog
+):
+    collector.answer_always(Reply(hang=True))
+
+    def step(item):
+        if item.name == "s0":
+            raise ValueError("broken")
+        return [item]
+
+    guard.be_strict(False)
+    pipeline = pipeline_to(otlp(collector), steps=[step])
+    for number in range(3):
+        pipeline.submit(span(number))
+    report = pipeline.shutdown(1_000)
+
+    assert {"not prepared": 1} == report.losses()
+    assert (2, 3) == (report.unsent, report.lost)
+    told = "1 records were lost (not prepared: 1); 2 records may be lost (no answer before the end)"
+    assert f"agentops: {told}" in caplog.messages
+
+
 def test_each_step_is_done_for_some_items_in_a_row_and_all_come_once_and_in_order(pipeline_to):
     log = []
 
@@ -117,8 +140,6 @@ def test_each_step_is_done_for_some_items_in_a_row_and_all_come_once_and_in_orde
 
 
 def test_an_item_that_fails_at_any_step_is_lost_alone(pipeline_to):
-    from agentops import guard
-
     guard.be_strict(False)
 
     def fails_at(name):
