@@ -107,6 +107,8 @@ class InstrumentedProvider:
     def _apply_one(self, patch: Patch) -> None:
         if self._is_wanted:
             patch.apply()
+        if not self._is_wanted:  # any more: another thread may have had its way in between
+            patch.remove()
 
     def create_span(self, operation: LLMCall) -> Span:
         """Start the span of a call.

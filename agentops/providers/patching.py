@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias, TypeGuard, cast
 
 import wrapt
 
+from agentops.forking import in_children
 from agentops.guard import guarded
 
 __all__ = [
@@ -65,8 +66,22 @@ Wrapper: TypeAlias = Callable[[Function, object, Args, Kwargs], object]
 _MISSING = object()
 
 
+class _Turn:
+    """Whose turn it is: one thread at a time puts patches on and takes them off, which stand upon one another."""
+
+    def __init__(self) -> None:
+        self._renew()
+        in_children(self._renew)
+
+    def _renew(self) -> None:
+        self.lock = threading.RLock()
+
+
+_turn = _Turn()
+
+
 class Patch:
-    """One function or property of somebody else, wrapped.
+    """One function or property of somebody else, wrapped. Safe for many threads.
 
     Args:
         module: Dotted name of the module that holds it; it must be importable.
@@ -87,7 +102,6 @@ class Patch:
         self._holder: object = None
         self._before: object = _MISSING
         self._ours: object = None
-        self._repair = threading.Lock()
         self.is_active = False
 
     @property
@@ -102,12 +116,18 @@ class Patch:
             return True
         holder = self._resolve()
         name = self._path.rpartition(".")[2]
-        original = getattr(holder, name, None) if holder is not None else None
-        if holder is None or original is None:
+        # What this look imports, it imports while others have their turn: they may wait for it in an import of theirs.
+        if holder is None or getattr(holder, name, None) is None:
             return False
-        if self._ours is not None and self._is_in_chain(original):
+        with _turn.lock:
+            self._put_on(holder, name)
+        return True
+
+    def _put_on(self, holder: object, name: str) -> None:
+        original = getattr(holder, name)
+        if self.is_active or (self._ours is not None and self._is_in_chain(original)):
             self.is_active = True
-            return True
+            return
         self._holder = holder
         self._wrapper = self._wrapper_of(original)
         self._before = vars(holder).get(name, _MISSING)
@@ -120,14 +140,14 @@ class Patch:
             self._ours = _Wrapped(raw, self._run)
         setattr(holder, name, self._ours)
         self.is_active = True
-        return True
 
     def apply_again(self) -> None:
         """Wrap the function again if it was on and somebody else has put back what they found before us.
 
         What the program has put in its place stays as it is.
         """
-        if not self._repair.acquire(blocking=False):  # another thread is at it
+        lock = _turn.lock
+        if not lock.acquire(blocking=False):  # another thread is at it
             return
         try:
             name = self._path.rpartition(".")[2]
@@ -136,18 +156,21 @@ class Patch:
             if self.is_active and is_known and not self._is_in_chain(found):
                 self.is_active = False
                 self._ours = None
-                self.apply()
+                self._put_on(self._holder, name)
         finally:
-            self._repair.release()
+            lock.release()
 
     def remove(self) -> None:
         """Put back what was there; transparent when somebody has wrapped ours since.
 
         Once theirs is gone, another call takes ours off.
         """
-        self.is_active = False
-        if self._ours is None:
-            return
+        with _turn.lock:
+            self.is_active = False
+            if self._ours is not None:
+                self._take_off()
+
+    def _take_off(self) -> None:
         name = self._path.rpartition(".")[2]
         current = vars(self._holder).get(name)
         # Who read ours off the class before wrapping it has put back a bound stand-in of it.
@@ -355,6 +378,9 @@ def when_imported(
 
     def run() -> None:
         with guarded(f"instrumenting {module}"):
+            if module in sys.modules:
+                # Another thread may be in the midst of it; what is loaded of it here meanwhile fails its import.
+                importlib.import_module(module)
             action()
 
     end = _Imports.watch(module, run)

@@ -36,6 +36,8 @@ class ThreadPropagation:
     def _apply(self, patch: Patch) -> None:
         if self._is_wanted:
             patch.apply()
+        if not self._is_wanted:  # any more: another thread may have had its way in between
+            patch.remove()
 
     def uninstall(self) -> None:
         """Undo the patches; what runs already keeps its context."""

@@ -1,12 +1,17 @@
 """What a program names is instrumented, or it hears why it cannot be."""
 
+import importlib
+import sys
+import threading
+
 import pytest
 from support.providers import DirectManager
+from support.waiting import eventually
 
 from agentops import providers
 from agentops.errors import ConfigurationError
 from agentops.instrumentation.providers.anthropic import AnthropicInstrumentation
-from agentops.instrumentation.providers.base import ProviderInstrumentation
+from agentops.instrumentation.providers.base import ProviderInstrumentation, Target
 
 
 class Homeless(ProviderInstrumentation):
@@ -77,3 +82,49 @@ def test_a_folder_of_the_program_with_the_name_of_a_package_is_not_that_package(
 
     (provider,) = providers.install_all(DirectManager(), [f"{__name__}:Absent"])
     provider.uninstall()
+
+
+class Circular(Homeless):
+    module = "circular_package"
+
+    def targets(self):
+        importlib.import_module("circular_package.client")  # to see what this version has
+        return (Target(module="circular_package.client", name="Client.request"),)
+
+
+def test_a_package_that_another_thread_is_importing_is_left_to_it_until_it_is_whole(
+    tmp_path, monkeypatch
+):
+    package = tmp_path / "circular_package"
+    package.mkdir()
+    package.joinpath("__init__.py").write_text("from circular_package.names import Client\n")
+    package.joinpath("names.py").write_text(
+        "import threading\n"
+        "ANSWER, may_go_on = 'answer', threading.Event()\n"
+        "may_go_on.wait(30)\n"
+        "from circular_package.client import Client\n"
+    )
+    package.joinpath("client.py").write_text(
+        "from circular_package.names import ANSWER\n"
+        "class Client:\n"
+        "    def request(self): return ANSWER\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    imported = []
+    other = threading.Thread(
+        target=lambda: imported.append(importlib.import_module("circular_package"))
+    )
+    other.start()
+    names = "circular_package.names"
+    event = eventually(lambda: getattr(sys.modules.get(names), "may_go_on", None))
+    threading.Timer(0.2, event.set).start()
+
+    (provider,) = providers.install_all(DirectManager(), [f"{__name__}:Circular"])
+    other.join()
+    (patch,) = provider._patches.values()
+    was_active = patch.is_active
+    provider.uninstall()
+    for name in ("circular_package", names, "circular_package.client"):
+        sys.modules.pop(name, None)
+
+    assert (len(imported), was_active) == (1, True)
