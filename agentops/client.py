@@ -252,8 +252,11 @@ def required() -> Client:
     A client started this way has no automatic session. After ``shutdown`` it is the closed one, in
     which sessions begin and end and nothing is delivered.
     """
-    client = _state.client or _state.closed
-    return client or begin({}, {"auto_start": False})
+    client = _state.client
+    if client is not None:
+        return client
+    with _state.lock:  # another thread may be about to put one in the place of the other
+        return _state.client or _state.closed or begin({}, {"auto_start": False})
 
 
 def prepare(options: Mapping[str, Any], behaviour: Mapping[str, Any]) -> bool:
@@ -359,7 +362,8 @@ def _compare(running: Client, options: Mapping[str, Any], behaviour: Mapping[str
 
 def current_session() -> "Session | None":
     """Return the session that calls made here belong to; ``None`` when there is none."""
-    return _state.client.sessions.current() if _state.client else None
+    client = _state.client  # once: another thread may shut it down
+    return client.sessions.current() if client else None
 
 
 def record(event: Event) -> Event:
@@ -381,7 +385,8 @@ def flush(timeout_ms: int = 5_000) -> bool:
     Returns:
         ``True`` when everything was delivered in time, also when AgentOps does not run.
     """
-    return _state.client.flush(timeout_ms) if _state.client else True
+    client = _state.client  # once: another thread may shut it down
+    return client.flush(timeout_ms) if client else True
 
 
 def shutdown(timeout_ms: int = _EXIT_MS) -> None:
@@ -400,11 +405,12 @@ def shutdown(timeout_ms: int = _EXIT_MS) -> None:
 def _at_exit() -> None:
     with guarded("closing at exit"):
         error = _last_error()
-        if _state.client is not None:
-            _state.client.shutdown(_AT_EXIT_MS, error=error)
+        client = _state.client
+        if client is not None:
+            client.shutdown(_AT_EXIT_MS, error=error)
             if type(error) is KeyboardInterrupt:  # of others made from it Python exits with 1
                 _remember_interrupt()
-        client = _state.client or _state.closed
+        client = client or _state.closed
         line = client.summary() if client is not None else None
         # For a person at a terminal; in a log or a pipe the program's own output stays as it is.
         if line and sys.stderr is not None and sys.stderr.isatty():

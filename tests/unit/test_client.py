@@ -6,9 +6,11 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import islice
 
 import pytest
 from opentelemetry import trace
+from support.interleaving import interleavings
 from support.promises import EXIT_S, assert_within
 from support.terminal import run_at_terminal
 
@@ -385,3 +387,27 @@ def test_an_automatic_session_that_was_used_is_told_from_start_to_end(use):
     told = [event.name for event in exporter.events if event.name.startswith("session.")]
     assert told == ["session.start", "session.end"]
     assert exporter.spans[-1].session_id == str(session.id)
+
+
+@pytest.mark.parametrize("function", [client.flush, client.current_session, client.required])
+def test_what_is_asked_while_another_thread_shuts_down_raises_nothing(function):
+    init()
+    for _ in islice(interleavings(function, agentops.shutdown, step="opcode"), 30):
+        init()
+
+
+@pytest.mark.parametrize("is_asked_first", [True, False])
+def test_a_client_that_another_thread_shuts_down_is_not_begun_anew(is_asked_first):
+    init()
+    both = (client.required, agentops.shutdown)
+    for _ in interleavings(*(both if is_asked_first else both[::-1])):
+        assert client.active() is None
+        init()
+
+
+def test_a_client_that_another_thread_begins_is_taken_as_it_is(caplog):
+    for _ in interleavings(client.required, init, step="opcode"):
+        agentops.shutdown()
+
+    # Where it is the other way round, that thread hears what of its own is not applied.
+    assert "not applied: auto_start" not in caplog.text
