@@ -227,14 +227,18 @@ class Session:
 
     def add_tags(self, tags: Iterable[str] | str) -> None:
         """Add labels; those it has already are not repeated."""
-        self.set_tags([*self._tags, *tag_list(tags)])
+        added = tag_list(tags)
+        with self._lock:
+            self.set_tags([*self._tags, *added])
 
     def set_tags(self, tags: Iterable[str] | str) -> None:
         """Replace the labels. The root span bears the new ones, and so does all that follows in the session."""
         with guarded("setting tags"):
-            self._tags = tag_list(tags)
-            self.span.set_attribute(semconv.AGENTOPS_TAGS, self._tags)
-            self._shared.changes = {semconv.AGENTOPS_TAGS: tuple(self._tags) or None}
+            listed = tag_list(tags)
+            with self._lock:
+                self._tags = listed
+                self.span.set_attribute(semconv.AGENTOPS_TAGS, listed)
+                self._shared.changes = {semconv.AGENTOPS_TAGS: tuple(listed) or None}
 
     def end(
         self,
@@ -403,7 +407,7 @@ class Session:
     @property
     def event_counts(self) -> dict[str, int]:
         """How many events of each sort there were: ``llms``, ``tools``, ``actions``, ``errors``, ``apis``."""
-        counts = self._totals().events
+        counts = self._totals().events.copy()  # the worker may go on counting
         sorts = {sort: counts[sort] for sort in ("llms", "tools", "errors", "apis")}
         return {**sorts, "actions": sum(counts.values()) - sum(sorts.values())}
 

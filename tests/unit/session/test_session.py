@@ -9,6 +9,7 @@ import weakref
 import pytest
 from opentelemetry import trace
 from opentelemetry.trace import StatusCode
+from support.interleaving import interleavings
 
 import agentops
 from agentops.session.context import context_session
@@ -375,3 +376,26 @@ def test_a_notebook_shows_the_session_with_its_name_escaped(recorded):
     assert "<script>" not in shown["text/html"]
     assert str(session.id) in shown["text/html"]
     assert shown["text/plain"] == repr(session)
+
+
+def test_tags_that_two_threads_add_are_both_there(recorded):
+    with agentops.session("s") as session:
+        turns = interleavings(lambda: session.add_tags("one"), lambda: session.add_tags("two"))
+        for _ in turns:
+            told = set(session.tags)
+            session.set_tags(())
+
+            assert told == {"one", "two"}
+
+
+def test_what_the_worker_counts_meanwhile_is_no_action(recorded):
+    with agentops.session("s") as session:
+        session.record(agentops.ActionEvent(action_type="refund"))
+        counted = session._totals().events
+        told = []
+        turns = interleavings(
+            lambda: told.append(session.event_counts),
+            lambda: counted.update(llms=1),
+            step="opcode",
+        )
+        assert all(told.pop()["actions"] == 1 for _ in turns)
