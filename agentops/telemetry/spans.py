@@ -255,10 +255,12 @@ class DeferredSpan(Span):
 
     def end(self, end_time: int | None = None) -> None:
         """End the span and hand it to the pipeline; a second end is ignored."""
-        if self._end_time is not None:
+        try:
+            began = self._began_ns
+            del self._began_ns  # only one thread can
+        except AttributeError:
             return
         if end_time is None:
-            began = self._began_ns
             end_time = now_ns() if began is None else self._started_ns + monotonic_ns() - began
         self._end_time = end_time
         self._home.finish(self)

@@ -4,6 +4,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.trace import set_span_in_context
+from support.interleaving import interleavings
 
 from agentops.events import ActionEvent, LLMEvent
 from agentops.telemetry.ambient import set_ambient
@@ -54,3 +55,16 @@ def test_recorded_event_is_stamped_and_returned():
     assert returned is event
     assert (event.trace_id, event.span_id) == (f"{ids.trace_id:032x}", f"{ids.span_id:016x}")
     assert event.session_id == "s1"
+
+
+def test_a_span_that_two_threads_end_is_delivered_once():
+    manager = make_manager()
+    spans = [manager.create_span("work", parent=Context())]
+    turns = 0
+    for _ in interleavings(lambda: spans[-1].end(), lambda: spans[-1].end()):
+        turns += 1
+        spans.append(manager.create_span("work", parent=Context()))
+
+    spans[-1].end()
+    assert manager.flush(30_000)
+    assert len(manager.exporters[0].spans) == len(spans) == turns + 1
