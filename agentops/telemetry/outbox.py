@@ -92,8 +92,9 @@ class Outbox:
     def pass_over(self, count: int, reason: str) -> None:
         """Count records that never wait here."""
         if count:
-            self._counts["accepted"] += count
-            self._dropped[reason] += count
+            with self.changed:
+                self._counts["accepted"] += count
+                self._dropped[reason] += count
 
     def _pending(self, parts: Sequence[Part]) -> list[Pending]:
         places: Sequence[Place | None] = ()

@@ -4,12 +4,14 @@ import threading
 import time
 
 import pytest
+from support.interleaving import interleavings
 from support.promises import assert_within, seconds
 from support.records import span
 
 from agentops.guard import be_strict
 from agentops.telemetry.destination import Destination
 from agentops.telemetry.exporters.base import Batch, Exporter, ExportResult, Outcome
+from agentops.telemetry.outbox import Outbox
 from agentops.telemetry.spool import Spool
 
 GONE = ExportResult(outcome=Outcome.RETRY, reason="refused", is_unreachable=True)
@@ -141,3 +143,16 @@ def test_a_flush_with_nothing_to_send_wakes_nobody():
         assert list(changed._waiters) == [waiter]
     destination.stop(time.perf_counter() + 30)
     destination.join(time.perf_counter() + 30)
+
+
+def test_what_two_threads_pass_over_is_counted_twice():
+    box = Outbox(None, 1024)
+    turns = 0
+    for _ in interleavings(
+        lambda: box.pass_over(1, "why"), lambda: box.pass_over(1, "why"), step="opcode"
+    ):
+        turns += 1
+
+    # The last time it was run alone.
+    assert box.stats().dropped == {"why": 2 * turns + 1}
+    assert box.stats().accepted == 2 * turns + 1
