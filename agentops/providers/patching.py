@@ -378,13 +378,14 @@ def when_imported(
 
     def run() -> None:
         with guarded(f"instrumenting {module}"):
-            if module in sys.modules:
+            if sys.modules.get(module) is not None:
                 # Another thread may be in the midst of it; what is loaded of it here meanwhile fails its import.
                 importlib.import_module(module)
             action()
 
     end = _Imports.watch(module, run)
-    if module in sys.modules or (may_be_folder and _is_namespace(module)):
+    # A program that is not to find a package has None in its place.
+    if sys.modules.get(module) is not None or (may_be_folder and _is_namespace(module)):
         run()
     return end
 
@@ -403,11 +404,12 @@ class _Imports:
     @staticmethod
     def watch(module: str, action: Callable[[], None]) -> Callable[[], None]:
         """Have ``action`` done after each import of ``module``; return what ends that."""
-        finder = next((each for each in sys.meta_path if type(each) is _Imports), None)
-        if finder is None:
-            wrapt.register_post_import_hook(str, "sys")  # does nothing but bring wrapt's finder
-            finder = _Imports()
-            sys.meta_path.insert(0, finder)
+        with _turn.lock:
+            finder = next((each for each in sys.meta_path if type(each) is _Imports), None)
+            if finder is None:
+                wrapt.register_post_import_hook(str, "sys")  # does nothing but bring wrapt's finder
+                finder = _Imports()
+                sys.meta_path.insert(0, finder)
         actions = finder._actions.setdefault(module, [])
         actions.append(action)
 
