@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
-from agentops import guard
+from agentops import client, guard
 
 # The same examples in every run, however slow the machine is: to look for new ones, --hypothesis-profile=default.
 settings.register_profile(
@@ -26,6 +26,16 @@ def _own_state(tmp_path_factory, monkeypatch):
         monkeypatch.setenv(name, str(home / name.lower()))
     for name in ("AGENTOPS_API_KEY", "AGENTOPS_CONFIG", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _own_client():
+    yield
+    if client._state.client:
+        client.shutdown()
+    client._state.closed = None
+    client._state.options = {}
+    client._state.behaviour = {}
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """How does the context get into every thread, where that is asked for? The automatic counterpart of ``propagate``."""
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -10,6 +10,9 @@ from agentops.guard import guarded
 from agentops.instrumentation.context import TraceContext, attach, detach
 from agentops.instrumentation.executors import in_current_context
 from agentops.providers.patching import Args, Function, Kwargs, Patch, when_imported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["ThreadPropagation"]
 
@@ -26,12 +29,15 @@ class ThreadPropagation:
             Patch("concurrent.futures.process", "ProcessPoolExecutor.submit", lambda _: _submit),
         ]
         self._is_wanted = False
+        self._ends: list[Callable[[], None]] = []  # each of a wait for an import
 
     def install(self) -> None:
         """Patch what is imported, now or later."""
-        self._is_wanted = True
-        for patch in self._patches:
-            when_imported(patch.module, functools.partial(self._apply, patch))
+        if not self._is_wanted:
+            self._is_wanted = True
+            for patch in self._patches:
+                end = when_imported(patch.module, functools.partial(self._apply, patch))
+                self._ends.append(end)
 
     def _apply(self, patch: Patch) -> None:
         if self._is_wanted:
@@ -42,6 +48,8 @@ class ThreadPropagation:
     def uninstall(self) -> None:
         """Undo the patches; what runs already keeps its context."""
         self._is_wanted = False
+        while self._ends:
+            self._ends.pop()()
         for patch in self._patches:
             patch.remove()
 

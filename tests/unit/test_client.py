@@ -23,15 +23,6 @@ MEMORY = {"exporters": [{"type": "memory"}], "spool": {"enabled": False}}
 INIT = f"import agentops; agentops.init(telemetry={MEMORY!r}, instrument=[])\n"
 
 
-@pytest.fixture(autouse=True)
-def _fresh():
-    yield
-    agentops.shutdown()
-    client._state.closed = None
-    client._state.options = {}
-    client._state.behaviour = {}
-
-
 def run(code, **environment):
     """Run a program of its own; return the finished process."""
     return subprocess.run(

@@ -107,3 +107,5 @@ def test_propagation_into_threads_that_is_taken_off_while_it_is_put_on_does_not_
         assert is_off is not propagation._is_wanted
 
         propagation.uninstall()
+    propagation.uninstall()
+    assert vars(threading.Thread)["start"] is before
