@@ -158,7 +158,7 @@ class AgentOpsExporter(Exporter):
         body = Part("agentops_events", [group]).body()
         answer: Answer | None = None
         for _ in range(2):
-            token = self._sessions.get(session_id) or self._announce(session_id, {})
+            token = self._sessions.get(session_id) or self._announce(session_id, _begin(group))
             headers = {"Authorization": f"Bearer {token}"}
             answer = self._post("/v2/create_events", body, headers)
             if answer.status not in (401, 403):
@@ -217,6 +217,12 @@ class AgentOpsExporter(Exporter):
                     outcome=Outcome.RETRY, reason=error.reason, is_unreachable=error.is_unreachable
                 )
             ) from error
+
+
+def _begin(group: Group) -> dict[str, object]:
+    """Return when the first event was: a backend that is not told takes the time of arrival."""
+    first = json.loads(group.items[0])
+    return {"init_timestamp": first.get("init_timestamp") or first.get("timestamp")}
 
 
 def _field(answer: Answer, name: str) -> str:

@@ -126,6 +126,18 @@ def test_events_are_sent_for_a_session_announced_once(backend):
     assert KEY == backend.requests[1].headers["x-agentops-api-key"]
 
 
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [(ActionEvent(action_type="buy"), "init_timestamp"), (ErrorEvent(details="no"), "timestamp")],
+)
+def test_a_session_is_announced_with_the_time_of_its_event_not_of_its_arrival(backend, told, name):
+    send(exporter_for(backend), event(1, event=told, session_id=str(uuid4())))
+
+    announced = json.loads(backend.requests[0].body)["session"]
+    [sent] = json.loads(backend.requests[1].body)["events"]
+    assert sent[name] == announced["init_timestamp"]
+
+
 def test_errors_name_the_event_that_triggered_them(backend):
     exporter = exporter_for(backend)
     trigger = ActionEvent(action_type="buy")
