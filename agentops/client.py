@@ -307,11 +307,7 @@ def begin(options: Mapping[str, Any], behaviour: Mapping[str, Any] | None = None
             client = Client(config, Behaviour(**{**_state.behaviour, **(behaviour or {})}))
         is_on = not config.telemetry.disabled
         if is_on:
-            try:
-                client.install()
-            except ConfigurationError:
-                client.shutdown(0)
-                raise
+            _install(client)
         _state.client, _state.closed = client, None
         # Anew for each client: what is registered last runs first, and the pipeline has registered its end.
         atexit.unregister(_at_exit)
@@ -337,6 +333,21 @@ def _attachable(config: "Config") -> "Config":
         logger.warning("agentops: %s=attach is not possible, private is used: %s", origin, error)
         return replace(config, telemetry=replace(config.telemetry, provider="private"))
     return config
+
+
+def _install(client: Client) -> None:
+    """Instrument what ``client`` names, or all there is where the environment names what cannot be loaded."""
+    try:
+        client.install()
+    except ConfigurationError as error:
+        origin = client.config.origins.get("instrument", "code")
+        if not origin.isupper():
+            client.shutdown(0)
+            raise
+        logger.warning("agentops ignores %s: %s", origin, error)
+        client.uninstall()
+        client.config = replace(client.config, instrument=None)
+        client.install()
 
 
 def _compare(running: Client, options: Mapping[str, Any], behaviour: Mapping[str, Any]) -> None:

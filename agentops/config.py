@@ -19,7 +19,7 @@ from typing import Final
 
 from agentops import configfile, environment
 from agentops.errors import ConfigurationError
-from agentops.instrumentation.providers import VENDORS
+from agentops.instrumentation.providers import paths_of
 from agentops.telemetry.config import ExporterConfig, TelemetryConfig
 from agentops.telemetry.schema import at, read, refuse_unknown, settle
 
@@ -337,19 +337,13 @@ def _is_usable(path: str, leaf: tuple[object, str], refused: list[str]) -> bool:
     try:
         _build({path: leaf})
         if path == "instrument":
-            _require_vendors(leaf[0])
+            paths_of(leaf[0] if isinstance(leaf[0], list) else ())
     except ConfigurationError as error:
         seen = "..." if "key" in path else str(leaf[0])[:40]
         expected = error.expected.removesuffix(f" (set by {leaf[1]})")
         refused.append(f"{leaf[1]}={seen!r} (expected {expected})")
         return False
     return True
-
-
-def _require_vendors(names: object) -> None:
-    for name in names if isinstance(names, list) else ():
-        if name not in VENDORS and ":" not in name:
-            raise ConfigurationError("instrument", name, f"some of {', '.join(VENDORS)}")
 
 
 def _switches(found: Leaves, otel: environment.Reading, refused: list[str]) -> None:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, cast
 
 from agentops.errors import ConfigurationError
 from agentops.guard import guarded
-from agentops.instrumentation.providers import LIBRARIES, VENDORS
+from agentops.instrumentation.providers import paths_of, provider_paths
 from agentops.providers.instrumented_provider import InstrumentedProvider
 
 if TYPE_CHECKING:
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from agentops.telemetry.manager import TelemetryManager
 
 __all__ = ["InstrumentedProvider", "install_all"]
-
-_ENTRY_POINTS = "agentops.providers"
 
 
 def install_all(
@@ -36,32 +33,19 @@ def install_all(
     Raises:
         ConfigurationError: A name is not known, or what was named cannot be loaded.
     """
-    paths = _known()
-    wanted = list(paths if names is None else names)
-    for name in wanted:
-        if name not in paths and name not in LIBRARIES and ":" not in name:
-            known = ", ".join(sorted({*paths, *LIBRARIES}))
-            raise ConfigurationError(
-                "instrument", name, f"some of {known}, or package.module:Class"
-            )
     installed = []
-    for name in wanted:
-        if name in LIBRARIES:
-            continue  # client.py installs these: they are no providers
-        if names is None:  # what happens to be installed may not break the program
+    if names is None:
+        for name, path in provider_paths().items():
+            # What happens to be installed may not break the program.
             with guarded(f"loading the instrumentation of {name}"):
-                installed.append(_install(manager, _class_at(name, paths[name])))
-        else:
-            kind = _class_at(name, paths.get(name, name))
-            with guarded(f"installing the instrumentation of {name}"):
-                installed.append(_install(manager, kind))
+                installed.append(_install(manager, _class_at(name, path)))
+        return installed
+    # All before the first is installed: a name that is refused leaves nothing behind.
+    kinds = {name: _class_at(name, path) for name, path in paths_of(names).items()}
+    for name, kind in kinds.items():
+        with guarded(f"installing the instrumentation of {name}"):
+            installed.append(_install(manager, kind))
     return installed
-
-
-def _known() -> dict[str, str]:
-    """Return name of provider -> ``module:class``; what is installed may add, not replace."""
-    added = {point.name: point.value for point in entry_points(group=_ENTRY_POINTS)}
-    return {**added, **VENDORS}
 
 
 def _class_at(name: str, path: str) -> "type[ProviderInstrumentation]":

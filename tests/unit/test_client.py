@@ -89,6 +89,20 @@ def test_attach_by_the_environment_without_a_provider_is_private_with_one_warnin
     assert agentops.get_client().config.telemetry.provider == "private"
 
 
+def test_what_the_environment_wants_instrumented_and_cannot_be_is_passed_over_with_one_warning(
+    caplog, monkeypatch
+):
+    monkeypatch.setenv("AGENTOPS_INSTRUMENT", "openai,no_such_package:Vendor")
+
+    agentops.init(telemetry=MEMORY)
+
+    (message,) = caplog.messages
+    assert message.startswith("agentops ignores AGENTOPS_INSTRUMENT: ")
+    assert "'no_such_package:Vendor'" in message
+    names = {each.instrumentation.module for each in agentops.get_client().providers}
+    assert names >= {"openai", "anthropic"}
+
+
 def test_init_from_many_threads_makes_one_client():
     found = []
     threads = [threading.Thread(target=lambda: found.append(init())) for _ in range(8)]

@@ -483,6 +483,13 @@ def test_each_unusable_variable_of_opentelemetry_is_told_once(monkeypatch, caplo
     assert 1 == caplog.text.count(f"{name}=")
 
 
+def test_the_environment_may_name_http_clients(monkeypatch, caplog):
+    monkeypatch.setenv("AGENTOPS_INSTRUMENT", "openai,httpx")
+
+    assert load().instrument == ("openai", "httpx")
+    assert caplog.text == ""
+
+
 def test_secrets_are_not_shown(monkeypatch):
     monkeypatch.setenv("AGENTOPS_API_KEY", "hunter2")
     exporters = [

@@ -4,6 +4,7 @@ import importlib
 import sys
 import threading
 
+import openai
 import pytest
 from support.providers import DirectManager
 from support.waiting import eventually
@@ -48,6 +49,15 @@ def test_what_cannot_be_instrumented_is_refused_by_name(name, told):
     assert told in str(raised.value)
 
 
+def test_a_name_that_is_refused_leaves_the_others_alone():
+    before = openai.OpenAI.request
+
+    with pytest.raises(ConfigurationError):
+        providers.install_all(DirectManager(), ["openai", "no_such_package:Vendor"])
+
+    assert openai.OpenAI.request is before
+
+
 def test_a_class_is_instrumented_by_its_path():
     (provider,) = providers.install_all(DirectManager(), [f"{__name__}:Placed"])
     provider.uninstall()
@@ -57,7 +67,7 @@ def test_a_class_is_instrumented_by_its_path():
 
 def test_what_happens_to_be_installed_may_fail_to_load(monkeypatch):
     known = {"placed": f"{__name__}:Placed", "broken": "no_such_package:Vendor"}
-    monkeypatch.setattr(providers, "_known", lambda: known)
+    monkeypatch.setattr(providers, "provider_paths", lambda: known)
     monkeypatch.setattr("agentops.guard._strict", False)
     (provider,) = providers.install_all(DirectManager())
     provider.uninstall()
