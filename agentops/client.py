@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
@@ -113,10 +114,12 @@ class Client:
         from agentops.instrumentation.context import configure_propagation
         from agentops.session.manager import SessionManager
         from agentops.telemetry.manager import TelemetryManager
+        from agentops.telemetry.schema import at
 
         self.config = config
         self.behaviour = behaviour or Behaviour()
-        self.telemetry = TelemetryManager(config.telemetry, service_name=config.service_name)
+        make = partial(TelemetryManager, config.telemetry, service_name=config.service_name)
+        self.telemetry: TelemetryManager = at("telemetry", make)
         configure_propagation(config.telemetry.context, self.telemetry.in_session)
         self.pages_url = self.behaviour.pages_url or _pages_url(config)
         self.sessions = SessionManager(self.telemetry, self._link)

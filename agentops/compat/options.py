@@ -3,6 +3,7 @@
 Each older keyword is written here once, with the place in today's configuration that it means.
 """
 
+import difflib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -128,8 +129,13 @@ def translate(options: Mapping[str, Any]) -> tuple[Options, Options]:
         if name in _MEANINGS:
             _MEANINGS[name](today, behaviour, value)
         elif name not in _TODAY:
-            raise TypeError(f"got an unexpected keyword argument {name!r}")
+            raise TypeError(f"got an unexpected keyword argument {name!r}; {_hint(name)}")
     return client.merged(today, {name: given[name] for name in _TODAY & given.keys()}), behaviour
+
+
+def _hint(name: str) -> str:
+    near = difflib.get_close_matches(name, [*_TODAY, *_MEANINGS], n=1)
+    return f"did you mean {near[0]!r}?" if near else f"today's are {', '.join(sorted(_TODAY))}"
 
 
 _TODAY = frozenset(client.InitOptions.__annotations__) | {"api_key"}

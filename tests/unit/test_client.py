@@ -141,6 +141,12 @@ def test_an_unusable_setting_fails_init_with_its_path_and_nothing_runs():
     assert agentops.get_client() is None
 
 
+@pytest.mark.parametrize("exporter", [{"type": "oltp"}, {"type": "otlp", "endpoint": "ftp://c"}])
+def test_a_destination_that_cannot_be_made_is_told_with_the_path_of_the_file(exporter):
+    with pytest.raises(ConfigurationError, match=r"^telemetry\.exporters\[1\]\."):
+        agentops.init(telemetry={"exporters": [{"type": "memory"}, exporter]}, instrument=[])
+
+
 def test_an_unknown_provider_fails_init_and_nothing_runs():
     with pytest.raises(ConfigurationError, match="instrument"):
         agentops.init(instrument=["no-such-vendor"], telemetry=MEMORY)
@@ -148,9 +154,13 @@ def test_an_unknown_provider_fails_init_and_nothing_runs():
     assert agentops.get_client() is None
 
 
-def test_an_unknown_keyword_fails_init():
-    with pytest.raises(TypeError, match="'colour'"):
-        agentops.init(colour="red")
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("telemetr", "did you mean 'telemetry'"), ("colour", "today's are api_key, config, ")],
+)
+def test_an_unknown_keyword_fails_init(name, hint):
+    with pytest.raises(TypeError, match=f"{name!r}; {hint}"):
+        agentops.init(**{name: "red"})
 
 
 def test_shutdown_ends_sessions_and_init_starts_afresh():
