@@ -83,8 +83,9 @@ class Config:
     Attributes:
         service_name: ``service.name`` of all records; ``None``: what OpenTelemetry's resource says.
         api_key: Key for AgentOps destinations that have none of their own; never shown.
-        instrument: Providers to instrument; ``None``: every one that is installed; empty: none. HTTP clients
-            may be named too: ``httpx``, ``httpx2``, ``requests``, ``aiohttp``, ``urllib3`` (extra ``http``).
+        instrument: Providers to instrument: ``openai``, ``anthropic``, one of your own as
+            ``package.module:Class``; ``None``: every one that is installed; empty: none. HTTP clients may be
+            named too: ``httpx``, ``httpx2``, ``requests``, ``aiohttp``, ``urllib3`` (extra ``http``).
         session: What happens to sessions by itself.
         telemetry: What is recorded and where it goes.
         origins: Where each value came from, ``{key path: origin}``; made by :func:`load`.
