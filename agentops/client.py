@@ -397,7 +397,8 @@ def flush(timeout_ms: int = 5_000) -> bool:
         timeout_ms: How long to wait, milliseconds.
 
     Returns:
-        ``True`` when everything was delivered in time, also when AgentOps does not run.
+        ``True`` when nothing waits any more: delivered, or refused for good and counted as lost. Also when
+        AgentOps does not run. ``False`` when some of it still waits; with a spool it waits on disk.
     """
     client = _state.client  # once: another thread may shut it down
     return client.flush(timeout_ms) if client else True

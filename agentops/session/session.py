@@ -421,7 +421,12 @@ class Session:
         return self._manager.totals.sessions.get(str(self.id)) or SessionTotals()
 
     def get_analytics(self) -> dict[str, int | str]:
-        """Return counts, duration and cost; waits up to 2 s for what is on its way."""
+        """Return counts, duration and cost; waits up to 2 s for what is on its way.
+
+        Returns:
+            ``LLM calls``, ``Tool calls``, ``Actions`` and ``Errors`` as ``int``; ``Duration`` as text such as
+            ``1m 2.5s``; ``Cost`` as text, US dollars as far as prices are known.
+        """
         counts, cost = self.event_counts, self.token_cost
         minutes, seconds = divmod(self.duration_ns / 1e9, 60)
         hours, minutes = divmod(int(minutes), 60)

@@ -108,11 +108,12 @@ class KeepConfig:
     """Which sessions are kept although the rate left them out? Any one condition is enough.
 
     Attributes:
-        errors: A span or event of the session failed.
-        slower_than_ms: The session lasted longer than this; ``None``: no condition.
-        cost_above_usd: Its model calls cost more than this together.
-        tokens_above: Its model calls used more tokens than this together.
-        buffer_bytes_max: Memory for sessions whose fate is open, all together; the oldest give way.
+        errors: Keep a session in which a span or event failed.
+        slower_than_ms: Keep a session that lasted longer than this, in milliseconds; ``None``: no condition.
+        cost_above_usd: Keep a session whose model calls cost more than this together, in US dollars.
+        tokens_above: Keep a session whose model calls used more tokens than this together.
+        buffer_bytes_max: Memory for sessions that are not decided yet, all together; the oldest are left out
+            when it is full.
     """
 
     errors: bool = False
@@ -164,7 +165,7 @@ class BatchConfig:
     Attributes:
         items_max: Records in one batch.
         bytes_max: Encoded bytes in one batch.
-        delay_ms: A record waits no longer than this for company, in milliseconds.
+        delay_ms: A record waits at most so long for others to join its batch, in milliseconds.
         queue_bytes_max: Memory for what waits, all destinations together; beyond it records are dropped
             and counted, unless they are on disk.
     """
@@ -239,8 +240,8 @@ class LoggingConfig:
     """Which records of the standard ``logging`` module become events of the session they happen in?
 
     Attributes:
-        level: Lowest level that is taken.
-        loggers: Patterns for the names of the loggers; ``agentops``' own are never taken.
+        level: Lowest level of the log records that become events. None do until one of these two is set.
+        loggers: Patterns for the names of their loggers; ``agentops``' own are never taken.
     """
 
     level: LogLevel = "INFO"
@@ -285,12 +286,12 @@ class ExporterConfig:
         endpoint: URL, or ``host:port`` for OTLP over gRPC.
         is_whole_url: The endpoint is the very URL to send to: no ``/v1/traces`` is added. For one signal.
         api_key: Key for an ``agentops`` destination; never shown.
-        protocol: OTLP only. ``None``: ``grpc`` where the endpoint has no scheme, else ``http/protobuf``.
+        protocol: OTLP only: ``http/protobuf``, ``http/json``, ``grpc``. ``None``: ``grpc`` where the endpoint has no scheme, else ``http/protobuf``.
         headers: Sent with every request; values are never shown.
-        compression: Of request bodies. ``None``: ``gzip``, but nothing on the way to this machine itself.
+        compression: Of request bodies: ``gzip``, ``zstd``, ``none``. ``None``: ``gzip``, but ``none`` to this machine.
         timeout_ms: For one delivery with all its waiting, in milliseconds.
-        signals: What this destination takes.
-        insecure: Plain text to a host that is not this machine is meant.
+        signals: What this destination takes, of ``traces``, ``logs``, ``metrics``.
+        insecure: Allow plain text to a host that is not this machine.
         certificate_file: PEM bundle the server's certificate is checked against.
         client_certificate_file: PEM certificate shown to the server.
         client_key_file: PEM key of that certificate.
@@ -371,8 +372,8 @@ class TelemetryConfig:
         spool: What waits on disk.
         limits: How large a record may grow.
         mask: What is hidden before anything leaves the process, besides keys of known providers.
-        priced_hosts: Hosts of your own network that relay a vendor's service, and so cost what that costs;
-            ``*`` matches any text. Others of them have no price.
+        priced_hosts: Hosts of your own network that relay a vendor's service: calls through them have the
+            vendor's prices; ``*`` matches any text. Calls to other hosts of your network have no price.
         stream_usage: Streamed completions of OpenAI are asked for their usage where the program does not ask, and
             the chunk that tells it is kept from the program; else the request is never changed.
         context: How the trace travels to other processes.

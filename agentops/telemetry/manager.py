@@ -408,7 +408,7 @@ class TelemetryManager:
         return set_ambient(context, {**rides, **ambient})
 
     def flush(self, timeout_ms: int = 5000) -> bool:
-        """Push out everything accepted so far; true only if every receiver has it in time.
+        """Push out everything accepted so far; true if each receiver has taken it or refused it for good in time.
 
         False means that some of it still waits; with a spool it waits on disk.
         """

@@ -26,7 +26,8 @@ class Target:
         name: Path inside the module: ``"Client.chat"``.
         operation: ``gen_ai.operation.name`` of what it does, for the reader's own use.
         role: ``call``: each call is a span. ``response``: it sees the HTTP response of the call that
-            is under way and makes no span; the instrumentation's ``read_exchange`` tells what of it.
+            is under way and makes no span; for a ``StainlessInstrumentation``, whose ``read_exchange``
+            tells what of it.
             ``socket``: a constructor whose first argument is a connection that lives on;
             ``read_socket`` and ``socket_step`` tell how to follow it.
             ``tool``: it runs one tool of the program; ``read_tool`` tells which.
@@ -140,13 +141,20 @@ class ProviderInstrumentation(BaseInstrumentation, ABC):
             message: Sent or received.
 
         Returns:
-            ``begin`` and ``end`` of an answer, ``error`` where an answer is to come or to go on,
-            ``whole`` for an answer in one message, ``ask`` for one that is sent to get an answer,
-            ``given`` for what the answer after those under way is given,
-            ``session`` and ``state``, of which the last tells how the connection is set up and how it
-            stands, ``note`` for what belongs to the connection, ``fault`` which is one of its if nothing
-            follows, ``refusal`` for one that says that what was asked for is not answered, ``audio`` for what is
-            not kept, else ``""``.
+            One of:
+
+            - ``ask``: the program asks for an answer.
+            - ``given``: input for the next answer, not for those under way.
+            - ``begin``, ``end``: an answer begins, ends.
+            - ``whole``: an answer in one message.
+            - ``error``: an answer that is under way, or was asked for, has failed.
+            - ``refusal``: what was asked for last will not be answered; then a ``fault``.
+            - ``fault``: an error of the connection if no message follows.
+            - ``session``: how the connection is set up; the last one counts.
+            - ``state``: how the connection stands; the last one counts.
+            - ``note``: a message of the connection itself, kept for its span.
+            - ``audio``: only its time is noted.
+            - ``""``: anything else; a part of the answer under way.
         """
         return ""
 

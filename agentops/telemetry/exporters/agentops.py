@@ -247,9 +247,10 @@ def _held(result: ExportResult) -> ExportResult:
     """Keep the data of a sender who is not let in: a key can be put right, lost data cannot."""
     if result.outcome is Outcome.RETRY:
         return result
+    is_refused = result.reason in ("http 401", "http 403")
     return ExportResult(
         outcome=Outcome.RETRY,
-        reason=f"the key was refused, {result.reason}",
+        reason=f"{'the key was refused' if is_refused else 'no token for the key'}, {result.reason}",
         message=result.message,
         retry_after_s=_REFUSED_KEY_PAUSE_S,
     )

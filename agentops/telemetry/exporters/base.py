@@ -143,6 +143,9 @@ class Exporter(ABC):
         Args:
             batch: What to deliver; not to be changed.
             timeout_s: Seconds after which the attempt has to be given up, in all.
+
+        Returns:
+            What became of it: :data:`DELIVERED`, or an outcome with the reason under which a loss is counted.
         """
 
     def flush(self, timeout_ms: int = 5000) -> bool:  # noqa: ARG002 - for those who buffer

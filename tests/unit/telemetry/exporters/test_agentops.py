@@ -87,7 +87,16 @@ def test_refused_key_keeps_the_data_and_waits_a_minute(backend):
     [result] = send(exporter_for(backend), span(1))
 
     assert (Outcome.RETRY, 60.0) == (result.outcome, result.retry_after_s)
+    assert "the key was refused, http 403" == result.reason
     assert ["/v3/auth/token"] == backend.paths
+
+
+def test_a_server_that_knows_no_keys_is_not_said_to_refuse_this_one(backend):
+    backend.route(lambda _: Reply(status=404))
+    [result] = send(exporter_for(backend), span(1))
+
+    assert (Outcome.RETRY, 60.0) == (result.outcome, result.retry_after_s)
+    assert "no token for the key, http 404" == result.reason
 
 
 def test_token_that_stays_worthless_keeps_the_data(backend):
