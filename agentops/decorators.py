@@ -330,6 +330,7 @@ def session(target: Any = None, /, **options: Any) -> Any:
     """
     function, name = (None, target) if isinstance(target, str) else (target, None)
     name = options.pop("name", None) or name
+    _refuse_unknown("session", options, _SESSION_KEYWORDS)
     verb = SessionVerb(name, SessionOptions(**options))
     return verb if function is None else verb(function)
 
@@ -436,12 +437,20 @@ _FIELDS = {
 }
 _OWN_KEYWORDS = {"tool": {"cost"}, "guardrail": {"spec"}}
 _KEYWORDS = frozenset(StepKeywords.__annotations__)
+_SESSION_KEYWORDS = frozenset({"attributes", "session_id", "tags"})
+
+
+def _refuse_unknown(verb: str, options: Mapping[str, Any], known: frozenset[str]) -> None:
+    for name in options:
+        if name not in known:
+            choices = ", ".join(sorted({"name", *known}))
+            raise TypeError(
+                f"{verb}() got an unexpected keyword argument {name!r}; expected some of {choices}"
+            )
 
 
 def _step(kind: StepKind, target: object, options: dict[str, Any]) -> object:
-    unknown = options.keys() - _KEYWORDS - _OWN_KEYWORDS.get(kind, set())
-    if unknown:
-        raise TypeError(f"{kind}() got an unexpected keyword argument {min(unknown)!r}")
+    _refuse_unknown(kind, options, _KEYWORDS | _OWN_KEYWORDS.get(kind, set()))
     if isinstance(target, str):
         options["name"], target = target, None
     verb = StepVerb(kind, {_FIELDS.get(name, name): value for name, value in options.items()})

@@ -107,7 +107,7 @@ def configure(api_key: str | None = None, **options: "Unpack[OlderOptions]") -> 
     """
     if not client.prepare(*translate({**options, "api_key": api_key})):
         logger.warning(
-            "configure: AgentOps runs already; call agentops.shutdown() and init() again"
+            "agentops.configure: AgentOps runs already; call agentops.shutdown() and init() again"
         )
 
 
@@ -179,7 +179,9 @@ def _log_level(_today: Options, _behaviour: Options, value: str | int) -> None:
 
 
 def _parent_key(_today: Options, _behaviour: Options, _value: str) -> None:
-    logger.warning("parent_key is not served; add an `agentops` exporter with that key instead")
+    logger.warning(
+        "agentops: parent_key is not served; add an `agentops` exporter with that key instead"
+    )
 
 
 def _nothing(_today: Options, _behaviour: Options, _value: object) -> None:

@@ -87,7 +87,7 @@ def end_session(
         end_state = session if end_state is None else end_state
         session = active.sessions.current()
     if session is None:
-        logger.warning("end_session: no session is running here")
+        logger.warning("agentops.end_session: no session is running here")
         return
     if video is not None:
         session.span.set_attribute(semconv.AGENTOPS_SESSION_VIDEO, video)
@@ -162,7 +162,7 @@ def record_tool(tool_name: str | None = None) -> Callable[[T], T]:
 
 def record_function(event_name: str | None = None) -> Callable[[T], T]:
     """Do the same as :func:`record_action`, of which it is the older name."""
-    logger.warning("record_function is an older name of record_action; use agentops.task")
+    logger.warning("agentops.record_function is an older name of record_action; use agentops.task")
     return record_action(event_name)
 
 
@@ -230,5 +230,5 @@ def _with_session(decorated: Any, function: Any) -> Any:  # noqa: ANN401 - any c
 def _current(verb: str) -> Session | None:
     session = client.current_session()
     if session is None:
-        logger.warning("%s: no session is running here", verb)
+        logger.warning("agentops.%s: no session is running here", verb)
     return session

@@ -166,7 +166,9 @@ def update_trace_metadata(metadata: Mapping[str, object], prefix: str = "trace.m
             span.set_attribute(_attribute_name(name, prefix), json.dumps(value, default=str))
         else:
             logger.warning(
-                "update_trace_metadata: %r is left out, its value is a %s", name, type(value)
+                "agentops.update_trace_metadata: %r is left out, its value is a %s",
+                name,
+                type(value),
             )
             continue
         written += 1

@@ -294,7 +294,8 @@ class Session:
         state = EndState.FAIL if error is not None else EndState.read(end_state)
         if state is None:
             logger.warning(
-                "end state %r is not known; expected Success, Fail or Indeterminate", end_state
+                "agentops: end state %r is not known; expected Success, Fail or Indeterminate",
+                end_state,
             )
             state, reason = EndState.INDETERMINATE, reason or str(end_state)
         self.end_state, self.end_state_reason = state, reason
@@ -494,5 +495,5 @@ def _uuid(value: UUID | str | None) -> UUID:
     try:
         return UUID(str(value))
     except ValueError:
-        logger.warning("session id %r is not a UUID; a new one is used", value)
+        logger.warning("agentops: session id %r is not a UUID; a new one is used", value)
         return uuid4()

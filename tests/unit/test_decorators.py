@@ -205,6 +205,8 @@ def test_an_unknown_keyword_is_refused():
         agentops.agent(colour="red")
     with pytest.raises(TypeError, match=r"agent.* 'cost'"):
         agentops.agent(cost=1)
+    with pytest.raises(TypeError, match=r"^session\(\) .* 'tag'; expected some of .*tags"):
+        agentops.session("demo", tag=["prod"])
 
 
 @pytest.mark.parametrize(
