@@ -93,13 +93,16 @@ class ApiClient:
 
 def _refusal(status: int, body: bytes) -> str:
     """Return the backend's own words, or the status where it said none."""
+    if status == 401:  # its own words are for browsers
+        return (
+            "the token is missing or wrong; give --token what follows token= in the address that"
+            " `agentops serve` printed"
+        )
     try:
         told = json.loads(body)
     except ValueError:
         told = None
     message = told.get("message") or told.get("error") if isinstance(told, dict) else None
-    if status == 401:
-        return f"{message or 'not signed in'}; give the token that `agentops serve` printed with --token"
     return str(message or f"the backend answered {status}")
 
 
