@@ -28,6 +28,7 @@ from agentops.providers.patching import (
     Kwargs,
     Patch,
     Wrapper,
+    end_all,
     hide_frames,
     is_awaited,
     when_imported,
@@ -83,8 +84,8 @@ class InstrumentedProvider:
     def uninstall(self) -> None:
         """Put the vendor's own functions back; calls under way still end their spans."""
         self._is_wanted = False
-        _do_all(self._ends)
-        _do_all(self._module_ends)
+        end_all(self._ends)
+        end_all(self._module_ends)
         for patch in (*reversed(self._patches.values()), *self._former):
             with guarded("restoring a provider"):
                 patch.remove()
@@ -92,7 +93,7 @@ class InstrumentedProvider:
     def _apply(self) -> None:
         if not self._is_wanted:
             return
-        _do_all(self._module_ends)
+        end_all(self._module_ends)
         if all(patch.is_off for patch in self._patches.values()):
             self._former.update(self._patches.values())
             self._patches = {
@@ -452,9 +453,3 @@ class InstrumentedProvider:
                 response.stream = tap(response.stream, exchange, active, module)
         if request is not None and request.is_hidden is not None:
             hide_events(response, request.is_hidden)
-
-
-def _do_all(ends: list[Callable[[], None]]) -> None:
-    """Call what ends waits, and forget it."""
-    while ends:
-        ends.pop()()

@@ -42,6 +42,7 @@ __all__ = [
     "ObjectProxy",
     "Patch",
     "Wrapper",
+    "end_all",
     "hide_frames",
     "is_awaited",
     "when_imported",
@@ -388,6 +389,13 @@ def when_imported(
     if sys.modules.get(module) is not None or (may_be_folder and _is_namespace(module)):
         run()
     return end
+
+
+def end_all(ends: list[Callable[[], None]]) -> None:
+    """Call what ends watches, and forget it."""
+    with suppress(IndexError):  # another thread may be at it, too
+        while ends:
+            ends.pop()()
 
 
 class _Imports:

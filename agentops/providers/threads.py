@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from agentops.guard import guarded
 from agentops.instrumentation.context import TraceContext, attach, detach
 from agentops.instrumentation.executors import in_current_context
-from agentops.providers.patching import Args, Function, Kwargs, Patch, when_imported
+from agentops.providers.patching import Args, Function, Kwargs, Patch, end_all, when_imported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +48,7 @@ class ThreadPropagation:
     def uninstall(self) -> None:
         """Undo the patches; what runs already keeps its context."""
         self._is_wanted = False
-        while self._ends:
-            self._ends.pop()()
+        end_all(self._ends)
         for patch in self._patches:
             patch.remove()
 

@@ -98,6 +98,26 @@ def test_a_provider_that_is_taken_off_while_it_is_put_on_does_not_stay(client):
         provider.uninstall()
 
 
+def test_a_provider_that_two_threads_take_off_at_once_is_off(client):
+    before = vars(client)["ask"]
+    provider = InstrumentedProvider(Shared(DirectManager()))
+    provider.install()
+    for _ in interleavings(provider.uninstall, provider.uninstall):
+        assert vars(client)["ask"] is before
+
+        provider.install()
+
+
+def test_propagation_into_threads_that_two_threads_take_off_at_once_is_off():
+    before = vars(threading.Thread)["start"]
+    propagation = ThreadPropagation()
+    propagation.install()
+    for _ in interleavings(propagation.uninstall, propagation.uninstall):
+        assert vars(threading.Thread)["start"] is before
+
+        propagation.install()
+
+
 def test_propagation_into_threads_that_is_taken_off_while_it_is_put_on_does_not_stay():
     before = vars(threading.Thread)["start"]
     propagation = ThreadPropagation()
