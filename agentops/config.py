@@ -161,6 +161,7 @@ def load(
     if file is not None:
         found |= _file_leaves(file, refused)
     found |= _usable(_variables(), refused)
+    refused += environment.misspelt(os.environ, _known_variables())
     found |= _leaves(Config, {k: v for k, v in code.items() if v is not None}, "", "code")
     _switches(found, otel, refused)
     if refused:
@@ -261,7 +262,8 @@ def _leaves(kind: type, value: object, path: str, origin: str) -> Leaves:
     known = [f.name for f in fields(kind) if not f.metadata.get("made")]
     if kind is TelemetryConfig:
         known += ["sampling_rate", "trace_context"]
-    at(path, refuse_unknown, value, known)
+    elsewhere = {f.name: f"telemetry.{f.name}" for f in fields(TelemetryConfig)} if not path else {}
+    at(path, refuse_unknown, value, known, elsewhere)
     leaves: Leaves = {}
     for key, each in value.items():
         full = f"{path}.{key}" if path else key
@@ -298,6 +300,11 @@ def _variables() -> Leaves:
         if text:
             found[path] = (_parts(text) if is_list else text, variable)
     return found
+
+
+def _known_variables() -> set[str]:
+    settings = {environment.variable_of(path) for path, _ in _variable_paths(Config, "")}
+    return {*settings, *environment.ALIASES, "AGENTOPS_API_ENDPOINT", "AGENTOPS_CONFIG"}
 
 
 def _parts(text: str) -> list[str]:

@@ -5,8 +5,9 @@ Every scalar setting and every list of texts has a variable of its own, made fro
 where neither those nor the file say anything.
 """
 
+import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -19,11 +20,15 @@ __all__ = [
     "Reading",
     "capture_mode",
     "is_url",
+    "misspelt",
     "otel_settings",
     "repairs",
     "unread",
     "variable_of",
 ]
+
+_PREFIX: Final = "AGENTOPS_"
+_LIKENESS: Final = 0.8  # not so low that variables of older releases seem to mean today's
 
 ALIASES: Final[Mapping[str, str]] = {
     "OTEL_SERVICE_NAME": "service_name",
@@ -107,7 +112,18 @@ def variable_of(path: str) -> str:
     """Return the name of the variable for a key path."""
     if not path.startswith("telemetry.logging."):  # AGENTOPS_LOGGING_LEVEL meant our own log, once
         path = path.removeprefix("telemetry.")
-    return "AGENTOPS_" + path.replace(".", "_").upper()
+    return _PREFIX + path.replace(".", "_").upper()
+
+
+def misspelt(environment: Mapping[str, str], known: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for each variable that is set, means nothing, and is spelled nearly as one of ``known``."""
+    endings = [name.removeprefix(_PREFIX) for name in known]
+    for name in sorted(environment):
+        if name.startswith(_PREFIX) and name not in known:
+            ending = name.removeprefix(_PREFIX).removeprefix("TELEMETRY_")
+            near = difflib.get_close_matches(ending, endings, n=1, cutoff=_LIKENESS)
+            if near:
+                yield f"{name} (no such setting; did you mean {_PREFIX}{near[0]}?)"
 
 
 def capture_mode(environment: Mapping[str, str], reading: Reading) -> tuple[str, str] | None:

@@ -20,6 +20,8 @@ __all__ = ["at", "read", "refuse_unknown", "settle"]
 
 T = TypeVar("T")
 
+_NOWHERE: Final[Mapping[str, str]] = {}
+
 _TRUE: Final = frozenset({"true", "1", "yes", "on"})
 _FALSE: Final = frozenset({"false", "0", "no", "off"})
 
@@ -70,8 +72,15 @@ def at(key: str, function: Callable[..., Any], *arguments: object) -> Any:  # no
         raise ConfigurationError(f"{key}{glue}{error.path}", error.seen, error.expected) from None
 
 
-def refuse_unknown(value: Mapping[Any, object], names: Iterable[str]) -> None:
-    """Refuse a mapping with a key that is not among ``names``, naming the nearest one.
+def refuse_unknown(
+    value: Mapping[Any, object], names: Iterable[str], elsewhere: Mapping[str, str] = _NOWHERE
+) -> None:
+    """Refuse a mapping with a key that is not among ``names``, naming the one that may be meant.
+
+    Args:
+        value: The mapping.
+        names: Its keys.
+        elsewhere: Keys that stand in another place, ``{key: key path}``.
 
     Raises:
         ConfigurationError: For the first such key.
@@ -79,7 +88,8 @@ def refuse_unknown(value: Mapping[Any, object], names: Iterable[str]) -> None:
     known = list(names)
     for key in value:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
+            moved = elsewhere.get(str(key))
+            near = [moved] if moved else difflib.get_close_matches(str(key), known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(known)}"
             raise ConfigurationError(str(key), value[key], f"no such key; {hint}")
 

@@ -483,6 +483,32 @@ def test_each_unusable_variable_of_opentelemetry_is_told_once(monkeypatch, caplo
     assert 1 == caplog.text.count(f"{name}=")
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("AGENTOPS_SAMPLING_RATIO", "did you mean AGENTOPS_SAMPLING_RATE?"),
+        ("AGENTOPS_ENDPOINT", "did you mean AGENTOPS_API_ENDPOINT?"),
+        ("AGENTOPS_TELEMETRY_CONTENT", "did you mean AGENTOPS_CONTENT?"),
+        ("AGENTOPS_MAX_QUEUE_SIZE", ""),
+        ("AGENTOPS_CONFIG", ""),
+    ],
+)
+def test_a_variable_that_is_spelled_nearly_as_one_of_ours_is_told(monkeypatch, caplog, name, told):
+    monkeypatch.setenv(name, "" if name == "AGENTOPS_CONFIG" else "0.5")
+
+    load()
+
+    assert told in caplog.text
+    assert len(caplog.records) == bool(told)
+
+
+def test_a_key_that_stands_in_the_wrong_place_is_told_the_right_one(tmp_path):
+    file = write(tmp_path / "agentops.yaml", "sampling: {rate: 1}")
+
+    with pytest.raises(ConfigurationError, match=r"did you mean 'telemetry\.sampling'"):
+        load(config=file)
+
+
 def test_the_environment_may_name_http_clients(monkeypatch, caplog):
     monkeypatch.setenv("AGENTOPS_INSTRUMENT", "openai,httpx")
 
