@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -91,27 +91,42 @@ def examine(file: str | None = None) -> Iterator[Finding]:
         verdict="ok",
         detail=loaded.file or "no file, defaults and environment",
     )
-    yield from _providers()
+    yield from _providers(loaded.instrument)
     for index, exporter in enumerate(loaded.telemetry.exporters):
         yield from _exporter(f"telemetry.exporters[{index}]", exporter, loaded)
 
 
-def _providers() -> Iterator[Finding]:
-    from agentops.instrumentation.providers import VENDORS  # the table, without any vendor
+def _providers(names: Sequence[str] | None) -> Iterator[Finding]:
+    """Tell which vendors' packages are there, and whether what is known of others can be loaded.
+
+    Args:
+        names: What is to be instrumented; ``None``: all there is.
+    """
+    from agentops.instrumentation.providers import VENDORS, paths_of, provider_paths  # no vendor
+    from agentops.providers import class_at  # as above
 
     for name in VENDORS:
         try:
-            version = metadata.version(name)
+            detail = f"{metadata.version(name)} is installed"
         except metadata.PackageNotFoundError:
-            yield Finding(
-                subject=f"provider {name}",
-                verdict="ok",
-                detail="not installed, nothing to instrument",
-            )
+            detail = "not installed, nothing to instrument"
+        yield Finding(subject=f"provider {name}", verdict="ok", detail=detail)
+    advice = "correct the setting, or uninstall the package that registers it"
+    try:
+        paths = provider_paths() if names is None else paths_of(names)
+    except AgentOpsError as error:
+        yield Finding(subject="instrument", verdict="error", detail=str(error), advice=advice)
+        return
+    for name, path in paths.items():
+        if name in VENDORS:
+            continue
+        subject = f"provider {name}"
+        try:
+            detail = f"{path} is for {class_at(name, path).module}"
+        except AgentOpsError as error:
+            yield Finding(subject=subject, verdict="error", detail=str(error), advice=advice)
         else:
-            yield Finding(
-                subject=f"provider {name}", verdict="ok", detail=f"{version} is installed"
-            )
+            yield Finding(subject=subject, verdict="ok", detail=detail)
 
 
 def _exporter(path: str, config: "ExporterConfig", loaded: "Config") -> Iterator[Finding]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agentops.instrumentation.providers.base import ProviderInstrumentation
     from agentops.telemetry.manager import TelemetryManager
 
-__all__ = ["InstrumentedProvider", "install_all"]
+__all__ = ["InstrumentedProvider", "class_at", "install_all"]
 
 
 def install_all(
@@ -38,17 +38,26 @@ def install_all(
         for name, path in provider_paths().items():
             # What happens to be installed may not break the program.
             with guarded(f"loading the instrumentation of {name}"):
-                installed.append(_install(manager, _class_at(name, path)))
+                installed.append(_install(manager, class_at(name, path)))
         return installed
     # All before the first is installed: a name that is refused leaves nothing behind.
-    kinds = {name: _class_at(name, path) for name, path in paths_of(names).items()}
+    kinds = {name: class_at(name, path) for name, path in paths_of(names).items()}
     for name, kind in kinds.items():
         with guarded(f"installing the instrumentation of {name}"):
             installed.append(_install(manager, kind))
     return installed
 
 
-def _class_at(name: str, path: str) -> "type[ProviderInstrumentation]":
+def class_at(name: str, path: str) -> "type[ProviderInstrumentation]":
+    """Return what is known of a provider.
+
+    Args:
+        name: What it is called in ``instrument``.
+        path: ``package.module:Class``.
+
+    Raises:
+        ConfigurationError: There is no such class, or it is of another kind.
+    """
     module, _, kind_name = path.partition(":")
     try:
         # Imported by name: what is known of a vendor is loaded only when it is asked for.

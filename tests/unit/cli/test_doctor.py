@@ -70,6 +70,28 @@ def test_unusable_configuration_is_named_by_its_path(configured, capsys):
     assert "telemetry.sampling.rate: got 2" in finding["detail"]
 
 
+def test_providers_of_others_are_looked_at(configured, capsys):
+    with Collector() as collector:
+        path = "agentops.instrumentation.providers.openai:OpenAIInstrumentation"
+        names = f"instrument: ['{path}', 'no_such_package:Vendor']\n"
+        status = main(["doctor", "--config", configured(names + exporter(collector.url))])
+    out = capsys.readouterr().out
+
+    assert 1 == status
+    assert f"ok       provider {path}: {path} is for openai\n" in out
+    assert "ERROR    provider no_such_package:Vendor: instrument: got 'no_such" in out
+    assert "ok       provider openai: " in out
+
+
+def test_a_provider_that_nobody_knows_is_an_error(configured, capsys):
+    with Collector() as collector:
+        file = configured("instrument: [opnai]\n" + exporter(collector.url))
+        status = main(["doctor", "--config", file])
+
+    assert 1 == status
+    assert "ERROR    instrument: instrument: got 'opnai'" in capsys.readouterr().out
+
+
 def test_config_shows_values_with_their_origin_and_hides_secrets(configured, capsys, monkeypatch):
     monkeypatch.setenv("AGENTOPS_API_KEY", "0f7c2d3e-secret")
     path = configured("service_name: desk\n")
