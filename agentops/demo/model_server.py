@@ -108,6 +108,10 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._refuse(404, f"the stand-in model server has no {path}")
 
+    def do_GET(self) -> None:
+        """Refuse what is not asked of a model, a list of them for example."""
+        self._refuse(404, f"the stand-in model server has no GET {self.path.partition('?')[0]}")
+
     def log_message(self, format: str, *args: object) -> None:
         """Stay quiet: the demo's terminal belongs to the demo."""
 

@@ -119,6 +119,8 @@ def test_message_whole_and_streamed_agree(anthropic_client):
 def test_unknown_path_is_a_404_that_both_sdks_understand(openai_client, anthropic_client):
     with pytest.raises(openai.NotFoundError, match="has no /v1/moderations"):
         openai_client.moderations.create(input="x")
+    with pytest.raises(openai.NotFoundError, match="has no GET /v1/models"):
+        openai_client.models.list()
     with pytest.raises(anthropic.NotFoundError, match="has no /v1/messages/batches"):
         anthropic_client.messages.batches.create(requests=[])
 
