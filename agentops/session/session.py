@@ -98,7 +98,7 @@ class Session:
         self.started_ns = now_ns()
         self._started_monotonic_ns = monotonic_ns()
         self._duration_ns: int | None = None
-        self._outer: Context | None = None
+        self._outers: tuple[Context, ...] = ()  # around the first entering and the last
         self._shared = Shared()
         self._token: Token[Context] | None = None
         self._running = True
@@ -266,7 +266,8 @@ class Session:
         with guarded("ending a session"):
             self.announce()
             self._end(end_state, reason, error, complete)
-        self._shared.span, self._shared.outer = self.span, self._outer
+        self._shared.span = self.span
+        self._shared.outer = self._outers[-1] if self._outers else None
         if self._options.on_end is not None:
             self._options.on_end(self)
 
@@ -313,9 +314,11 @@ class Session:
         self._manager.end_span(self.span, complete=complete, error=error)
 
     def enter(self) -> None:
-        """Make the session current in this task or thread, until :meth:`leave` or :meth:`end`."""
-        self._outer = leave_ended(otel.get_current())
-        self._token = attach(self.context)
+        """Make the session current in this task or thread, until :meth:`leave` or :meth:`end`, unless it is."""
+        here = otel.get_current()
+        if context_session(here) is not self:
+            self._outers = (*self._outers[:1], leave_ended(here))
+            self._token = attach(self.context)
 
     def leave(self) -> None:
         """Make current again what was current before :meth:`enter`, if this session still is.
@@ -324,10 +327,11 @@ class Session:
         current, nothing changes, and where the one outside it has ended too, the next one out counts.
         """
         token, self._token = self._token, None
-        if self._outer is None:
+        if not self._outers:
             return
         # Kept from here on is what still runs: sessions that overlap would else hold all before them.
-        outer = self._outer = _running(self._outer)
+        self._outers = tuple(_running(context) for context in self._outers)
+        outer = self._outers[-1]
         if context_session() is not self:
             return
         if token is not None:
@@ -459,11 +463,20 @@ class Session:
 
 def _running(context: Context) -> Context:
     """Return ``context``, or what is around its session where that has ended."""
+    found = _around(context, set())
+    return Context() if found is None else found
+
+
+def _around(context: Context, seen: "set[Session]") -> Context | None:
+    """Do the same; ``None`` where that leads in a circle, as sessions that were entered by turns do."""
     session = context_session(context)
-    while session is not None and not session.is_running and session._outer is not None:
-        context = session._outer
-        session = context_session(context)
-    return context
+    if session is None or session.is_running or not session._outers:
+        return context
+    if session in seen:
+        return None
+    seen.add(session)
+    outers = (_around(outer, seen) for outer in reversed(session._outers))
+    return next((outer for outer in outers if outer is not None), None)
 
 
 def stable_agent_id(name: str) -> str:

@@ -2,12 +2,14 @@
 
 import asyncio
 import gc
+import random
 import threading
 import uuid
 import weakref
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.context import get_current
 from opentelemetry.trace import StatusCode
 from support.interleaving import interleavings
 
@@ -183,6 +185,40 @@ def test_sessions_that_overlap_do_not_keep_one_another(recorded):
 
     # The last one is told of when the program ends.
     assert sum(each() is not None for each in started) <= 3
+
+
+def test_a_session_that_runs_already_may_stand_in_a_with_statement(recorded):
+    with agentops.session("around") as around:
+        with agentops.start_session("inside") as inside, agentops.task("step"):
+            assert agentops.current_session() is inside
+        assert agentops.current_session() is around
+    with agentops.start_session("after"), agentops.task("step") as step:
+        pass
+
+    assert agentops.current_session() is None
+    assert {"around", "inside", "after"} <= {span.name for span in recorded.spans}
+    assert step.span.parent.span_id == recorded.span("after").span_id
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_sessions_that_are_entered_by_turns_end_in_any_order(recorded, seed):
+    chance = random.Random(seed)
+    before = get_current()
+    running = []
+    for number in range(30):
+        move = chance.choice(["start", "enter", "end"])
+        if move == "start" or not running:
+            running.append(agentops.start_session(str(number)))
+        elif move == "enter":
+            chance.choice(running).enter()
+        else:
+            running.pop(chance.randrange(len(running))).end()
+        assert context_session() in (None, *running)
+    chance.shuffle(running)
+    for each in running:
+        each.end()
+
+    assert get_current() == before
 
 
 def test_a_session_may_end_in_another_task_than_it_began_in(recorded):
