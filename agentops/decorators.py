@@ -6,6 +6,7 @@ what the decorated thing returns, raises or is. Before :func:`agentops.init` the
 session initialises AgentOps from file and environment when the program did not.
 """
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
@@ -461,3 +462,12 @@ def _name(target: object) -> str:
     # Static and class methods, and partial functions, bear the name inside.
     inner = getattr(target, "__func__", getattr(target, "func", target))
     return str(getattr(inner, "__name__", None) or type(target).__name__)
+
+
+if not TYPE_CHECKING:  # a checker that saw this would let every misspelt name pass
+
+    def __getattr__(name: str) -> object:
+        """Load what agentops 0.3 had in this module; by name, as it stands above it."""
+        if name in ("record_action", "record_function", "record_tool", "track_agent"):
+            return getattr(importlib.import_module("agentops.compat.v0_3"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

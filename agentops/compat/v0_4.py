@@ -126,7 +126,18 @@ def end_trace(
 
 
 def trace(target: Any = None, /, **options: Any) -> Any:  # noqa: ANN401 - see agentops.session
-    """Do what :func:`agentops.session` does; ``tags`` may be a mapping of attributes."""
+    """Do what :func:`agentops.session` does; ``tags`` may be a mapping of attributes.
+
+    Of the other keywords of 0.4 ``version`` is recorded; the rest has nothing to say of a session.
+    """
+    for name in ("cost", "spec", "capture_request", "capture_response"):
+        options.pop(name, None)
+    version = options.pop("version", None)
+    if version is not None:
+        options["attributes"] = {
+            semconv.AGENTOPS_STEP_VERSION: str(version),
+            **options.get("attributes", {}),
+        }
     tags = options.pop("tags", None)
     if isinstance(tags, Mapping):
         options["attributes"] = {**tags, **options.get("attributes", {})}

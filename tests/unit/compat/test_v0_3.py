@@ -296,3 +296,14 @@ async def test_a_patched_function_belongs_to_the_session(recorded):
     session.end()
 
     assert recorded.span("execute_tool look").session_id == str(session.id)
+
+
+def test_decorators_stand_where_0_3_had_them():
+    from agentops.decorators import record_action, record_function, record_tool, track_agent
+
+    assert record_action is agentops.record_action
+    assert record_function is agentops.record_function
+    assert record_tool is agentops.record_tool
+    assert track_agent is agentops.track_agent
+    with pytest.raises(AttributeError, match="'record_nothing'"):
+        agentops.decorators.record_nothing  # noqa: B018 - as programs do

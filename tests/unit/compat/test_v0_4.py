@@ -54,6 +54,16 @@ def test_traces_are_true_roots(recorded):
     assert recorded.span("inner").trace_id != recorded.span("outer").trace_id
 
 
+def test_the_trace_decorator_takes_every_keyword_of_0_4(recorded):
+    @agentops.trace(name="job", version="7", cost=1, capture_request=False, attributes={"a": 1})
+    def job():
+        return 1
+
+    assert job() == 1
+    assert recorded.span("job").attributes["agentops.step.version"] == "7"
+    assert recorded.span("job").attributes["a"] == 1
+
+
 def test_the_trace_decorator_makes_a_session_of_each_call(recorded):
     @agentops.trace(name="job", tags={"tenant": "t"})
     def job():
