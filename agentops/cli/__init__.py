@@ -32,6 +32,7 @@ VERBS = {
     "spool": Verb("spool", "show or drop what waits on disk for receivers that are away"),
     "sessions": Verb("sessions", "list sessions"),
     "show": Verb("show", "show one session as a tree with bars"),
+    "migrate": Verb("migrate", "rewrite a program that was written for agentops 0.3 or 0.4"),
     "tail": Verb("tail", "print sessions as they come in"),
 }
 

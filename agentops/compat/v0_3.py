@@ -73,7 +73,7 @@ def end_session(
     """End a session.
 
     Args:
-        session: The :class:`Session` (0.4), or the end state of the current one (0.3).
+        session: The :class:`Session` (0.4) or what stands for one, or the end state of the current one (0.3).
         end_state_reason: Why, in words.
         video: Address of a recording of the session.
         is_auto_end: Whether a framework does this by itself; nothing happens then where the program
@@ -83,6 +83,7 @@ def end_session(
     active = client.active()
     if active is None or (is_auto_end and active.behaviour.skips_auto_end):
         return
+    session = getattr(session, "session", session)  # a trace handle of 0.4 stands for one
     if not isinstance(session, Session):
         end_state = session if end_state is None else end_state
         session = active.sessions.current()
