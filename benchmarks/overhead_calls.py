@@ -115,7 +115,7 @@ class Calls:
             headers = {"content-type": "application/json"}
             if is_message:
                 return httpx2.Response(200, headers=headers, content=answered)
-            body = tool if request.content.endswith(b'"tool_choice":"required"}') else plain
+            body = tool if b'"tool_choice":"required"' in request.content else plain
             return httpx2.Response(200, headers=headers, content=body)
 
         transport = httpx2.MockTransport(answer)
