@@ -19,7 +19,7 @@ from agentops.telemetry.content import (
     reduced_value,
 )
 from agentops.telemetry.masking import Masks
-from agentops.telemetry.records import AnyValue, EventRecord, Record, SpanRecord, TextMessages
+from agentops.telemetry.records import AnyValue, EventRecord, PlainMessages, Record, SpanRecord
 from agentops.telemetry.values import Cleaner, PlainJson, json_text
 
 __all__ = ["ATTRIBUTE_KEY_MAX", "PRICED_OPERATIONS", "Finisher", "Pricer", "stamp_weight"]
@@ -266,7 +266,7 @@ class Finisher:
 def _is_nested(value: AnyValue) -> bool:
     """Whether a value becomes JSON text on a span for sure: a dict, or a list of dicts."""
     kind = type(value)
-    is_list = kind is list or kind is TextMessages
+    is_list = kind is list or kind is PlainMessages
     return kind is dict or (is_list and bool(value) and type(value[0]) is dict)  # type: ignore[index]  # a list
 
 

@@ -6,32 +6,39 @@ recorded; processors change it in place; the encoder reads it. Ids are integers 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from agentops.events import Event
 
 __all__ = [
+    "MESSAGE_VALUES_MAX",
     "AnyValue",
     "EventRecord",
     "LinkRecord",
+    "PlainMessages",
     "Record",
     "Scope",
     "SpanEventRecord",
     "SpanRecord",
-    "TextMessages",
 ]
 
 AnyValue: TypeAlias = object
 """An OTLP AnyValue: None, bool, int, float, str, bytes, sequence of AnyValue, mapping of str to AnyValue."""
 
 
-class TextMessages(list[dict[str, AnyValue]]):
-    """Messages with nothing in them but texts, in dicts and lists of ours: nobody has to look before they are written.
+class PlainMessages(list[dict[str, AnyValue]]):
+    """Messages with nothing in them but what JSON has, in dicts and lists of ours: nobody has to look before they are written.
 
-    Each is ``{"role": str, "parts": [{"type": str, "content": str}], "finish_reason"?: str}``, with at most four parts.
+    Each is ``{"role": str, "parts": [{...}], "finish_reason"?: str}``. Its parts hold texts, and the arguments of a
+    call: a flat dict with short keys, of texts, 64-bit integers, booleans and ``None``. With all its keys it has at
+    most :data:`MESSAGE_VALUES_MAX` values.
     """
 
     __slots__ = ()
+
+
+MESSAGE_VALUES_MAX: Final = 32
+"""Values in a message of :class:`PlainMessages`, itself and what holds others counted too."""
 
 
 @dataclass(slots=True, frozen=True)

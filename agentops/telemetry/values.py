@@ -22,7 +22,7 @@ from uuid import UUID
 from agentops.guard import tolerated
 from agentops.telemetry.config import LimitsConfig
 from agentops.telemetry.exceptions import StackText
-from agentops.telemetry.records import AnyValue, TextMessages
+from agentops.telemetry.records import MESSAGE_VALUES_MAX, AnyValue, PlainMessages
 
 __all__ = ["Cleaner", "PlainJson", "clean_text", "json_text"]
 
@@ -31,8 +31,7 @@ _HASH_PIECE: Final = 1 << 20
 _MARK: Final = "...truncated"
 _AS_TEXT: Final = (UUID, PurePath, Decimal)
 _KEY_MAX: Final = 256
-_TEXTS_DEPTH: Final = 4
-_TEXTS_NODES: Final = 16  # in a message of four texts
+_PLAIN_DEPTH: Final = 5
 _SEQUENCES: Final = (list, tuple, set, frozenset, deque)
 
 
@@ -78,15 +77,15 @@ class PlainJson:
         self._limits = limits
         self._has_floats = False
         # How many messages are within the limits for sure, but for their bytes.
-        is_deep = limits.depth_max >= _TEXTS_DEPTH
-        self._messages_max = limits.nodes_max // _TEXTS_NODES if is_deep else 0
+        is_deep = limits.depth_max >= _PLAIN_DEPTH
+        self._messages_max = limits.nodes_max // MESSAGE_VALUES_MAX if is_deep else 0
         self._write: Callable[[object], bytes] | None = None
 
     def text(self, value: AnyValue) -> str | None:
         """Return a list or dict as JSON text; ``None`` where it has to be cleaned."""
         self._has_floats = False
         try:
-            if type(value) is TextMessages and len(value) <= self._messages_max:
+            if type(value) is PlainMessages and len(value) <= self._messages_max:
                 value = list(value)  # the writer takes three times as long for another type
             else:
                 self._look(value)  # type: ignore[arg-type] # a list or dict

@@ -25,7 +25,7 @@ from agentops.telemetry.recording import (
     call_event_id,
     duration_s,
 )
-from agentops.telemetry.records import AnyValue, EventRecord, SpanRecord, TextMessages
+from agentops.telemetry.records import AnyValue, EventRecord, PlainMessages, SpanRecord
 
 __all__ = ["Pairs", "Repeated", "Writer"]
 
@@ -285,7 +285,7 @@ class Writer:
             return known.with_value(protobuf.double_value(value))  # type: ignore[arg-type] # a float
         if kind is bool or (kind is int and self._finish.is_number(value)):
             return known.with_value(protobuf.any_value(value))
-        if kind is TextMessages and is_span and value:
+        if kind is PlainMessages and is_span and value:
             return self._messages(known, value, cut)
         if (kind is list or kind is tuple) and value:
             first = type(value[0])  # type: ignore[index] # see left

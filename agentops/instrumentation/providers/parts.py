@@ -8,12 +8,24 @@ import base64
 import binascii
 import hashlib
 
-from agentops.instrumentation.calls import Part
+from agentops.instrumentation.calls import Message, Part
+from agentops.telemetry.records import MESSAGE_VALUES_MAX
 
-__all__ = ["blob", "file", "media", "reasoning", "text_part", "tool_call", "tool_result"]
+__all__ = [
+    "blob",
+    "file",
+    "is_plain_message",
+    "media",
+    "reasoning",
+    "text_part",
+    "tool_call",
+    "tool_result",
+]
 
 _BLOB_CHARS_MAX = 64 * 1024
 _PIECE = 1 << 20
+_KEY_MAX = 256
+_INT_MAX = 2**63 - 1
 
 
 def text_part(content: str) -> Part:
@@ -40,6 +52,27 @@ def tool_result(call_id: str, response: object) -> Part:
     if call_id:
         part["id"] = call_id
     return part
+
+
+def is_plain_message(message: Message) -> bool:
+    """Tell whether a message of texts, tool calls and their results may be among ``PlainMessages``."""
+    count = 4  # itself, role, parts, reason to finish
+    parts = message["parts"]
+    for part in parts if isinstance(parts, list) else ():
+        count += 1 + len(part)
+        arguments = part.get("arguments")
+        if type(arguments) is dict:
+            count += len(arguments)
+            for key, value in arguments.items():
+                kind = type(value)
+                is_number = kind is int and -_INT_MAX <= value <= _INT_MAX
+                if not (kind is str or is_number or value is None or kind is bool):
+                    return False
+                if type(key) is not str or len(key) > _KEY_MAX:
+                    return False
+        elif arguments is not None and type(arguments) is not str:
+            return False
+    return count <= MESSAGE_VALUES_MAX
 
 
 def file(modality: str, file_id: str) -> Part:

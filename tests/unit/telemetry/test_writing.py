@@ -21,7 +21,7 @@ from agentops.telemetry.manager import TelemetryManager
 from agentops.telemetry.masking import Masks
 from agentops.telemetry.processors import Finisher
 from agentops.telemetry.recording import REPEATED, call_event_record
-from agentops.telemetry.records import LinkRecord, SpanEventRecord, TextMessages
+from agentops.telemetry.records import LinkRecord, PlainMessages, SpanEventRecord
 from agentops.telemetry.writing import Writer
 
 KEY = "sk-proj-abcdefghijklmnopqrstuvwx"
@@ -123,26 +123,32 @@ def test_a_written_span_is_the_finished_span_encoded(limits, mode, masks, record
             assert record.attributes == {}
 
 
-text_messages = st.lists(
+parts = st.fixed_dictionaries({"type": st.just("text"), "content": texts}) | st.fixed_dictionaries(
+    {
+        "type": st.just("tool_call"),
+        "name": texts,
+        "arguments": texts
+        | st.dictionaries(
+            st.text(max_size=256),
+            texts | st.none() | st.booleans() | st.integers(1 - 2**63, 2**63 - 1),
+            max_size=3,
+        ),
+    }
+)
+plain_messages = st.lists(
     st.fixed_dictionaries(
-        {
-            "role": texts,
-            "parts": st.lists(
-                st.fixed_dictionaries({"type": st.just("text"), "content": texts}), max_size=4
-            ),
-        },
-        optional={"finish_reason": texts},
+        {"role": texts, "parts": st.lists(parts, max_size=3)}, optional={"finish_reason": texts}
     ),
     max_size=5,
 )
 
 
 @settled
-@given(*wishes, text_messages)
-def test_messages_of_texts_are_written_as_any_list_is(limits, mode, masks, messages):
+@given(*wishes, plain_messages)
+def test_plain_messages_are_written_as_any_list_is(limits, mode, masks, messages):
     _, writer = pair_of(limits, mode, masks)
     told = []
-    for kind in (list, TextMessages):
+    for kind in (list, PlainMessages):
         record = span(1, attributes={"gen_ai.input.messages": kind(deepcopy(messages))})
         writer.span(record)
         told.append(record.encoded)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from agentops.instrumentation.calls import Message, Part
 from agentops.instrumentation.providers.parts import blob
-from agentops.telemetry.records import TextMessages
+from agentops.telemetry.records import PlainMessages
 
 __all__ = ["field", "plain", "read_messages", "read_parts", "read_texts", "read_tools"]
 
 _DEPTH_MAX = 16
-_TEXTS_MAX = 4  # in a message of TextMessages
+_TEXTS_MAX = 4  # in a message of PlainMessages
 
 
 def field(value: object, name: str) -> object:
@@ -53,7 +53,7 @@ def _read_message(message: object) -> Message:
 
 def read_messages(messages: Sequence[object]) -> list[Message]:
     """Return messages in the conventions' shape."""
-    shaped = TextMessages()
+    shaped = PlainMessages()
     is_all_text = True
     for message in messages:
         told: Mapping[str, object] = message if type(message) is dict else {}

@@ -18,7 +18,7 @@ from agentops.instrumentation.providers.anthropic.blocks import (
 )
 from agentops.instrumentation.providers.costs import read_cost
 from agentops.instrumentation.providers.fields import json_value
-from agentops.telemetry.records import TextMessages
+from agentops.telemetry.records import PlainMessages
 
 __all__ = [
     "FINISH_REASONS",
@@ -136,7 +136,7 @@ def read_answer(call: LLMCall, message: object) -> None:
     finish = _read_stop_reason(call, field(message, "stop_reason"))
     if finish:
         answer["finish_reason"] = finish
-    call.output_messages = [answer] if texts is None else TextMessages((answer,))
+    call.output_messages = [answer] if texts is None else PlainMessages((answer,))
     usage = field(message, "usage")
     read_usage(call, usage)
     if isinstance(usage, dict):

@@ -1,7 +1,7 @@
 """How are chat completions and text completions read? Part of what is known of the openai package."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from agentops import semconv
 from agentops.instrumentation.calls import LLMCall, Message, Part
@@ -16,13 +16,14 @@ from agentops.instrumentation.providers.openai.reader import (
 from agentops.instrumentation.providers.parts import (
     blob,
     file,
+    is_plain_message,
     media,
     reasoning,
     text_part,
     tool_call,
     tool_result,
 )
-from agentops.telemetry.records import TextMessages
+from agentops.telemetry.records import PlainMessages
 
 __all__ = [
     "ChatReader",
@@ -49,6 +50,8 @@ _MORE = frozenset(
         "name",
     }
 )
+_CALLS = frozenset({"tool_calls"})
+_NONE = frozenset[str]()
 _OTHERS = frozenset({"search_results", "citations", "base_resp"})
 _SELDOM = frozenset({"response_format", "modalities", "tools", "functions"})
 _GROWING = ("content", "refusal", "reasoning_content", "reasoning")
@@ -380,22 +383,29 @@ def _audio_type(name: str) -> str:
 
 def _messages(given: Sequence[Json], default_role: str) -> list[Message]:
     """Return messages of the API in the conventions' shape."""
-    shaped = TextMessages()
-    is_all_text = True
+    shaped = PlainMessages()
+    is_plain = True
     for message in given:
         role, content = message.get("role") or default_role, message.get("content")
-        is_text = type(content) is str and type(role) is str and role not in _RESULT_ROLES
-        more = _MORE.intersection(message)  # often there, and empty
-        if is_text and not (more and any(map(message.get, more))):
-            shaped.append({"role": role, "parts": [{"type": "text", "content": content}]})
-        else:
-            is_all_text = False
-            shaped.append(_message(message, default_role))
-    return shaped if is_all_text else [*shaped]
+        is_short = _MORE.isdisjoint(message)  # else they are often there, and empty
+        more = _NONE if is_short else frozenset(filter(message.get, _MORE))
+        is_text = type(content) is str
+        if is_text and not more and type(role) is str:
+            if role in _RESULT_ROLES:
+                part = tool_result(text(message, "tool_call_id"), content)
+            else:
+                part = {"type": "text", "content": content}
+            shaped.append({"role": role, "parts": [part]})
+            continue
+        told = _message(message, default_role, more)
+        shaped.append(told)
+        is_known = (is_text or content is None) and _CALLS.issuperset(more)
+        is_plain = is_plain and is_known and is_plain_message(told)
+    return shaped if is_plain else [*shaped]
 
 
-def _message(message: Json, default_role: str) -> Message:
-    """Return one of them, whatever it holds."""
+def _message(message: Json, default_role: str, more: Collection[str]) -> Message:
+    """Return one of them, whatever it holds; ``more``: which of the other fields hold something."""
     role = text(message, "role") or default_role
     content = message.get("content")
     parts: list[Part]
@@ -404,7 +414,9 @@ def _message(message: Json, default_role: str) -> Message:
     else:
         parts = content_parts(content)
     shaped: Message = {"role": role, "parts": parts}
-    if _MORE.isdisjoint(message):  # as nearly all are
+    calls = [_call(each) for each in mappings(message, "tool_calls")] if more else ()
+    if _CALLS.issuperset(more):  # as nearly always
+        parts += calls
         return shaped
     if parts and (notes := _notes(message)):
         parts[-1]["annotations"] = notes
@@ -414,7 +426,7 @@ def _message(message: Json, default_role: str) -> Message:
     if audio := mapping(message, "audio"):
         parts.append(_audio(audio))
     parts += [_part(each) for each in mappings(message, "images")]  # OpenRouter
-    parts += [_call(each) for each in mappings(message, "tool_calls")]
+    parts += calls
     if legacy := mapping(message, "function_call"):
         parts.append(tool_call(text(legacy, "name"), "", parsed(legacy.get("arguments"))))
     if name := text(message, "name"):

@@ -6,7 +6,7 @@ import openai
 import pytest
 from support.openai_wire import CHAT, RESPONSE, Pieces, Wire, chat_chunk, httpx2, sse
 
-from agentops.telemetry.records import TextMessages
+from agentops.telemetry.records import PlainMessages
 
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -497,7 +497,7 @@ def test_the_sources_of_an_answer_stand_beside_its_text(manager, is_streamed, be
 
     [part] = span["gen_ai.output.messages"][0]["parts"]
     assert part == {"type": "text", "content": "It rains.", "annotations": [told]}
-    assert not isinstance(span["gen_ai.output.messages"], TextMessages)
+    assert not isinstance(span["gen_ai.output.messages"], PlainMessages)
 
 
 def test_sources_that_only_the_first_chunks_tell_are_kept(manager):
