@@ -466,7 +466,9 @@ class TelemetryManager:
 
     def _scope(self, name: str) -> InstrumentationScope:
         scope = InstrumentationScope(name, __version__, semconv.SCHEMA_URL)
-        self._home.scopes[name] = Scope(name, __version__, semconv.SCHEMA_URL)
+        own = Scope(name, __version__, semconv.SCHEMA_URL)
+        # The same object as that of calls and events: such records are grouped without a look into it.
+        self._home.scopes[name] = OWN_SCOPE if own == OWN_SCOPE else own
         self._scopes[name] = scope
         return scope
 

@@ -43,6 +43,19 @@ def test_completion_adds_attributes_and_events_with_the_ids_of_the_span():
     assert (noted.trace_id, noted.span_id, noted.session_id) == (made.trace_id, made.span_id, "s1")
 
 
+def test_steps_and_events_share_the_scope_that_groups_them():
+    manager = make_manager()
+    manager.create_span("work", parent=Context()).end()
+    manager.create_span("work", parent=Context(), scope="other").end()
+    manager.record(ActionEvent(action_type="look"))
+
+    assert manager.flush(30_000)
+    step, other = manager.exporters[0].spans
+    (event,) = manager.exporters[0].events
+    assert step.scope is event.scope
+    assert other.scope.name == "other"
+
+
 def test_recorded_event_is_stamped_and_returned():
     manager = make_manager()
     context = set_ambient(Context(), {"session.id": "s1"})
