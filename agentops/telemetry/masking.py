@@ -7,7 +7,7 @@ withholds the whole text.
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, AnyStr, Final
 
 from agentops.guard import tolerated
 from agentops.telemetry.config import Mask
@@ -47,9 +47,12 @@ class Masks:
         length_min: No mask changes a text that is shorter.
         is_steady: The same text is masked in the same way each time; functions need not do so.
         may_change: Returns whether a mask may change a text that is this one or part of it, JSON of it for example.
+        may_change_utf8: The same of a text given as UTF-8.
     """
 
-    __slots__ = ("_patterns", "_steps", "is_steady", "length_min", "may_change")
+    __slots__ = (
+        "_patterns", "_steps", "is_steady", "length_min", "may_change", "may_change_utf8",
+    )  # fmt: skip
 
     def __init__(self, masks: Sequence[Mask] = ()) -> None:
         self._steps = [_step(mask) for mask in masks]
@@ -57,6 +60,7 @@ class Masks:
         self.length_min = 0 if masks else _KEY_LENGTH_MIN
         self.is_steady = not any(map(callable, masks))
         self.may_change: Callable[[str], bool] = _always if masks else _may_hold_key
+        self.may_change_utf8: Callable[[bytes], bool] = _always if masks else _may_hold_key_utf8
 
     def __call__(self, text: str) -> str:
         """Return the text as it may leave."""
@@ -75,36 +79,54 @@ class Masks:
         return key
 
 
-def _always(_: str) -> bool:
+def _always(_: object) -> bool:
     return True
 
 
-def _may_hold_key(text: str) -> bool:
-    """Whether the pattern is worth trying; false takes a hundredth of its time.
+def _key_look(spell: Callable[[str], AnyStr]) -> Callable[[AnyStr], bool]:
+    """Return what tells whether the pattern is worth trying; false takes a hundredth of its time.
 
     Looking for one character is next to free, so the rarest one of each key is looked for first.
+
+    Args:
+        spell: Makes of a text what is looked into: itself, or its bytes.
     """
-    if "-" in text and _has_head(text, "-", _HEADS):
-        return True
-    if "_" in text and _has_head(text, "_", _LOW_HEADS):
-        return True
-    return "A" in text and ("AIza" in text or "AKIA" in text)
+    dash, underscore, capital = spell("-"), spell("_"), spell("A")
+    # To ask for a byte by its number takes a seventh of the time.
+    a_dash: Any = dash[0]
+    an_underscore: Any = underscore[0]
+    a_capital: Any = capital[0]
+    heads, low_heads = tuple(map(spell, _HEADS)), tuple(map(spell, _LOW_HEADS))
+    short_heads = {spell(mark): tuple(map(spell, ends)) for mark, ends in _SHORT_HEADS.items()}
+    google, amazon = spell("AIza"), spell("AKIA")
 
-
-def _has_head(text: str, mark: str, heads: tuple[str, ...]) -> bool:
-    """Whether one of ``heads`` stands before one of the marks; of a short text true as well for the end of a head."""
-    if len(text) < _SHORT:
-        one, two, three, four = _SHORT_HEADS[mark]
-        return one in text or two in text or three in text or four in text
-    if text.count(mark) > len(text) // _MARK_DISTANCE + _MARKS_MIN:
-        # As in code and tables: to look for each head takes the same time however many marks there are.
-        return any(head + mark in text for head in heads)
-    at = text.find(mark)
-    while at >= 0:
-        if text.endswith(heads, 0, at):
+    def may_hold_key(text: AnyStr) -> bool:
+        if a_dash in text and has_head(text, dash, heads):
             return True
-        at = text.find(mark, at + 1)
-    return False
+        if an_underscore in text and has_head(text, underscore, low_heads):
+            return True
+        return a_capital in text and (google in text or amazon in text)
+
+    def has_head(text: AnyStr, mark: AnyStr, heads: tuple[AnyStr, ...]) -> bool:
+        """Whether one of ``heads`` stands before one of the marks; of a short text true as well for the end of a head."""
+        if len(text) < _SHORT:
+            one, two, three, four = short_heads[mark]
+            return one in text or two in text or three in text or four in text
+        if text.count(mark) > len(text) // _MARK_DISTANCE + _MARKS_MIN:
+            # As in code and tables: to look for each head takes the same time however many marks there are.
+            return any(head + mark in text for head in heads)
+        at = text.find(mark)
+        while at >= 0:
+            if text.endswith(heads, 0, at):
+                return True
+            at = text.find(mark, at + 1)
+        return False
+
+    return may_hold_key
+
+
+_may_hold_key = _key_look(str)
+_may_hold_key_utf8 = _key_look(str.encode)
 
 
 def _step(mask: Mask) -> Callable[[str], str]:

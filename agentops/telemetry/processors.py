@@ -173,9 +173,9 @@ class Finisher:
     def value(self, key: str, value: AnyValue, cut: list[str], *, is_span: bool) -> AnyValue:
         """Return a finished value, of a kind that needs a closer look; a key whose value was cut joins ``cut``."""
         if is_span and _is_nested(value):
-            text = self.json(value)
-            if text is not None:
-                return text
+            raw = self.json(value)
+            if raw is not None:
+                return raw.decode()
         elif type(value) is list and self._is_list_of_words(value):
             return list(value)
         return self.cleaned(key, value, cut, is_span=is_span)
@@ -187,10 +187,10 @@ class Finisher:
             cut.append(key)
         return _flat(cleaned) if is_span else cleaned
 
-    def json(self, value: AnyValue) -> str | None:
-        """Return a dict, or a list of dicts, as finished JSON text; ``None`` where it needs a closer look."""
-        text = self._plain.text(value)
-        return None if text is None or self._masks.may_change(text) else text
+    def json(self, value: AnyValue) -> bytes | None:
+        """Return a dict, or a list of dicts, as finished JSON in UTF-8; ``None`` where it needs a closer look."""
+        raw = self._plain.utf8(value)
+        return None if raw is None or self._masks.may_change_utf8(raw) else raw
 
     def _is_list_of_words(self, values: list[AnyValue]) -> bool:
         """Whether there is nothing to clean: reasons to finish, tags."""

@@ -62,7 +62,7 @@ def json_text(value: AnyValue) -> str:
 
 
 class PlainJson:
-    """Writes nested values as JSON text where cleaning would change nothing but their encoding. For one thread.
+    """Writes nested values as JSON where cleaning would change nothing but their encoding. For one thread.
 
     That is so for nearly all messages: lists and dicts of JSON's own types within the limits. A walk finds that out,
     then one call writes the whole: of ``pydantic_core`` where the program has loaded it, as the vendors' packages do.
@@ -81,8 +81,8 @@ class PlainJson:
         self._messages_max = limits.nodes_max // MESSAGE_VALUES_MAX if is_deep else 0
         self._write: Callable[[object], bytes] | None = None
 
-    def text(self, value: AnyValue) -> str | None:
-        """Return a list or dict as JSON text; ``None`` where it has to be cleaned."""
+    def utf8(self, value: AnyValue) -> bytes | None:
+        """Return a list or dict as JSON in UTF-8; ``None`` where it has to be cleaned."""
         self._has_floats = False
         try:
             if type(value) is PlainMessages and len(value) <= self._messages_max:
@@ -90,26 +90,25 @@ class PlainJson:
             else:
                 self._look(value)  # type: ignore[arg-type] # a list or dict
             # Floats it would spell in its own way.
-            text = (not self._has_floats and self._quick_text(value)) or clean_text(
-                _ENCODER.encode(value)
-            )
+            raw = None if self._has_floats else self._quick(value)
+            if raw is None:
+                raw = clean_text(_ENCODER.encode(value)).encode()
         except (TypeError, ValueError, RuntimeError):
             # Another type, or the program changed it meanwhile.
             return None
-        size_max = len(text) if text.isascii() else len(text) * 4
-        return text if size_max <= self._limits.attribute_bytes_max else None
+        return raw if len(raw) <= self._limits.attribute_bytes_max else None
 
-    def _quick_text(self, value: AnyValue) -> str:
-        """Return plain values as the encoder above writes them; ``""`` where there is no quicker writer, or it fails."""
+    def _quick(self, value: AnyValue) -> bytes | None:
+        """Return plain values as the encoder above writes them; ``None`` where there is no quicker writer, or it fails."""
         write = self._write
         if write is None:
             write = self._write = getattr(sys.modules.get("pydantic_core"), "to_json", None)
             if write is None:
-                return ""
+                return None
         try:
-            return str(write(value), "utf-8")
+            return write(value)
         except ValueError:  # lone surrogates
-            return ""
+            return None
 
     def _look(self, value: list[object] | dict[object, object]) -> None:  # noqa: C901, PLR0912 - written out: calls would double its time
         """Look, one level after the other, whether a list or dict holds nothing but what may be written as it is.

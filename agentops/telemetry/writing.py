@@ -298,9 +298,9 @@ class Writer:
     def _messages(self, known: _Key, value: AnyValue, cut: list[str]) -> bytes:
         """Return the pair with a list of dicts on a span, which becomes JSON text."""
         self._nested.append(known.name)
-        text = self._finish.json(value)
-        if text is not None:
-            return known.with_text(text.encode())
+        raw = self._finish.json(value)
+        if raw is not None:
+            return known.with_text(raw)
         return _pair(known, self._finish.cleaned(known.name, value, cut, is_span=True))
 
     def _reduced(

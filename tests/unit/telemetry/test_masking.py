@@ -1,6 +1,8 @@
 """Masks and content modes: what must not leave does not, in no part of any record."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -154,12 +156,23 @@ def test_key_is_found_however_many_marks_stand_around_it(key, around):
     masks = Masks()
 
     assert masks.may_change(text)
+    assert masks.may_change_utf8(text.encode())
     assert key.rpartition(" ")[2] not in masks(text)
 
 
 @pytest.mark.parametrize("text", ["| --- | --- |", "snake_case and well-known, ", "-", "_"])
 def test_many_marks_alone_are_no_reason_to_look_closer(text):
     assert not Masks().may_change(text * 100)
+    assert not Masks().may_change_utf8(text.encode() * 100)
+
+
+@given(st.lists(st.sampled_from([*KEYS, "sk", "hf", "x", "-", "_", "A", "é", " ", "- " * 9])))
+def test_a_key_is_seen_in_text_and_in_its_bytes(pieces):
+    text, masks = "".join(pieces), Masks()
+    is_changed = masks(text) != text
+
+    assert masks.may_change(text) or not is_changed
+    assert masks.may_change_utf8(text.encode()) or not is_changed
 
 
 def test_ordinary_text_is_left_alone():

@@ -160,11 +160,11 @@ def test_the_short_way_to_json_gives_up_before_it_copies():
     plain = PlainJson(LimitsConfig())
     tracemalloc.start()
 
-    text = plain.text(messages)
+    raw = plain.utf8(messages)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    assert text is None
+    assert raw is None
     assert peak < 1_000_000
 
 
@@ -236,9 +236,8 @@ _PLAIN = st.recursive(
 def test_plain_values_are_spelled_as_the_standard_library_spells_them(writer, value):
     spelled = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
-    assert spelled.encode("utf-16", "surrogatepass").decode("utf-16", "replace") == PlainJson(
-        LimitsConfig()
-    ).text(value)
+    clean = spelled.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    assert PlainJson(LimitsConfig()).utf8(value) == clean.encode()
 
 
 def test_every_character_is_spelled_as_the_standard_library_spells_it(writer):
@@ -252,26 +251,32 @@ def test_every_character_is_spelled_as_the_standard_library_spells_it(writer):
     limits = LimitsConfig(attribute_bytes_max=10_000_000)
 
     for value in (every, every[:1]):
-        assert json.dumps(value, ensure_ascii=False, separators=(",", ":")) == PlainJson(
-            limits
-        ).text(value)
+        spelled = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        assert PlainJson(limits).utf8(value) == spelled.encode()
 
 
 @_SAME_FIXTURE
 @given(st.one_of(st.lists(_NESTED), st.dictionaries(st.text(), _NESTED)))
 def test_the_short_way_to_json_gives_what_cleaning_gives(writer, value):
     limits = LimitsConfig(depth_max=4, nodes_max=20, attribute_bytes_max=120)
-    text = PlainJson(limits).text(value)
+    raw = PlainJson(limits).utf8(value)
 
-    assert text in (None, json_text(Cleaner(limits).clean(value)))
+    assert raw in (None, json_text(Cleaner(limits).clean(value)).encode())
 
 
 def test_the_short_way_to_json_is_taken_for_messages(writer):
     messages = [{"role": "user", "parts": [{"type": "text", "content": "a \ud800 b"}]}]
 
-    assert PlainJson(LimitsConfig()).text(messages) == json_text(
-        Cleaner(LimitsConfig()).clean(messages)
-    )
+    cleaned = Cleaner(LimitsConfig()).clean(messages)
+    assert PlainJson(LimitsConfig()).utf8(messages) == json_text(cleaned).encode()
+
+
+def test_the_short_way_to_json_counts_bytes(writer):
+    value = ["é" * 100]
+    size = len(json_text(value).encode())
+
+    assert PlainJson(LimitsConfig(attribute_bytes_max=size)).utf8(value) is not None
+    assert PlainJson(LimitsConfig(attribute_bytes_max=size - 1)).utf8(value) is None
 
 
 def test_what_has_to_be_cleaned_takes_the_long_way():
@@ -279,4 +284,4 @@ def test_what_has_to_be_cleaned_takes_the_long_way():
     cycle.append(cycle)
     lists = [["x"] * 10_001, [LyingDict(a=1)], [{"k" * 257: 1}], [2**70], [float("nan")], cycle]
 
-    assert [PlainJson(LimitsConfig()).text(each) for each in lists] == [None] * len(lists)
+    assert [PlainJson(LimitsConfig()).utf8(each) for each in lists] == [None] * len(lists)
