@@ -246,6 +246,18 @@ def _message(tag: bytes, parts: list[bytes]) -> bytes:
     return tag + varint(len(body)) + body
 
 
+def _joined(tag: bytes, attributes: Mapping[str, AnyValue]) -> bytes:
+    out: list[bytes] = []
+    _attributes(tag, attributes, out)
+    return b"".join(out)
+
+
+def _item(parts: list[bytes], attributes: bytes) -> bytes:
+    """Return a span or log record. Its attributes may be long: they come last, and so are copied once only."""
+    body = b"".join(parts)
+    return b"".join((b"\x12", varint(len(body) + len(attributes)), body, attributes))
+
+
 def resource(attributes: Mapping[str, AnyValue]) -> bytes:
     """Return field 1 (``resource``) of ``ResourceSpans`` or ``ResourceLogs``."""
     out: list[bytes] = []
@@ -330,16 +342,14 @@ def span(value: SpanRecord, attributes: bytes | None = None) -> bytes:
     else:
         out += (_text_field(b"\x2a", name), b"\x30", _VARINTS[value.kind])
     out.append(_pack_span_times(0x39, value.start_ns, 0x41, value.end_ns))
-    if attributes is None:
-        _attributes(b"\x4a", value.attributes, out)
-    else:
-        out.append(attributes)
     for happened in value.events:
         out.append(_span_event(happened))
     for link in value.links:
         out.append(_link(link))
     _span_counts(value, out)
-    return _message(b"\x12", out)
+    if attributes is None:
+        attributes = _joined(b"\x4a", value.attributes)
+    return _item(out, attributes)
 
 
 def _span_counts(value: SpanRecord, out: list[bytes]) -> None:
@@ -375,10 +385,6 @@ def event(value: EventRecord, attributes: bytes | None = None) -> bytes:
     if value.body is not None:
         raw = any_value(value.body)
         out += (b"\x2a", varint(len(raw)), raw)
-    if attributes is None:
-        _attributes(b"\x32", value.attributes, out)
-    else:
-        out.append(attributes)
     if value.dropped_attributes:
         out += (b"\x38", varint(value.dropped_attributes))
     if value.flags:
@@ -390,7 +396,9 @@ def event(value: EventRecord, attributes: bytes | None = None) -> bytes:
     out.append(_pack_fixed64(0x59, time_ns))
     if value.name:
         out.append(_event_name(value.name))
-    return _message(b"\x12", out)
+    if attributes is None:
+        attributes = _joined(b"\x32", value.attributes)
+    return _item(out, attributes)
 
 
 @lru_cache(maxsize=256)
@@ -400,9 +408,7 @@ def _event_name(name: str) -> bytes:
 
 def attribute(number: int, key: str, value: AnyValue) -> bytes:
     """Return one attribute as the field with this number, below 16, of the message it belongs to."""
-    out: list[bytes] = []
-    _attributes(bytes((number << 3 | 2,)), {key: value}, out)
-    return b"".join(out)
+    return _joined(bytes((number << 3 | 2,)), {key: value})
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes, bytes]]:

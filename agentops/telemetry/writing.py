@@ -367,4 +367,4 @@ def _mark(cut: list[str], pairs: Pairs) -> None:
 
 
 def _fields(tag: bytes, pairs: Pairs) -> bytes:
-    return tag + tag.join(pairs.values()) if pairs else b""
+    return tag.join((b"", *pairs.values()))
