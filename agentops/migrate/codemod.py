@@ -29,12 +29,15 @@ def kept_names(surveys: Sequence[Survey]) -> dict[str, str]:
     given = {name for survey in surveys for name in survey.given_session}
     if any(NAMING_AGENTS & survey.names for survey in surveys):
         kept["track_agent"] = f"the program uses {', '.join(sorted(NAMING_AGENTS))}"
-    for each in (reference for survey in surveys for reference in survey.references):
+    uses = [(survey.bound, each) for survey in surveys for each in survey.references]
+    for bound, each in uses:
         rename = RENAMES.get(each.name)
         if rename is None:
             continue
         if not _fits(each, rename):
             kept[each.name] = f"it is used in a way that {rename.name} may not take"
+        elif isinstance(each.node, cst.Name) and each.node.value in bound:
+            kept[each.name] = "a file has something else under that name, too"
         elif each.name.startswith("record_") and given and (each.decorated or "?") in (*given, "?"):
             kept[each.name] = "what it decorates is called with session="
     if kept.keys() & set(_TRACES):  # what the one returns the other takes
@@ -75,15 +78,20 @@ class _Edits:
     imports: dict[cst.CSTNode, cst.ImportFrom] = field(default_factory=dict)
 
 
-def rewrite(survey: Survey, kept: Collection[str]) -> tuple[cst.Module, list[Remark]]:
+def rewrite(
+    survey: Survey, kept: Collection[str], told: Collection[str]
+) -> tuple[cst.Module, list[Remark]]:
     """Return a file as it is written for this release, and what of it is to be looked at.
 
     Args:
         survey: What it uses.
         kept: Older names that stay; see :func:`kept_names`.
+        told: Names that some file of the program may have of this one, under which they have to stay here.
     """
     edits, remarks = _Edits(), list[Remark]()
-    aliased = _import_edits(survey, kept, edits)
+    own = {each.node.value for each in survey.references if isinstance(each.node, cst.Name)}
+    fixed = {name for name in RENAMES if name in told or name not in own}
+    aliased = _import_edits(survey, kept, fixed, edits)
     for each in survey.references:
         rename = RENAMES.get(each.name)
         if each.name in _OPTIONS and each.call is not None:
@@ -93,8 +101,8 @@ def rewrite(survey: Survey, kept: Collection[str]) -> tuple[cst.Module, list[Rem
         elif rename is not None and each.name not in kept:
             if isinstance(each.node, cst.Attribute):
                 edits.names[each.node.attr] = rename.name
-            elif each.node.value == each.name:
-                edits.names[each.node] = aliased.get(each.name, rename.name)
+            elif each.node.value == each.name and each.name not in aliased:
+                edits.names[each.node] = rename.name
             if each.call is not None:
                 edits.calls[each.call] = _renaming(rename)
     changed = survey.module.visit(_Editor(edits))
@@ -120,9 +128,11 @@ def _renaming(rename: Rename) -> Change:
     return change
 
 
-def _import_edits(survey: Survey, kept: Collection[str], edits: _Edits) -> dict[str, str]:
-    """Note how imports change; return older name -> the name it keeps in this file, where today's is taken."""
-    aliased: dict[str, str] = {}
+def _import_edits(
+    survey: Survey, kept: Collection[str], fixed: Collection[str], edits: _Edits
+) -> set[str]:
+    """Note how imports change; return the older names that stay in this file, for what is called otherwise now."""
+    aliased: set[str] = set()
     for node, module, _ in survey.imports:
         if isinstance(node.names, cst.ImportStar):
             continue
@@ -133,8 +143,8 @@ def _import_edits(survey: Survey, kept: Collection[str], edits: _Edits) -> dict[
             rename = None if name in kept else RENAMES.get(name)
             if rename is not None and rename.name != name:
                 changed = alias.with_changes(name=cst.Name(rename.name))
-                if alias.asname is None and rename.name in survey.bound:
-                    aliased[name] = name
+                if alias.asname is None and (name in fixed or rename.name in survey.bound):
+                    aliased.add(name)
                     as_before = cst.AsName(cst.Name(name))
                     changed = changed.with_changes(asname=as_before)
                 alias = changed

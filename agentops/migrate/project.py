@@ -121,8 +121,9 @@ def examine(paths: Sequence[Path]) -> list[FileReport]:
             _look_at_lines(report, text)
             reports.append(report)
     kept = kept_names([survey for _, survey in surveys])
+    told = {name for _, survey in surveys for name in survey.told}
     for report, survey in surveys:
-        _judge(report, survey, kept)
+        _judge(report, survey, kept, told)
     for report in reports:
         report.notes = sorted(set(report.notes))
     return [each for each in reports if each.changes or each.notes or each.releases]
@@ -185,9 +186,9 @@ def _look_at_lines(report: FileReport, text: bytes) -> None:
             )
 
 
-def _judge(report: FileReport, survey: Survey, kept: dict[str, str]) -> None:
+def _judge(report: FileReport, survey: Survey, kept: dict[str, str], told: set[str]) -> None:
     """Rewrite a file and note what is left."""
-    module, remarks = rewrite(survey, kept)
+    module, remarks = rewrite(survey, kept, told)
     report.after = module.bytes
     report.notes += [Note(*remark) for remark in remarks]
     for name, line in _used(survey):

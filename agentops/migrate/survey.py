@@ -46,6 +46,7 @@ class Survey:
         names: All identifiers in it.
         given_session: Names of what is called with ``session=``, with the line.
         bound: Names that something else than an import of the package binds.
+        told: Names that it has of other modules, or speaks of in texts.
     """
 
     module: cst.Module
@@ -55,6 +56,7 @@ class Survey:
     names: set[str] = field(default_factory=set)
     given_session: dict[str, int] = field(default_factory=dict)
     bound: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
 
     def imported(self) -> Iterator[tuple[str, list[str], int]]:
         """Yield module, names and line of each import: no names for a module itself, ``*`` for all."""
@@ -122,7 +124,8 @@ class _Surveyor(cst.CSTVisitor):
 
     def visit_Attribute(self, node: cst.Attribute) -> bool:
         self.found.names.add(node.attr.value)
-        self._reference(node)
+        if not self._reference(node):
+            self.found.told.add(node.attr.value)
         node.value.visit(self)  # not the name of the attribute, which is no reference
         return False
 
@@ -131,6 +134,11 @@ class _Surveyor(cst.CSTVisitor):
             self.found.names.add(node.keyword.value)
         node.value.visit(self)
         return False
+
+    def visit_SimpleString(self, node: cst.SimpleString) -> None:
+        text = node.evaluated_value
+        if isinstance(text, str):
+            self.found.told.add(text.rpartition(".")[2])
 
     def visit_Call(self, node: cst.Call) -> None:
         if any(arg.keyword is not None and arg.keyword.value == "session" for arg in node.args):
@@ -141,6 +149,8 @@ class _Surveyor(cst.CSTVisitor):
         module = "" if node.relative else dotted(node.module)
         if _is_ours(module):
             self.found.imports.append((node, module, self._line(node)))
+        elif not isinstance(node.names, cst.ImportStar):
+            self.found.told.update(str(alias.evaluated_name) for alias in node.names)
         return False
 
     def visit_Import(self, node: cst.Import) -> bool:
@@ -149,8 +159,10 @@ class _Surveyor(cst.CSTVisitor):
                 self.found.modules.append((module, self._line(node)))
         return False
 
-    def _reference(self, node: cst.Name | cst.Attribute) -> None:
-        for found in self._qualified(node):
+    def _reference(self, node: cst.Name | cst.Attribute) -> bool:
+        """Note a use of a name of the package; return whether it is one, or on the way to one."""
+        names = self._qualified(node)
+        for found in names:
             module, _, name = found.rpartition(".")
             if not self._is_module(module) or self._is_module(found):
                 continue
@@ -160,6 +172,7 @@ class _Surveyor(cst.CSTVisitor):
             self.found.references.append(
                 Reference(module, name, node, self._line(node), call, decorated)
             )
+        return any(map(_is_ours, names))
 
     def _is_module(self, name: str) -> bool:
         """Whether a dotted name is a module of the package, or on the way to one; else it is a value in one."""

@@ -68,6 +68,11 @@ def test_a_name_becomes_todays(migrated, older, today):
         ),
         ("from agentops.legacy import end_session", "from agentops import end_session"),
         ("from agentops.semconv import SpanKind", "from agentops import SpanKind"),
+        ("from agentops import operation", "from agentops import task as operation"),
+        (
+            "from agentops import operation\noperation\n__all__ = ['operation']",
+            "from agentops import task as operation\noperation\n__all__ = ['operation']",
+        ),
         ("import agentops as ao\nao.operation", "import agentops as ao\nao.task"),
     ],
 )
@@ -80,6 +85,10 @@ def test_an_import_becomes_todays(migrated, older, today):
 @pytest.mark.parametrize(
     ("source", "told"),
     [
+        (
+            "try:\n  from agentops import operation\nexcept ImportError:\n  operation = None\noperation",
+            "something else under that name",
+        ),
         ("agentops.end_trace()", "end_trace stays"),
         ("agentops.start_trace('x', tags=who)", "start_trace stays"),
         ("start = agentops.start_trace", "start_trace stays"),
@@ -107,7 +116,7 @@ def test_what_may_mean_something_else_stays_and_is_told(migrated, source, told):
 
     assert not report.changes
     assert any(told in note.text for note in report.notes)
-    assert {note.line for note in report.notes} <= {2, 3, 4}
+    assert {note.line for note in report.notes} <= {2, 3, 4, 6}
 
 
 def test_a_name_stays_in_all_files_where_one_cannot_do_without(migrated):
@@ -119,6 +128,15 @@ def test_a_name_stays_in_all_files_where_one_cannot_do_without(migrated):
     assert not maker.changes
     assert not taker.changes
     assert any("start_trace stays" in note.text for note in maker.notes)
+
+
+@pytest.mark.parametrize("use", ["from part0 import operation", "import part0\npart0.operation"])
+def test_a_name_that_another_file_has_of_this_one_stays_its_name_there(migrated, use):
+    (maker, *_) = migrated(
+        "from agentops import operation\noperation\n", f"{use}\nimport agentops\n"
+    )
+
+    assert after(maker) == "from agentops import task as operation\noperation\n"
 
 
 OPTIONS = [
