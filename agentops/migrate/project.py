@@ -30,6 +30,7 @@ _SETTINGS: Final = (
     "*.yaml",
     "Dockerfile*",
 )
+_OLDER: Final = re.compile(rf"\b({'|'.join(RENAMES)})\b".encode())
 _VARIABLE: Final = re.compile(rf"\b({'|'.join(ENVIRONMENT)})\b")
 _PIN: Final = re.compile(
     r"""\bagentops\s*(?:\[[\w,\s-]*\])?\s*["']?\s*(?:=\s*["'])?\s*(?:==|~=|<=?|\^)\s*0\.[0-4]\b"""
@@ -104,6 +105,7 @@ def examine(paths: Sequence[Path]) -> list[FileReport]:
     """
     reports: list[FileReport] = []
     surveys: list[tuple[FileReport, Survey]] = []
+    told: set[str] = set()
     for path in dict.fromkeys(file for given in paths for file in _files(given)):
         report = FileReport(path)
         text = _read(report)
@@ -120,8 +122,13 @@ def examine(paths: Sequence[Path]) -> list[FileReport]:
                 )
             _look_at_lines(report, text)
             reports.append(report)
+        elif path.suffix == ".py" and _OLDER.search(
+            text
+        ):  # it may have it of a file that has it of us
+            survey = _surveyed(report, text)
+            told |= survey.told if survey is not None else RENAMES.keys()
     kept = kept_names([survey for _, survey in surveys])
-    told = {name for _, survey in surveys for name in survey.told}
+    told.update(*(survey.told for _, survey in surveys))
     for report, survey in surveys:
         _judge(report, survey, kept, told)
     for report in reports:

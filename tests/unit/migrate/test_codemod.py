@@ -132,9 +132,7 @@ def test_a_name_stays_in_all_files_where_one_cannot_do_without(migrated):
 
 @pytest.mark.parametrize("use", ["from part0 import operation", "import part0\npart0.operation"])
 def test_a_name_that_another_file_has_of_this_one_stays_its_name_there(migrated, use):
-    (maker, *_) = migrated(
-        "from agentops import operation\noperation\n", f"{use}\nimport agentops\n"
-    )
+    (maker,) = migrated("from agentops import operation\noperation\n", f"{use}\n")
 
     assert after(maker) == "from agentops import task as operation\noperation\n"
 
