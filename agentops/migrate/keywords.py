@@ -1,5 +1,6 @@
 """How are the keywords of ``init`` and ``configure`` written today?"""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Set
 
 import libcst as cst
@@ -27,19 +28,22 @@ def rewritten_options(call: cst.Call) -> tuple[Change, list[str]]:
     remarks = []
     if sum(each.keyword is None and not each.star for each in call.args) > 1:
         remarks.append("only the key is taken by position; name the other arguments")
-    if any(each.star for each in call.args):
+    is_open = any(each.star for each in call.args)
+    if is_open:
         remarks.append("what is given with * or ** is not looked at")
     given = {each.keyword.value: each for each in call.args if each.keyword is not None}
     older = [name for name in given if name in PLACES or name == "instrument_llm_calls"]
-    if older and any(name in given for name in _NESTED):
+    if older and (is_open or any(name in given for name in _NESTED)):
         told = [f"{name} is still read; today it is {_today(name)}" for name in older]
         return _unchanged, [*remarks, *told]
     tree: _Tree = {}
     heirs: dict[str, str] = {}  # older keyword -> the one that takes its place in the call
     gone = set(DROPPED & given.keys())
+    places = Counter(PLACES[name].path for name in older if name in PLACES)
     for name in older:
         before = set(tree)
-        if _put(tree, name, given[name].value):
+        is_alone = name not in PLACES or places[PLACES[name].path] == 1
+        if is_alone and _put(tree, name, given[name].value):
             gone.add(name)
             heirs.update((name, key) for key in tree.keys() - before)
         else:
@@ -61,7 +65,7 @@ def _today(name: str) -> str:
 
 
 def _put(tree: _Tree, name: str, value: cst.BaseExpression) -> bool:
-    """Put an older keyword where it stands today; return whether it is sure what it means and the place is free."""
+    """Put an older keyword where it stands today; return whether it is sure what it means."""
     if name == "instrument_llm_calls":
         if _code(value) == "False":
             tree["instrument"] = "[]"
@@ -75,7 +79,8 @@ def _put(tree: _Tree, name: str, value: cst.BaseExpression) -> bool:
         assert isinstance(below, dict)  # no path is the beginning of another
         node = below
     text = _as_list(value) if place.takes == "tags" else _code(value)
-    return node.setdefault(place.path[-1], place.text.format(text)) == place.text.format(text)
+    node[place.path[-1]] = place.text.format(text)
+    return True
 
 
 def _fits(value: cst.BaseExpression, takes: str) -> bool:

@@ -106,6 +106,7 @@ def test_an_import_becomes_todays(migrated, older, today):
         ("agentops.init(endpoint=where)", "today it is telemetry.exporters"),
         ("agentops.init('key', 'parent')", "only the key is taken by position"),
         ("agentops.init(**options)", "is not looked at"),
+        ("agentops.init(tags=['a'], **options)", "today it is session.tags"),
         ("agentops.init(session={}, tags=['a'])", "today it is session.tags"),
         ("agentops.init(fail_safe=True,  # as it was\n)", "a comment would be lost"),
         ("os.environ['AGENTOPS_LOG_LEVEL'] = 'DEBUG'", "is not read any more; use logging"),
@@ -149,6 +150,7 @@ OPTIONS = [
     "exporter_endpoint=f'https://{1}.example'",
     "max_wait_time=100, max_queue_size=20",
     "export_flush_interval=100, max_wait_time=200",
+    "exporter_endpoint='https://b.example', endpoint='https://a.example'",
     "processor=object(), exporter=dict(a=1)",
     "api_key='k', fail_safe=True, trace_name='t', tags=['a'], prefetch_jwt_token=False",
 ]
