@@ -45,7 +45,7 @@ class Survey:
         modules: Modules of the package that are imported as such, with the line.
         names: All identifiers in it.
         given_session: Names of what is called with ``session=``, with the line.
-        bound: Names that something else than an import of the package binds.
+        bound: Names that something else than an import of the package binds where names of the package are used.
         told: Names that it has of other modules, or speaks of in texts.
     """
 
@@ -79,7 +79,7 @@ def survey_of(source: bytes) -> Survey:
     wrapper = metadata.MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
     surveyor = _Surveyor(Survey(wrapper.module))
     wrapper.visit(surveyor)
-    surveyor.found.bound = set(_bound(wrapper))
+    surveyor.found.bound = set(_bound(wrapper, surveyor.found.references))
     return surveyor.found
 
 
@@ -97,8 +97,13 @@ def _is_ours(module: str) -> bool:
     return module == PACKAGE or module.startswith(f"{PACKAGE}.")
 
 
-def _bound(wrapper: metadata.MetadataWrapper) -> Iterator[str]:
-    for scope in {scope for scope in wrapper.resolve(metadata.ScopeProvider).values() if scope}:
+def _bound(wrapper: metadata.MetadataWrapper, references: Collection[Reference]) -> Iterator[str]:
+    scope_of = wrapper.resolve(metadata.ScopeProvider)
+    used = {scope_of[wrapper.module], *(scope_of.get(each.node) for each in references)}
+    scopes = {scope for scope in used if scope is not None}
+    while not (around := {scope.parent for scope in scopes}) <= scopes:
+        scopes |= around
+    for scope in scopes:
         for each in scope.assignments:
             if isinstance(each, metadata.BuiltinAssignment):
                 continue

@@ -63,6 +63,14 @@ def test_a_name_becomes_todays(migrated, older, today):
             "from agentops import task as record_action\ntask = 1\nrecord_action('x')",
         ),
         (
+            "from agentops import record_action\n@record_action()\ndef f(task): ...",
+            "from agentops import task\n@task()\ndef f(task): ...",
+        ),
+        (
+            "from agentops import record_action\ndef f(task):\n    record_action()",
+            "from agentops import task as record_action\ndef f(task):\n    record_action()",
+        ),
+        (
             "from agentops.sdk.decorators import (\n    task,\n    operation,\n)\noperation",
             "from agentops import (\n    task,\n)\ntask",
         ),
