@@ -33,10 +33,8 @@ def run(options: argparse.Namespace) -> int:
     """Show or make the change; status 1 where ``--check`` finds something to change."""
     try:
         from agentops.migrate import examine  # needs an extra: only for this verb
-    except ModuleNotFoundError as error:
-        if not str(error.name).startswith("libcst"):
-            raise
-        raise MissingExtraError("agentops migrate", "migrate") from None
+    except ImportError as error:
+        raise MissingExtraError("agentops migrate", "migrate", error.name) from error
     paths = [Path(path) for path in options.paths]
     for path in paths:
         if not path.exists():

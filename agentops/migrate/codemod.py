@@ -95,9 +95,8 @@ def rewrite(
     for each in survey.references:
         rename = RENAMES.get(each.name)
         if each.name in _OPTIONS and each.call is not None:
-            change, told = rewritten_options(each.call)
-            edits.calls[each.call] = change
-            remarks += [(each.line, f"{each.name}: {text}") for text in told]
+            edits.calls[each.call], texts = rewritten_options(each.call)
+            remarks += [(each.line, f"{each.name}: {text}") for text in texts]
         elif rename is not None and each.name not in kept:
             if isinstance(each.node, cst.Attribute):
                 edits.names[each.node.attr] = rename.name

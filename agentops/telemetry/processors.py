@@ -19,7 +19,14 @@ from agentops.telemetry.content import (
     reduced_value,
 )
 from agentops.telemetry.masking import Masks
-from agentops.telemetry.records import AnyValue, EventRecord, PlainMessages, Record, SpanRecord
+from agentops.telemetry.records import (
+    INT_MAX,
+    AnyValue,
+    EventRecord,
+    PlainMessages,
+    Record,
+    SpanRecord,
+)
 from agentops.telemetry.values import Cleaner, PlainJson, json_text
 
 __all__ = ["ATTRIBUTE_KEY_MAX", "PRICED_OPERATIONS", "Finisher", "Pricer", "stamp_weight"]
@@ -33,9 +40,6 @@ ATTRIBUTE_KEY_MAX: Final = 256
 
 _SHORT_MAX: Final = 4096
 _WORDS_MAX: Final = 16
-
-
-_INT_MAX: Final = 2**63 - 1
 
 
 class Pricer:
@@ -159,7 +163,7 @@ class Finisher:
             # Nearly all values are of one of these kinds: they take no walk and no call.
             if kind is str and len(value) <= short_max and value.isascii():  # type: ignore[arg-type, attr-defined] # a str
                 kept[key] = value if len(value) < masks.length_min else masks(value)  # type: ignore[arg-type] # a str
-            elif kind is bool or kind is float or (kind is int and -_INT_MAX <= value <= _INT_MAX):  # type: ignore[operator] # an int
+            elif kind is bool or kind is float or (kind is int and -INT_MAX <= value <= INT_MAX):  # type: ignore[operator] # an int
                 kept[key] = value
             elif value is not None:
                 kept[key] = self.value(key, value, cut, is_span=is_span)
@@ -168,7 +172,7 @@ class Finisher:
     @staticmethod
     def is_number(value: AnyValue) -> bool:
         """Whether an integer fits into OTLP's 64 bits."""
-        return -_INT_MAX <= value <= _INT_MAX  # type: ignore[operator] # an int
+        return -INT_MAX <= value <= INT_MAX  # type: ignore[operator] # an int
 
     def value(self, key: str, value: AnyValue, cut: list[str], *, is_span: bool) -> AnyValue:
         """Return a finished value, of a kind that needs a closer look; a key whose value was cut joins ``cut``."""

@@ -11,6 +11,8 @@ from typing import Final, TypeAlias
 from agentops.events import Event
 
 __all__ = [
+    "INT_MAX",
+    "KEY_MAX",
     "MESSAGE_VALUES_MAX",
     "AnyValue",
     "EventRecord",
@@ -36,6 +38,12 @@ class PlainMessages(list[dict[str, AnyValue]]):
 
     __slots__ = ()
 
+
+INT_MAX: Final = 2**63 - 1
+"""Largest integer that OTLP carries; the smallest one taken is its negative."""
+
+KEY_MAX: Final = 256
+"""Characters of a key inside a nested value."""
 
 MESSAGE_VALUES_MAX: Final = 32
 """Values in a message of :class:`PlainMessages`, itself and what holds others counted too."""

@@ -22,15 +22,19 @@ from uuid import UUID
 from agentops.guard import tolerated
 from agentops.telemetry.config import LimitsConfig
 from agentops.telemetry.exceptions import StackText
-from agentops.telemetry.records import MESSAGE_VALUES_MAX, AnyValue, PlainMessages
+from agentops.telemetry.records import (
+    INT_MAX,
+    KEY_MAX,
+    MESSAGE_VALUES_MAX,
+    AnyValue,
+    PlainMessages,
+)
 
 __all__ = ["Cleaner", "PlainJson", "clean_text", "json_text"]
 
-_INT_MAX: Final = 2**63 - 1
 _HASH_PIECE: Final = 1 << 20
 _MARK: Final = "...truncated"
 _AS_TEXT: Final = (UUID, PurePath, Decimal)
-_KEY_MAX: Final = 256
 _PLAIN_DEPTH: Final = 5
 _SEQUENCES: Final = (list, tuple, set, frozenset, deque)
 
@@ -128,7 +132,7 @@ class PlainJson:
                     raise ValueError("too many")
                 if type(each) is dict:
                     for key in each:
-                        if type(key) is not str or len(key) > _KEY_MAX:
+                        if type(key) is not str or len(key) > KEY_MAX:
                             raise TypeError("not a key of JSON")
                     each = each.values()
                 for member in each:
@@ -150,7 +154,7 @@ class PlainJson:
         kind = type(value)
         if kind is float and math.isfinite(cast("float", value)):
             self._has_floats = True
-        elif kind is not int or not -_INT_MAX <= cast("int", value) <= _INT_MAX:
+        elif kind is not int or not -INT_MAX <= cast("int", value) <= INT_MAX:
             raise TypeError(f"not plain: {kind.__name__}")
 
 
@@ -197,7 +201,7 @@ class Cleaner:
             return value
         if kind is int:
             number = cast("int", value)
-            return number if -_INT_MAX <= number <= _INT_MAX else _digits(number)
+            return number if -INT_MAX <= number <= INT_MAX else _digits(number)
         if issubclass(kind, (dict, *_SEQUENCES)):
             return self._container(value, kind, depth)
         return self._other(value, kind, depth)
@@ -258,7 +262,7 @@ class Cleaner:
         if self._mask_key is not None:
             name = self._mask_key(name)
         self._bytes_left -= len(name)
-        return clean_text(name[:_KEY_MAX])
+        return clean_text(name[:KEY_MAX])
 
     def _text(self, text: str) -> str:
         if self._mask is not None:

@@ -9,7 +9,7 @@ import binascii
 import hashlib
 
 from agentops.instrumentation.calls import Message, Part
-from agentops.telemetry.records import MESSAGE_VALUES_MAX
+from agentops.telemetry.records import INT_MAX, KEY_MAX, MESSAGE_VALUES_MAX
 
 __all__ = [
     "blob",
@@ -24,8 +24,6 @@ __all__ = [
 
 _BLOB_CHARS_MAX = 64 * 1024
 _PIECE = 1 << 20
-_KEY_MAX = 256
-_INT_MAX = 2**63 - 1
 
 
 def text_part(content: str) -> Part:
@@ -65,10 +63,10 @@ def is_plain_message(message: Message) -> bool:
             count += len(arguments)
             for key, value in arguments.items():
                 kind = type(value)
-                is_number = kind is int and -_INT_MAX <= value <= _INT_MAX
+                is_number = kind is int and -INT_MAX <= value <= INT_MAX
                 if not (kind is str or is_number or value is None or kind is bool):
                     return False
-                if type(key) is not str or len(key) > _KEY_MAX:
+                if type(key) is not str or len(key) > KEY_MAX:
                     return False
         elif arguments is not None and type(arguments) is not str:
             return False
