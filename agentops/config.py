@@ -13,6 +13,7 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
@@ -294,7 +295,7 @@ def _variables() -> Leaves:
         text = os.environ.get(variable, "").strip()
         if text:
             found[path] = (_parts(text) if path.endswith("tags") else text, variable)
-    for path, is_list in _variable_paths(Config, ""):
+    for path, is_list in _settable().items():
         variable = environment.variable_of(path)
         text = os.environ.get(variable, "").strip()
         if text:
@@ -302,9 +303,19 @@ def _variables() -> Leaves:
     return found
 
 
+@cache
+def _settable() -> Mapping[str, bool]:
+    """Return the key path of every setting that a variable can set, and whether it is a list."""
+    return dict(_variable_paths(Config, ""))
+
+
 def _known_variables() -> set[str]:
-    settings = {environment.variable_of(path) for path, _ in _variable_paths(Config, "")}
-    return {*settings, *environment.ALIASES, "AGENTOPS_API_ENDPOINT", "AGENTOPS_CONFIG"}
+    return {
+        *map(environment.variable_of, _settable()),
+        *environment.ALIASES,
+        "AGENTOPS_API_ENDPOINT",
+        "AGENTOPS_CONFIG",
+    }
 
 
 def _parts(text: str) -> list[str]:
@@ -312,7 +323,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _variable_paths(kind: type, path: str) -> Iterator[tuple[str, bool]]:
-    """Yield the key path of every setting that a variable can set, and whether it is a list."""
+    """Yield them for one part of the configuration, below ``path``."""
     hints = typing.get_type_hints(kind)
     for f in fields(kind):
         hint = _bare(hints[f.name])
